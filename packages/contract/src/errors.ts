@@ -1,0 +1,123 @@
+/**
+ * The closed catalogue of everything that Imprint refuses or reports. Inside a process an error is an
+ * {@link ImprintError}; over HTTP it is a problem document (RFC 9457) with the same code.
+ */
+
+/** Each code with the HTTP status that it has on the wire. A code is never reused for another meaning. */
+export const errorCatalogue = {
+  // input that is wrong in itself
+  bad_request: 400,
+  certificate_refused: 400,
+  checkpoint_invalid: 400,
+  contract_invalid: 400,
+  csr_invalid: 400,
+  csr_proof_wrong: 400,
+  der_invalid: 400,
+  device_id_check_wrong: 400,
+  device_id_invalid: 400,
+  entry_invalid: 400,
+  key_unsupported: 400,
+  manifest_invalid: 400,
+  proof_wrong: 400,
+  receipt_invalid: 400,
+  request_too_large: 413,
+  request_timeout: 408,
+  signature_wrong: 400,
+  // who asks
+  not_authenticated: 401,
+  not_authorized: 403,
+  station_pending: 403,
+  station_revoked: 403,
+  station_outdated: 403,
+  station_session_taken: 409,
+  token_invalid: 401,
+  // what is asked for
+  unknown_contract: 404,
+  unknown_device: 404,
+  unknown_job: 404,
+  unknown_operator: 404,
+  unknown_order: 404,
+  unknown_route: 404,
+  unknown_station: 404,
+  // what the present state does not allow
+  attempt_cap_reached: 409,
+  device_already_done: 409,
+  device_quarantined: 409,
+  evidence_wrong: 409,
+  idempotency_conflict: 409,
+  intent_uncertain: 409,
+  job_not_open: 409,
+  job_state_wrong: 409,
+  key_reused: 409,
+  lane_limit_reached: 409,
+  nonce_invalid: 409,
+  not_allocated: 409,
+  order_closed: 409,
+  order_conflict: 409,
+  quota_exhausted: 409,
+  rate_limited: 429,
+  realm_mismatch: 409,
+  sample_overdue: 409,
+  shift_not_open: 409,
+  transition_refused: 409,
+  unit_conflict: 409,
+  wrong_site: 409,
+  // what is broken on our side
+  clock_untrusted: 503,
+  internal: 500,
+  key_locked: 503,
+  lint_refused: 500,
+  log_inconsistent: 503,
+  storage_failed: 503,
+  tbs_mismatch: 500,
+  unavailable: 503,
+  // the unit and its wire
+  dut_garbled: 502,
+  dut_protocol: 502,
+  dut_refused: 502,
+  dut_silent: 504,
+  link_lost: 502,
+  // local files and tools
+  file_invalid: 400,
+  home_exists: 409,
+  home_missing: 404,
+  passphrase_wrong: 401,
+  path_refused: 400,
+  tool_missing: 500,
+  usage: 400,
+} as const;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface ErrorDetails {
+  /** What the person who reads this does now, as a plain sentence. */
+  hint?: string;
+  /** Names, numbers and positions that locate the fault; never a secret. */
+  context?: Record<string, unknown>;
+  cause?: unknown;
+}
+
+/** The one error class. `code` is what programs branch on, `message` and `hint` are what people read. */
+export class ImprintError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly context: Record<string, unknown>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'ImprintError';
+    this.code = code;
+    this.hint = details.hint;
+    this.context = details.context ?? {};
+  }
+}
+
+/** True where `error` is an {@link ImprintError}, with one of the given codes if any are given. */
+export function isImprintError(error: unknown, ...codes: ErrorCode[]): error is ImprintError {
+  return error instanceof ImprintError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** True where the string is a code of the catalogue: what arrives over a wire is checked with this first. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCatalogue, code);
+}

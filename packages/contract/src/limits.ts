@@ -1,0 +1,42 @@
+/** Every cap on bytes, counts and times in one place: a loop, queue or buffer without one of these is a fault. */
+
+export const limits = {
+  /** One YAML document, provisioning contract or job manifest. */
+  yamlBytes: 48 * 1024,
+  yamlDepth: 12,
+  /** An entry of the audit log (C2SP tlog-tiles: a 16-bit length). */
+  logEntryBytes: 65_535,
+  /** IDs in one allocation entry, so that the entry stays under its cap. */
+  idsPerLogEntry: 1_000,
+  deviceIdLength: 64,
+  /** A certification request, DER. */
+  csrBytes: 4 * 1024,
+  /** A certificate, DER, and the most certificates in one chain. */
+  certificateBytes: 8 * 1024,
+  chainCertificates: 4,
+  derDepth: 24,
+  /** Body of a request to the station or public listener. */
+  requestBytes: 256 * 1024,
+  requestTimeoutMs: 10_000,
+  /** A signed note (checkpoint) and a receipt file. */
+  noteBytes: 16 * 1024,
+  receiptBytes: 256 * 1024,
+  /** The longest line that the station ever accepts from a unit, and the shortest that a unit may ask for. */
+  dutLineBytes: 16 * 1024,
+  dutLineBytesMin: 256,
+  /** A command's payload or a reply, put together from chunks. */
+  dutMessageBytes: 64 * 1024,
+  dutReplyTimeoutMs: 4_000,
+  dutResends: 4,
+  /** Bytes of noise before or between replies that are skipped in one exchange. */
+  dutNoiseBytes: 256 * 1024,
+  /** Scans: one line typed by a barcode reader. */
+  scanBytes: 256,
+  orderQuantity: 1_000_000,
+  lanesPerStation: 64,
+  jobLeaseMs: 15 * 60_000,
+  attemptsPerUnit: 5,
+  nonceLifeMs: 2 * 60_000,
+  enrolmentTokenLifeMs: 15 * 60_000,
+  pageRows: 200,
+} as const;
