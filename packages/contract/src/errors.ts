@@ -16,6 +16,7 @@ export const errorCatalogue = {
   device_id_check_wrong: 400,
   device_id_invalid: 400,
   entry_invalid: 400,
+  json_invalid: 400,
   key_unsupported: 400,
   manifest_invalid: 400,
   proof_wrong: 400,

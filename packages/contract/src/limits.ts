@@ -4,6 +4,10 @@ export const limits = {
   /** One YAML document, provisioning contract or job manifest. */
   yamlBytes: 48 * 1024,
   yamlDepth: 12,
+  /** Keys of one mapping, items of one list. */
+  yamlEntries: 256,
+  /** Nesting of canonical JSON, which is written and checked by recursion. */
+  jsonDepth: 32,
   /** An entry of the audit log (C2SP tlog-tiles: a 16-bit length). */
   logEntryBytes: 65_535,
   /** IDs in one allocation entry, so that the entry stays under its cap. */
