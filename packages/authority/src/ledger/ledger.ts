@@ -1,0 +1,50 @@
+/**
+ * The one way in which anything changes: a decision reads the tables inside the tick's transaction and answers with
+ * the entries to append. Entries and their projection commit together; nobody hears of it before they are durable.
+ */
+import type { Actor, EntryData, EntryType } from '@imprint/contract/audit/entry';
+import type { Kysely, Transaction } from 'kysely';
+import type { Tables } from '../storage/tables.ts';
+
+/** An entry before the ledger gives it its time and salt. */
+export type Draft = { [T in EntryType]: { type: T; actor: Actor; data: EntryData<T> } }[EntryType];
+
+export interface Reading {
+  tx: Transaction<Tables>;
+  /** The authority's time of this tick: the time of every entry that the decision drafts. */
+  now: Date;
+  /** `now` as ISO 8601 UTC with milliseconds. */
+  at: string;
+}
+
+export interface Decision<T> {
+  /** Appended in this order. May be empty, for a request that finds its work done. */
+  entries: Draft[];
+  /** Writes to ephemeral tables (nonces, request outcomes), in the same transaction. */
+  remember?: (tx: Transaction<Tables>) => Promise<void>;
+  /** The answer, given the log index of the first entry drafted. */
+  reply: (firstIndex: number) => T;
+}
+
+export interface LogHead {
+  size: number;
+  /** 32 bytes. */
+  root: Uint8Array;
+}
+
+/**
+ * Obligations of every implementation:
+ * - `submit` resolves only after entries, projection and `remember` are durable (fsynced), all or none of them.
+ * - Decisions of one tick run one after another, each seeing what the earlier ones wrote.
+ * - A decision that throws before answering has changed nothing, and does not disturb the others in its tick.
+ * - A failure of the storage rejects every decision of the tick with `storage_failed`; whether the commit had
+ *   happened is then unknown, and the caller's retry must find out from the tables.
+ * - The head advances by compare-and-swap, so that several processes may share one database.
+ */
+export interface Ledger {
+  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>): Promise<T>;
+  /** The committed head. */
+  head(): Promise<LogHead>;
+  /** A connection for reads only, which sees what is committed. */
+  readonly reader: Kysely<Tables>;
+}

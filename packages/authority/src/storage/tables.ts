@@ -1,0 +1,357 @@
+/**
+ * The tables, as Kysely types. Projected tables are rebuilt from the log alone (I-15); the log's own tables and
+ * the ephemeral ones are not. Times are ISO 8601 UTC text, hashes lower-case hex, lists and objects JSON text.
+ */
+import type { FailureCode } from '@imprint/contract/failure-code';
+import type { JobState } from '@imprint/contract/job-state';
+import type { LifecycleState } from '@imprint/contract/lifecycle';
+
+/** One row: who this authority is. */
+export interface RealmTable {
+  realm: string;
+  organization: string;
+  root_sha256: string;
+  log_origin: string;
+  log_id: string;
+  issuing_ca_sha256: string;
+  station_ca_sha256: string;
+}
+
+export interface ContractTable {
+  contract_sha256: string;
+  product: string;
+  revision: string;
+  text: string;
+  registered_at: string;
+}
+
+export interface ProductionOrderTable {
+  order_id: string;
+  product: string;
+  sku: string;
+  lot: string;
+  contract_sha256: string;
+  hardware_revisions: string;
+  quantity: number;
+  scrap_allowance: number;
+  id_source: 'generated' | 'imported';
+  sites: string;
+  stations: string;
+  opens_at: string;
+  closes_at: string;
+  created_at: string;
+  closed_at: string | null;
+  /** Distinct device IDs that an intent was ever recorded for (I-23). */
+  issued: number;
+}
+
+export interface DeviceTable {
+  device_id: string;
+  order_id: string;
+  state: LifecycleState;
+  /** Canonical text of the hardware UID once a job bound one, else null. */
+  hardware_uid: string | null;
+  /** The job that holds or made this device. */
+  job_id: string | null;
+  /** 1 once a certificate was intended: it counts against the quota for ever. */
+  issued: 0 | 1;
+  allocated_at: string;
+  manufactured_at: string | null;
+  /** Log index of the job.completed entry. */
+  completed_index: number | null;
+  rma_count: number;
+  last_seen_firmware: string | null;
+}
+
+/** Every identifier of every unit that was ever bound, one row a part, so that a part met again elsewhere shows. */
+export interface UnitPartTable {
+  /** `kind=value`. */
+  part: string;
+  hardware_uid: string;
+}
+
+export interface UnitTable {
+  hardware_uid: string;
+  /** The device that this unit is or was bound to, null for one that was only ever set aside. */
+  device_id: string | null;
+  quarantined: 0 | 1;
+  reason: string | null;
+}
+
+export interface JobTable {
+  job_id: string;
+  order_id: string;
+  device_id: string;
+  hardware_uid: string;
+  /** The hardware UID as JSON list of parts. */
+  hardware_uid_parts: string;
+  sku: string;
+  hw_rev: string;
+  contract_sha256: string;
+  manifest_sha256: string;
+  manifest: string;
+  factory_config: string;
+  state: JobState;
+  /** Number of the newest attempt. */
+  attempt: number;
+  /** 1 while the newest attempt has not ended: it occupies a lane of its station. */
+  active: 0 | 1;
+  station_id: string;
+  lease_expires_at: string;
+  opened_at: string;
+  ended_at: string | null;
+  /** JSON of the newest job.written, job.proven and job.sealed data, null before. */
+  written: string | null;
+  proven: string | null;
+  sealed: string | null;
+  quarantine_step: string | null;
+  failure_code: FailureCode | null;
+  reason: string | null;
+}
+
+export interface AttemptTable {
+  job_id: string;
+  attempt: number;
+  operation: string;
+  station_id: string;
+  site: string;
+  lane: number;
+  carrier: string | null;
+  position: number | null;
+  operator_id: string | null;
+  station_version: string;
+  station_configuration_sha256: string;
+  firmware_build_id: string;
+  firmware_sha256: string;
+  rollback_counter: number;
+  started_at: string;
+  ended_at: string | null;
+  outcome: 'passed' | 'failed' | null;
+  step: string | null;
+  failure_code: FailureCode | null;
+  reason: string | null;
+  durations_ms: string | null;
+}
+
+export interface CredentialTable {
+  credential_id: string;
+  job_id: string;
+  device_id: string;
+  profile: 'idevid' | 'ldevid' | 'claim';
+  profile_sha256: string;
+  issuer_sha256: string;
+  serial: string;
+  tbs_sha256: string;
+  key_type: string;
+  public_key_sha256: string;
+  not_before: string;
+  not_after: string;
+  owner: string;
+  lease_expires_at: string;
+  /** `intended` until its certificate was released; then one of the four. */
+  status: 'intended' | 'active' | 'superseded' | 'revoked' | 'expired';
+  certificate_sha256: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
+  intended_at: string;
+  issued_at: string | null;
+  revoked_at: string | null;
+  revocation_reason: string | null;
+}
+
+/** A public key serves one device ID for ever (I-7); the row outlives revocation. */
+export interface PublicKeyTable {
+  public_key_sha256: string;
+  device_id: string;
+}
+
+export interface StationTable {
+  station_id: string;
+  site: string;
+  line: string;
+  lanes: number;
+  status: 'invited' | 'pending' | 'confirmed' | 'revoked';
+  public_key_sha256: string | null;
+  serial: string | null;
+  tbs_sha256: string | null;
+  certificate_sha256: string | null;
+  not_after: string | null;
+  reason: string | null;
+}
+
+export interface OperatorTable {
+  operator_id: string;
+  registered_at: string;
+}
+
+export interface ShiftTable {
+  shift_id: string;
+  station_id: string;
+  operator_id: string;
+  opened_at: string;
+  closed_at: string | null;
+}
+
+export interface OperationResultTable {
+  /** Log index: results keep their order. */
+  log_index: number;
+  device_id: string;
+  operation: string;
+  outcome: 'pass' | 'fail';
+  station_id: string;
+  operator_id: string | null;
+  note: string | null;
+  reported_at: string;
+}
+
+export interface SampleTable {
+  device_id: string;
+  kind: 'golden' | 'must-fail';
+  check_every_minutes: number;
+}
+
+export interface CheckTable {
+  check_id: string;
+  purpose: 'pack' | 'golden' | 'must-fail';
+  device_id: string;
+  station_id: string;
+  operator_id: string | null;
+  outcome: 'pass' | 'fail';
+  failure_code: FailureCode | null;
+  recorded_at: string;
+}
+
+/** Every change of every device field that has a history: lifecycle, hardware, credentials, operations. */
+export interface DeviceHistoryTable {
+  log_index: number;
+  device_id: string;
+  at: string;
+  actor: string;
+  field: string;
+  value: string;
+  reason: string | null;
+}
+
+export interface AlarmTable {
+  log_index: number;
+  kind: string;
+  subject: string;
+  detail: string;
+  raised_at: string;
+}
+
+// The log itself.
+
+export interface LogEntryTable {
+  log_index: number;
+  bytes: Uint8Array;
+  leaf_hash: Uint8Array;
+}
+
+/** One row a tile; a partial tile's row grows in place up to 256 hashes of 32 bytes. */
+export interface LogTileTable {
+  level: number;
+  tile_index: number;
+  hashes: Uint8Array;
+}
+
+/** One row. `frontier` holds the hashes of the complete subtrees, so that appending needs no other read. */
+export interface LogHeadTable {
+  id: 1;
+  size: number;
+  root: Uint8Array;
+  frontier: Uint8Array;
+  last_at: string;
+}
+
+// Ephemeral: losing these costs a retry, never a fact.
+
+export interface NonceTable {
+  nonce: string;
+  purpose: 'prove' | 'attest' | 'check';
+  /** The job, or the check, that it was given for. */
+  subject: string;
+  attempt: number;
+  expires_at: string;
+  used_at: string | null;
+}
+
+export interface RequestTable {
+  station_id: string;
+  request_id: string;
+  body_sha256: string;
+  /** JSON of whatever lets the same answer be given again. */
+  outcome: string;
+  at: string;
+}
+
+export interface EnrolmentTokenTable {
+  token_sha256: string;
+  station_id: string;
+  expires_at: string;
+  used_by_key_sha256: string | null;
+}
+
+/** Who an operator pseudonym is: people's names stay out of the log. */
+export interface PersonTable {
+  operator_id: string;
+  name: string;
+  badge_sha256: string;
+}
+
+export interface StationSessionTable {
+  station_id: string;
+  session_id: string;
+  station_version: string;
+  configuration_sha256: string;
+  opened_at: string;
+}
+
+export interface OpenCheckTable {
+  check_id: string;
+  purpose: 'pack' | 'golden' | 'must-fail';
+  device_id: string;
+  hardware_uid_parts: string;
+  station_id: string;
+  lane: number;
+  operator_id: string | null;
+  expires_at: string;
+}
+
+export interface ProjectedTables {
+  realm: RealmTable;
+  contract: ContractTable;
+  production_order: ProductionOrderTable;
+  device: DeviceTable;
+  unit: UnitTable;
+  unit_part: UnitPartTable;
+  job: JobTable;
+  attempt: AttemptTable;
+  credential: CredentialTable;
+  public_key: PublicKeyTable;
+  station: StationTable;
+  operator: OperatorTable;
+  shift: ShiftTable;
+  operation_result: OperationResultTable;
+  sample: SampleTable;
+  sample_check: CheckTable;
+  device_history: DeviceHistoryTable;
+  alarm: AlarmTable;
+}
+
+export interface LogTables {
+  log_entry: LogEntryTable;
+  log_tile: LogTileTable;
+  log_head: LogHeadTable;
+}
+
+export interface EphemeralTables {
+  nonce: NonceTable;
+  request: RequestTable;
+  enrolment_token: EnrolmentTokenTable;
+  person: PersonTable;
+  station_session: StationSessionTable;
+  open_check: OpenCheckTable;
+}
+
+export interface Tables extends ProjectedTables, LogTables, EphemeralTables {}
