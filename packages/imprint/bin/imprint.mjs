@@ -13,10 +13,14 @@ if (stripsTypes) {
 } else {
   const own = fileURLToPath(new URL('../../../node_modules/.bin/node', import.meta.url));
   if (!existsSync(own)) {
-    process.stderr.write(`Imprint needs Node 22.18 or newer (this is ${process.versions.node}). Run: npm run setup\n`);
+    process.stderr.write(
+      `Imprint needs Node 22.18 or newer (this is ${process.versions.node}). Run: npm run setup\n`,
+    );
     process.exit(2);
   }
-  const child = spawnSync(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawnSync(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
   if (child.signal) process.kill(process.pid, child.signal);
   process.exit(child.status ?? 1);
 }

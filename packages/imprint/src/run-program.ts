@@ -1,0 +1,51 @@
+/** How every command ends: 0 done, 1 refused or failed with the reason, 2 wrong usage. Errors are printed here alone. */
+import { styleText } from 'node:util';
+import { toProblem } from '@imprint/contract/api/problem';
+import { ImprintError } from '@imprint/contract/errors';
+import { type Command, CommanderError } from 'commander';
+
+/** Thrown by a command that has said all there is to say and only sets the exit code. */
+export class ExitCode extends Error {
+  readonly exitCode: number;
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Parses and runs; resolves to the process's exit code and never throws. */
+export async function runProgram(program: Command, argv: string[]): Promise<number> {
+  exitOverride(program);
+  try {
+    await program.parseAsync(argv);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof ExitCode) return error.exitCode;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    printError(error, argv.includes('--json'));
+    return error instanceof ImprintError && error.code === 'usage' ? 2 : 1;
+  }
+}
+
+function exitOverride(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitOverride(child);
+}
+
+function printError(error: unknown, asJson: boolean): void {
+  if (asJson) {
+    const { code, detail, hint } = toProblem(error);
+    process.stdout.write(
+      `${JSON.stringify({ error: { code, message: detail, ...(hint ? { hint } : {}) } })}\n`,
+    );
+  }
+  if (error instanceof ImprintError) {
+    process.stderr.write(`${styleText('red', 'error')} ${error.code}: ${error.message}\n`);
+    if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+    return;
+  }
+  // Not one of ours: a fault in the program, whose place the developer needs.
+  process.stderr.write(
+    `${styleText('red', 'error')} internal: ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+}

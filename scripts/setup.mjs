@@ -1,0 +1,79 @@
+// Brings a fresh clone to where the other scripts can run: npm's packages, and with --for-tests the system's
+// programs that tests need. Plain JavaScript without dependencies, for whatever Node is there (20 is enough).
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const stamp = `${root}node_modules/.imprint-setup`;
+
+/** Programs that tests run, each with Debian's package that brings it. */
+const programsForTests = [
+  { program: 'openssl', package: 'openssl', why: 'the foreign judge of certificates and signatures' },
+  { program: 'socat', package: 'socat', why: 'real pseudo-terminals for the serial link' },
+  { program: 'cc', package: 'gcc', why: 'compiles the C header of a contract' },
+];
+
+const say = (text) => process.stderr.write(`setup: ${text}\n`);
+
+function installNpmPackages() {
+  const wanted = createHash('sha256')
+    .update(readFileSync(`${root}package-lock.json`))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('installing npm packages (about 15 seconds)');
+  const npm = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (npm.status !== 0) {
+    say('npm ci failed; its message stands above');
+    process.exit(1);
+  }
+  writeFileSync(stamp, wanted);
+}
+
+const isThere = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+function installProgramsForTests() {
+  const missing = programsForTests.filter(({ program }) => !isThere(program));
+  if (missing.length === 0) return;
+  for (const { program, package: name, why } of missing)
+    say(`${program} is missing (package ${name}): ${why}`);
+  const names = missing.map((one) => one.package);
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const run = (...command) =>
+    spawnSync(command[0], command.slice(1), {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0;
+  const managers = [
+    {
+      program: 'apt-get',
+      refresh: ['update', '-q'],
+      install: ['install', '-y', '-q', '--no-install-recommends'],
+    },
+    { program: 'dnf', install: ['install', '-y'] },
+    { program: 'apk', install: ['add'] },
+    { program: 'brew', install: ['install'] },
+  ];
+  const manager = managers.find(({ program }) => isThere(program));
+  if (manager) {
+    const prefix = manager.program === 'brew' ? [] : asRoot;
+    say(`installing ${names.join(', ')} with ${manager.program}`);
+    if (manager.refresh) run(...prefix, manager.program, ...manager.refresh);
+    if (
+      run(...prefix, manager.program, ...manager.install, ...names) &&
+      missing.every(({ program }) => isThere(program))
+    )
+      return;
+  }
+  for (const { program, package: name } of missing.filter((one) => !isThere(one.program))) {
+    say(`cannot install ${program}: install the package ${name} and run this again`);
+  }
+  process.exit(1);
+}
+
+installNpmPackages();
+if (process.argv.includes('--for-tests')) installProgramsForTests();
