@@ -1,0 +1,12 @@
+/** Time and randomness as the authority's core takes them: injected, so that a test or a simulation decides both. */
+import type { KeyObject } from 'node:crypto';
+import type { KeyType } from '@imprint/contract/provisioning-contract';
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type Clock = () => number;
+
+/** So many bytes from a cryptographically secure generator. */
+export type Entropy = (length: number) => Uint8Array;
+
+/** A new private key. In production the operating system's generator makes it; a simulation may take it from its seed. */
+export type KeyMaker = (type: KeyType) => KeyObject;
