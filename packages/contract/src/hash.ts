@@ -1,6 +1,5 @@
-/** The hashes that Imprint names things by: SHA-256 everywhere, SHA-384 beside P-384, SHA-1 for key identifiers only. */
+/** The hashes that Imprint names and signs things by: SHA-256 everywhere, SHA-384 beside P-384. */
 
-import { sha1 as nobleSha1 } from '@noble/hashes/legacy.js';
 import { sha256 as nobleSha256, sha384 as nobleSha384 } from '@noble/hashes/sha2.js';
 import { toHex } from './bytes.ts';
 
@@ -17,9 +16,4 @@ export function sha256Hex(bytes: Uint8Array): string {
 /** SHA-384 (FIPS 180-4), 48 bytes. */
 export function sha384(bytes: Uint8Array): Uint8Array {
   return nobleSha384(bytes);
-}
-
-/** SHA-1, 20 bytes. It names a key (RFC 5280 section 4.2.1.2) and protects nothing. */
-export function sha1ForKeyIdentifier(bytes: Uint8Array): Uint8Array {
-  return nobleSha1(bytes);
 }

@@ -19,6 +19,8 @@ export const limits = {
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
   derDepth: 24,
+  /** Content of an object identifier: a UUID arc (2.25) takes 20. */
+  derOidBytes: 64,
   /** Body of a request to the station or public listener. */
   requestBytes: 256 * 1024,
   requestTimeoutMs: 10_000,
