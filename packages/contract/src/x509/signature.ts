@@ -1,0 +1,58 @@
+/**
+ * Verifies ECDSA and Ed25519 signatures, each in its one strict encoding. It trusts neither message nor signature; any
+ * deviation is simply not a signature.
+ */
+
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { p256, p384 } from '@noble/curves/nist.js';
+import { fromHex } from '../bytes.ts';
+import { isImprintError } from '../errors.ts';
+import { DerReader } from './der.ts';
+import type { KeyType, PublicKey } from './public-key.ts';
+
+/**
+ * The AlgorithmIdentifier (DER) of signatures by a key of this type: ecdsa-with-SHA256, ecdsa-with-SHA384 or Ed25519, all
+ * without parameters (RFC 5758 section 3.2, RFC 8410 section 3).
+ */
+export const signatureAlgorithm: Record<KeyType, Uint8Array> = {
+  'ec-p256': fromHex('300a06082a8648ce3d040302'),
+  'ec-p384': fromHex('300a06082a8648ce3d040303'),
+  ed25519: fromHex('300506032b6570'),
+};
+
+/**
+ * True where `signature` over `message` was made by `key`. P-256 with SHA-256 and P-384 with SHA-384 as a strict DER
+ * ECDSA-Sig-Value with r and s in [1, n-1] (RFC 3279 section 2.2.3; a high s is valid there); Ed25519 as RFC 8032
+ * section 5.1.7, with canonical points and no key of small order.
+ */
+export function verifySignature(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (key.type === 'ed25519') {
+    return signature.length === 64 && ed25519.verify(signature, message, key.raw, { zip215: false });
+  }
+  const curve = key.type === 'ec-p256' ? p256 : p384;
+  const compact = compactEcdsa(signature, key.type === 'ec-p256' ? 32 : 48);
+  return compact !== undefined && curve.verify(compact, message, key.raw, { lowS: false, format: 'compact' });
+}
+
+/** r and s, each in `fieldBytes`; `undefined` where the DER is not strict or a number is negative or too large to fit. */
+function compactEcdsa(signature: Uint8Array, fieldBytes: number): Uint8Array | undefined {
+  try {
+    // a header of up to three octets, and for r and s a header of two and a sign octet
+    const whole = DerReader.over(signature, 3 + 2 * (fieldBytes + 3));
+    const pair = whole.enter();
+    whole.end();
+    const compact = new Uint8Array(2 * fieldBytes);
+    for (const end of [fieldBytes, 2 * fieldBytes]) {
+      const integer = pair.integer();
+      if (integer[0]! >= 0x80) return undefined;
+      const digits = integer[0] === 0 ? integer.subarray(1) : integer;
+      if (digits.length > fieldBytes) return undefined;
+      compact.set(digits, end - digits.length);
+    }
+    pair.end();
+    return compact;
+  } catch (error) {
+    if (isImprintError(error, 'der_invalid')) return undefined;
+    throw error;
+  }
+}
