@@ -42,7 +42,7 @@ export function checkHolds(scheme: CheckScheme, text: string, alphabet: string):
 function mod37Check(payload: string): string {
   let state = 36;
   for (const [index, character] of Array.from(payload).entries()) {
-    const sum = (state + valueOf(character, mod37Alphabet, index)) % 36;
+    const sum = (state + placeOf(character, mod37Alphabet, index)) % 36;
     state = ((sum === 0 ? 36 : sum) * 2) % 37;
   }
   return mod37Alphabet[(37 - state) % 36]!;
@@ -62,7 +62,7 @@ function luhnCheck(payload: string, alphabet: string): string {
   let sum = 0;
   const characters = Array.from(payload);
   for (const [index, character] of characters.entries()) {
-    const value = valueOf(character, alphabet, index);
+    const value = placeOf(character, alphabet, index);
     const isDoubled = (characters.length - index) % 2 === 1;
     const product = isDoubled ? value * 2 : value;
     sum += Math.floor(product / size) + (product % size);
@@ -70,7 +70,7 @@ function luhnCheck(payload: string, alphabet: string): string {
   return alphabet[(size - (sum % size)) % size]!;
 }
 
-function valueOf(character: string, alphabet: string, index: number): number {
+function placeOf(character: string, alphabet: string, index: number): number {
   const value = alphabet.indexOf(character);
   if (value < 0) {
     throw new ImprintError(

@@ -46,7 +46,7 @@ const fieldGrammar = z.strictObject({
     .regex(/^[A-Za-z0-9._:-]*$/, 'a prefix holds letters, digits and - . _ : only'),
   /** Characters that name the site, and digits that name the year; 0 where the ID carries none. */
   site_length: z.int().min(0).max(8),
-  year_length: z.union([z.literal(0), z.literal(2), z.literal(4)]),
+  year_length: z.literal([0, 2, 4]),
   /** The digits of the serial, in ascending order of value. */
   body_alphabet: z
     .string()

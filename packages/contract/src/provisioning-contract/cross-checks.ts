@@ -1,0 +1,214 @@
+/** What the keys of a provisioning contract must agree on among themselves: each disagreement is an error. */
+
+import { grammarFaults } from '../device-id.ts';
+import { factoryConfigText } from '../factory-config.ts';
+import type { YamlPath } from '../strict-yaml.ts';
+import { keyStorageName } from './key-storage.ts';
+import type { ProvisioningContract, StorageItem } from './schema.ts';
+
+/** A remark about the value at a path; where it stands in the file is the caller's to know. */
+export interface Remark {
+  path: YamlPath;
+  message: string;
+  hint: string;
+}
+
+/** Every disagreement in a contract whose single keys are in order. */
+export function crossChecks(contract: ProvisioningContract): Remark[] {
+  return [
+    ...grammarRemarks(contract),
+    ...storageRemarks(contract),
+    ...configurationRemarks(contract),
+    ...lockRemarks(contract),
+    ...routeRemarks(contract),
+    ...validityRemarks(contract),
+  ];
+}
+
+/** Operations that Imprint itself carries out. All others are another program's, and external. */
+export const ownOperations = ['provision', 'seal', 'pack'] as const;
+
+const storageItems = [
+  'trust_anchor',
+  'device_id',
+  'factory_config',
+  'device_cert',
+  'chain',
+  'private_key',
+  'boot_flags',
+  'debug_lock',
+] as const satisfies StorageItem['item'][];
+
+function grammarRemarks({ identity, credential }: ProvisioningContract): Remark[] {
+  const remarks: Remark[] = grammarFaults(identity.grammar).map(({ field, message, hint }) => ({
+    path: ['identity', 'grammar', field],
+    message,
+    hint,
+  }));
+  const inElement = identity.borne_by.indexOf('secure-element');
+  if (inElement >= 0 && credential.storage.class !== 'secure-element') {
+    remarks.push({
+      path: ['identity', 'borne_by', inElement],
+      message: 'the ID is borne by a secure element, but the key is not stored in one',
+      hint: 'Name the carrier that the unit has, or set credential.storage.class to secure-element.',
+    });
+  }
+  return remarks;
+}
+
+function storageRemarks({ storage_map: map }: ProvisioningContract): Remark[] {
+  const remarks: Remark[] = [];
+  for (const item of storageItems) {
+    const entries = map.filter((entry) => entry.item === item).length;
+    if (entries === 1) continue;
+    remarks.push({
+      path: ['storage_map'],
+      message:
+        entries === 0 ? `storage_map does not say where ${item} lies` : `storage_map names ${item} twice`,
+      hint: 'Each item that is written stands in the map once.',
+    });
+  }
+  for (const [index, entry] of map.entries()) {
+    const isKey = entry.item === 'private_key';
+    const say = (field: string, message: string, hint: string) =>
+      remarks.push({ path: ['storage_map', index, field], message, hint });
+    if (isKey && entry.read_back !== 'forbidden') {
+      say('read_back', 'a private key is never read back', 'Set read_back to forbidden.');
+    }
+    if (isKey !== (entry.access === 'sign-only')) {
+      say(
+        'access',
+        `access sign-only is for private_key and nothing else, not ${entry.access} for ${entry.item}`,
+        'Correct it.',
+      );
+    }
+    if (!isKey && entry.read_back === 'forbidden') {
+      say(
+        'read_back',
+        `${entry.item} is written, so it must be read back`,
+        'Set read_back to required or hash.',
+      );
+    }
+    if ((entry.item === 'device_id' || entry.item === 'device_cert') && entry.read_back === 'hash') {
+      say(
+        'read_back',
+        `${entry.item} must be read back whole: it is compared with the label and verified`,
+        'Set read_back to required.',
+      );
+    }
+  }
+  return remarks;
+}
+
+function configurationRemarks(contract: ProvisioningContract): Remark[] {
+  const remarks: Remark[] = [];
+  const { values } = contract.factory_configuration;
+  for (const [index, name] of contract.deferred_configuration.names.entries()) {
+    if (!Object.hasOwn(values, name)) continue;
+    remarks.push({
+      path: ['deferred_configuration', 'names', index],
+      message: `${name} is both factory configuration and deferred`,
+      hint: 'Write it on the line, or deliver it after activation; not both.',
+    });
+  }
+  const slot = `slot-${contract.credential.storage.slot}`;
+  if (Object.hasOwn(values, 'key_handle') && values.key_handle !== slot) {
+    remarks.push({
+      path: ['factory_configuration', 'values', 'key_handle'],
+      message: `key_handle does not name the slot of the key, ${keyStorageName(contract)}`,
+      hint: `Set it to ${slot}.`,
+    });
+  }
+  const index = contract.storage_map.findIndex((entry) => entry.item === 'factory_config');
+  const room = contract.storage_map[index]?.max_bytes ?? Number.POSITIVE_INFINITY;
+  const needed = longestFactoryConfig(contract);
+  if (needed > room) {
+    remarks.push({
+      path: ['storage_map', index, 'max_bytes'],
+      message: `factory_config can take ${needed} bytes and has room for ${room}`,
+      hint: 'Give it more room, or move values to deferred_configuration.',
+    });
+  }
+  return remarks;
+}
+
+/** Bytes of the longest text that is written as factory configuration under this contract. */
+function longestFactoryConfig(contract: ProvisioningContract): number {
+  const longest = (texts: string[]) => texts.reduce((a, b) => (b.length > a.length ? b : a));
+  return factoryConfigText({
+    contract,
+    contractSha256: '0'.repeat(64),
+    logId: '0'.repeat(64),
+    realm: 'prod',
+    sku: longest(contract.skus),
+    hwRev: longest(contract.hardware_revisions),
+  }).length;
+}
+
+function lockRemarks({ lock_policy, boot_flags, storage_map: map }: ProvisioningContract): Remark[] {
+  const remarks: Remark[] = [];
+  if (lock_policy.debug === 'open' && boot_flags.disable_jtag) {
+    remarks.push({
+      path: ['boot_flags', 'disable_jtag'],
+      message: 'disable_jtag burns the debug port shut while lock_policy leaves it open',
+      hint: 'Set disable_jtag to false for bring-up, or lock_policy.debug to locked.',
+    });
+  }
+  const index = map.findIndex((entry) => entry.item === 'debug_lock');
+  if (lock_policy.debug === 'locked-permanently' && index >= 0 && map[index]?.access !== 'one-way') {
+    remarks.push({
+      path: ['storage_map', index, 'access'],
+      message: 'a permanent debug lock lies in a fuse, which is one-way',
+      hint: 'Set access to one-way, or lock_policy.debug to locked.',
+    });
+  }
+  return remarks;
+}
+
+function routeRemarks({ route }: ProvisioningContract): Remark[] {
+  const remarks: Remark[] = [];
+  const say = (index: number, message: string, hint: string) =>
+    remarks.push({ path: index < 0 ? ['route'] : ['route', index], message, hint });
+  const operations = route.map((step) => step.operation);
+
+  for (const [index, { operation, external }] of route.entries()) {
+    const isOwn = (ownOperations as readonly string[]).includes(operation);
+    if (isOwn && external === true) say(index, `${operation} is not external`, 'Remove external.');
+    if (!isOwn && external !== true) {
+      say(
+        index,
+        `${operation} is no operation of ours`,
+        `Ours are ${ownOperations.join(', ')}; mark others external: true.`,
+      );
+    }
+    if (operations.indexOf(operation) < index)
+      say(index, `${operation} stands twice`, 'Name each operation once.');
+  }
+  for (const operation of ['provision', 'seal']) {
+    if (!operations.includes(operation))
+      say(-1, `the route has no ${operation}`, `Add { operation: ${operation} }.`);
+  }
+  const [provision, seal, pack] = ownOperations.map((operation) => operations.indexOf(operation)) as [
+    number,
+    number,
+    number,
+  ];
+  if (seal >= 0 && seal < provision) {
+    say(seal, 'seal stands before provision', 'What cannot be undone comes after the identity is proven.');
+  }
+  if (pack >= 0 && pack !== route.length - 1) {
+    say(pack, 'pack is not the last operation', 'It proves the unit as it ships: nothing may follow.');
+  }
+  return remarks;
+}
+
+function validityRemarks({ credential: { profile } }: ProvisioningContract): Remark[] {
+  if (profile.validity === 'forever' || profile.successor_days < profile.validity.days) return [];
+  return [
+    {
+      path: ['credential', 'profile', 'successor_days'],
+      message: 'a superseded credential would be accepted for longer than it is valid',
+      hint: 'Make successor_days smaller than validity.days.',
+    },
+  ];
+}
