@@ -8,7 +8,10 @@ import { crc32Hex } from './crc32.ts';
 
 const encoder = new TextEncoder();
 const seq = z.int().min(0).max(0xffffffff);
-/** Names a message that travelled in chunks: its JSON text has this many bytes and this SHA-256. */
+/**
+ * Names what travels in chunks by its bytes and their SHA-256. `staged`: the JSON text of the payload. `held`: the
+ * JSON text of the object that a short reply would carry beside `seq`, `ok` and `crc`.
+ */
 export const wholeReference = z.strictObject({
   length: z.int().min(1).max(limits.dutMessageBytes),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -43,11 +46,18 @@ export function frameLine(message: FramedRequest | FramedReply): string {
 
 const tail = /,"crc":"([0-9a-f]{8})"\}\s*$/;
 
+/** Places at which a message is looked for, from the line's end: a hostile line full of them costs so many CRCs. */
+const mostStarts = 4;
+
 function unframe(line: string): { text: string } | undefined {
   const end = tail.exec(line);
   if (!end) return undefined;
-  // Whatever a booting unit printed without a newline may stand before the message; the CRC tells where it begins.
-  for (let start = line.indexOf('{"seq":'); start >= 0; start = line.indexOf('{"seq":', start + 1)) {
+  // Whatever a booting unit printed without a newline may stand before the message, a torn message too; the CRC tells
+  // where the whole one begins. Inside a message the mark cannot stand: quotes in its strings are escaped.
+  let start = end.index;
+  for (let tried = 0; tried < mostStarts && start > 0; tried++) {
+    start = line.lastIndexOf('{"seq":', start - 1);
+    if (start < 0) return undefined;
     const body = line.slice(start, end.index);
     if (crc32Hex(encoder.encode(body)) === end[1]) return { text: `${body}}` };
   }
