@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fromHex } from '@imprint/contract/bytes';
+import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import {
+  derBoolean,
+  derElement,
+  derExplicit,
+  derInteger,
+  derOctetString,
+  derOid,
+  derSequence,
+  derSetOf,
+  derUtf8String,
+} from '@imprint/contract/x509/der-writer';
+import { signatureAlgorithm } from '@imprint/contract/x509/signature';
+import fc from 'fast-check';
+import { makeKey } from '../signer/software.ts';
+import { readCertificationRequest } from './certification-request.ts';
+import { makeRequest, nested, spkiOf } from './requests.test-kit.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'imprint-csr-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function refused(der: Uint8Array, code: ErrorCode) {
+  return assert.rejects(readCertificationRequest(der), (error) => {
+    assert.ok(isImprintError(error), String(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  });
+}
+
+/** A request that the openssl command makes. */
+function opensslRequest(keyArguments: string[], requestArguments: string[]): Uint8Array {
+  const key = join(folder, 'key.pem');
+  const csr = join(folder, 'csr.der');
+  execFileSync('openssl', ['genpkey', ...keyArguments, '-out', key], { stdio: 'pipe' });
+  execFileSync('openssl', ['req', '-new', '-key', key, '-outform', 'DER', '-out', csr, ...requestArguments], {
+    stdio: 'pipe',
+  });
+  return readFileSync(csr);
+}
+
+const extensionRequest = (...extensions: Uint8Array[]) =>
+  derSequence(derOid('1.2.840.113549.1.9.14'), derSetOf(derSequence(...extensions)));
+const caTrue = derSequence(
+  derOid('2.5.29.19'),
+  derBoolean(true),
+  derOctetString(derSequence(derBoolean(true))),
+);
+
+describe('certification request', () => {
+  for (const type of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+    test(`gives the key of a ${type} request`, async () => {
+      const key = makeKey(type);
+      const request = await readCertificationRequest(makeRequest({ key }));
+      assert.equal(request.keyType, type);
+      assert.deepEqual(Buffer.from(request.spki), Buffer.from(spkiOf(key)));
+      assert.ok(request.publicKey.export({ format: 'der', type: 'spki' }).equals(request.spki));
+    });
+  }
+
+  test('reads what openssl writes, with SHA-256 over a P-384 key too', async () => {
+    const p256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+    const p384 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'];
+    const subject = ['-subj', '/CN=SN-00012345'];
+    for (const [arguments_, type] of [
+      [p256, 'ec-p256'],
+      [p384, 'ec-p384'],
+      [['-algorithm', 'ed25519'], 'ed25519'],
+    ] as const) {
+      const request = await readCertificationRequest(opensslRequest([...arguments_], subject));
+      assert.equal(request.keyType, type);
+      assert.deepEqual(request.notes, ['a subject (2.5.4.3) was asked for and is ignored']);
+    }
+    await readCertificationRequest(opensslRequest(p384, [...subject, '-sha384']));
+    await refused(opensslRequest(p256, [...subject, '-sha1']), 'csr_invalid');
+  });
+
+  test('I-6: ignores and notes subject, CA:TRUE, SAN and attributes that openssl puts in', async () => {
+    const der = opensslRequest(
+      ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+      [
+        ...['-subj', '/O=Evil/CN=someone-else', '-addext', 'basicConstraints=critical,CA:TRUE'],
+        ...['-addext', 'subjectAltName=DNS:evil.example', '-addext', 'keyUsage=keyCertSign'],
+      ],
+    );
+    const request = await readCertificationRequest(der);
+    assert.deepEqual(Object.keys(request).sort(), [
+      'keyType',
+      'notes',
+      'publicKey',
+      'publicKeySha256',
+      'spki',
+    ]);
+    assert.deepEqual(request.notes, [
+      'a subject (2.5.4.10, 2.5.4.3) was asked for and is ignored',
+      'extension 2.5.29.19 was asked for and is ignored',
+      'extension 2.5.29.17 was asked for and is ignored',
+      'extension 2.5.29.15 was asked for and is ignored',
+    ]);
+  });
+
+  test('I-19: a challenge password stays out of the notes', async () => {
+    const attribute = derSequence(derOid('1.2.840.113549.1.9.7'), derSetOf(derUtf8String('hunter2')));
+    const request = await readCertificationRequest(makeRequest({ attributes: [attribute] }));
+    assert.doesNotMatch(JSON.stringify(request.notes), /hunter2/);
+    assert.match(request.notes.join(), /attribute 1\.2\.840\.113549\.1\.9\.7/);
+  });
+
+  test('caps what it notes', async () => {
+    const many = Array.from({ length: 200 }, (_, index) =>
+      derSequence(derOid(`1.3.${index}`), derOctetString(new Uint8Array(1))),
+    );
+    const request = await readCertificationRequest(makeRequest({ attributes: [extensionRequest(...many)] }));
+    assert.ok(request.notes.length <= 33);
+  });
+
+  test('refuses a proof by another key, over other bytes, of other length or under another algorithm', async () => {
+    const [key, other] = [makeKey('ec-p256'), makeKey('ec-p256')];
+    await refused(makeRequest({ key, spki: spkiOf(other) }), 'csr_proof_wrong');
+    await refused(makeRequest({ signature: new Uint8Array(0) }), 'csr_proof_wrong');
+    await refused(makeRequest({ signature: derSequence(derInteger(0), derInteger(0)) }), 'csr_proof_wrong');
+    await refused(makeRequest({ key: makeKey('ed25519'), signature: new Uint8Array(64) }), 'csr_proof_wrong');
+    await refused(makeRequest({ digest: 'sha384' }), 'csr_proof_wrong');
+    await refused(makeRequest({ algorithm: signatureAlgorithm.ed25519 }), 'csr_invalid');
+    const sha256WithNull = fromHex('300c06082a8648ce3d0403020500');
+    await refused(makeRequest({ algorithm: sha256WithNull }), 'csr_invalid');
+  });
+
+  test('refuses every flipped bit of a request', async () => {
+    const der = makeRequest({ key: makeKey('ed25519'), attributes: [extensionRequest(caTrue)] });
+    for (let bit = 0; bit < der.length * 8; bit++) {
+      const changed = Uint8Array.from(der);
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      await assert.rejects(readCertificationRequest(changed), (error) =>
+        isImprintError(error, 'csr_invalid', 'csr_proof_wrong', 'key_unsupported'),
+      );
+    }
+  });
+
+  test('refuses RSA, another curve, a compressed point and explicit parameters', async () => {
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const p521 = generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey;
+    const secp256k1 = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey;
+    for (const key of [rsa, p521, secp256k1]) {
+      await refused(makeRequest({ spki: spkiOf(key) }), 'key_unsupported');
+    }
+    const spki = spkiOf(makeKey('ec-p256'));
+    const compressed = derSequence(
+      fromHex('301306072a8648ce3d020106082a8648ce3d030107'),
+      derElement(3, Uint8Array.of(0, 2), spki.slice(27, 59)),
+    );
+    await refused(makeRequest({ spki: compressed }), 'key_unsupported');
+    const explicit = generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' }).privateKey;
+    await refused(makeRequest({ spki: spkiOf(explicit) }), 'key_unsupported');
+  });
+
+  test('refuses a point off its curve, the point at infinity and the key of the private key one', async () => {
+    const off = Uint8Array.from(spkiOf(makeKey('ec-p256')));
+    off[off.length - 1]! ^= 1;
+    await refused(makeRequest({ spki: off }), 'key_unsupported');
+    const zero = Uint8Array.from(off).fill(0, 27);
+    await refused(makeRequest({ spki: zero }), 'key_unsupported');
+    const generator = createPrivateKey({
+      format: 'jwk',
+      key: {
+        kty: 'EC',
+        crv: 'P-256',
+        d: Buffer.concat([Buffer.alloc(31), Buffer.of(1)]).toString('base64url'),
+        x: Buffer.from('6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296', 'hex').toString(
+          'base64url',
+        ),
+        y: Buffer.from('4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5', 'hex').toString(
+          'base64url',
+        ),
+      },
+    });
+    await refused(makeRequest({ key: generator }), 'key_unsupported');
+    const smallOrder = Uint8Array.from(spkiOf(makeKey('ed25519')));
+    smallOrder.fill(0, 12);
+    smallOrder[12] = 1;
+    await refused(makeRequest({ spki: smallOrder }), 'key_unsupported');
+  });
+
+  test('refuses trailing bytes, inside and outside', async () => {
+    const der = makeRequest();
+    await refused(Buffer.concat([der, Buffer.of(0)]), 'csr_invalid');
+    assert.equal(der[1], 0x81, 'the header has three octets');
+    const inside = derSequence(der.subarray(3), derInteger(1));
+    await refused(inside, 'csr_invalid');
+    const spki = derSequence(Buffer.from(spkiOf(makeKey('ec-p256'))).subarray(2), derInteger(1));
+    await refused(makeRequest({ spki }), 'key_unsupported');
+  });
+
+  test('refuses deep and long ASN.1 and more bytes than the cap, without stalling', async () => {
+    await refused(makeRequest({ attributes: [nested(200)] }), 'csr_invalid');
+    await refused(nested(1500), 'csr_invalid');
+    const longOid = derElement(6, new Uint8Array(3000).fill(0x81), Uint8Array.of(1));
+    await refused(makeRequest({ attributes: [derSequence(longOid, derSetOf())] }), 'csr_invalid');
+    const padding = derSequence(derOid('1.2.3'), derSetOf(derOctetString(new Uint8Array(limits.csrBytes))));
+    await refused(makeRequest({ attributes: [padding] }), 'csr_invalid');
+    await refused(new Uint8Array(20_000_000).fill(0x30), 'csr_invalid');
+  });
+
+  test('refuses another version, a missing field and indefinite lengths', async () => {
+    await refused(makeRequest({ version: 1 }), 'csr_invalid');
+    await refused(derSequence(), 'csr_invalid');
+    await refused(new Uint8Array(0), 'csr_invalid');
+    await refused(derExplicit(0), 'csr_invalid');
+    await refused(fromHex('30800000'), 'csr_invalid');
+  });
+
+  test('answers arbitrary bytes with a code of its own', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+        await assert.rejects(readCertificationRequest(bytes), (error) =>
+          isImprintError(error, 'csr_invalid', 'key_unsupported', 'csr_proof_wrong'),
+        );
+      }),
+    );
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * What a station may do, decided here and nowhere else: it must be confirmed now, hold the live session, and be
+ * assigned to the order. Read inside the decision's transaction, so that a revocation holds at the next request.
+ */
+import { ImprintError } from '@imprint/contract/errors';
+import type { Selectable } from 'kysely';
+import type { Reading } from '../ledger/ledger.ts';
+import type { ProductionOrderTable, StationTable } from '../storage/tables.ts';
+import type { StationCaller } from './line-core.ts';
+
+export interface AuthorizedStation {
+  stationId: string;
+  site: string;
+  lanes: number;
+  version: string;
+  configurationSha256: string;
+}
+
+/**
+ * The station behind the request.
+ * @throws station_revoked, station_pending, not_authenticated, station_session_taken
+ */
+export async function authorizeStation(reading: Reading, caller: StationCaller): Promise<AuthorizedStation> {
+  const station = await reading.tx
+    .selectFrom('station')
+    .selectAll()
+    .where('station_id', '=', caller.stationId)
+    .executeTakeFirst();
+  requireConfirmed(station, reading.at);
+  const session = await reading.tx
+    .selectFrom('station_session')
+    .selectAll()
+    .where('station_id', '=', caller.stationId)
+    .executeTakeFirst();
+  if (!session || session.session_id !== caller.sessionId) {
+    throw new ImprintError(
+      'station_session_taken',
+      `another session of station ${caller.stationId} began after this one`,
+      {
+        hint: 'If nobody restarted this station, its key may be in use elsewhere: call the person who runs the authority.',
+        context: { session_id: caller.sessionId },
+      },
+    );
+  }
+  return {
+    stationId: station.station_id,
+    site: station.site,
+    lanes: station.lanes,
+    version: session.station_version,
+    configurationSha256: session.configuration_sha256,
+  };
+}
+
+/**
+ * A station that a person confirmed, that was not revoked and whose certificate has not run out.
+ * @throws not_authenticated, station_revoked, station_pending
+ */
+export function requireConfirmed(
+  station: Selectable<StationTable> | undefined,
+  at: string,
+): asserts station is Selectable<StationTable> {
+  if (!station) throw new ImprintError('not_authenticated', 'this station is not known here');
+  if (station.status === 'revoked') {
+    throw new ImprintError('station_revoked', `station ${station.station_id} was revoked`, {
+      hint: 'Enrol it anew with a fresh token if it is to work again.',
+    });
+  }
+  if (station.status !== 'confirmed') {
+    throw new ImprintError(
+      'station_pending',
+      `nobody has confirmed the key of station ${station.station_id} yet`,
+    );
+  }
+  if (station.not_after !== null && station.not_after <= at) {
+    throw new ImprintError(
+      'not_authenticated',
+      `the certificate of station ${station.station_id} ran out at ${station.not_after}`,
+      {
+        hint: 'Enrol the station anew.',
+      },
+    );
+  }
+}
+
+/** @throws not_authorized, wrong_site where the order names neither this station nor its site */
+export function requireAssigned(station: AuthorizedStation, order: Selectable<ProductionOrderTable>): void {
+  const stations = JSON.parse(order.stations) as string[];
+  const sites = JSON.parse(order.sites) as string[];
+  // An order that names nobody is nobody's: what is not granted is denied.
+  if (stations.length === 0 && sites.length === 0) {
+    throw new ImprintError('not_authorized', `order ${order.order_id} is assigned to no station and no site`);
+  }
+  if (sites.length > 0 && !sites.includes(station.site)) {
+    throw new ImprintError('wrong_site', `order ${order.order_id} is not made at site ${station.site}`);
+  }
+  if (stations.length > 0 && !stations.includes(station.stationId)) {
+    throw new ImprintError(
+      'not_authorized',
+      `order ${order.order_id} is not assigned to station ${station.stationId}`,
+    );
+  }
+}

@@ -1,0 +1,423 @@
+/**
+ * The tables of `tables.ts` as a database holds them. What must never happen is forbidden by keys and unique indexes
+ * here (I-4, I-7), whatever the code above does. Every column type is one that SQLite and PostgreSQL both have.
+ */
+import { emptyRoot } from '@imprint/contract/audit/merkle';
+import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** Goes up with every change of a table; a database of another version is refused, never guessed at. */
+export const schemaVersion = 1;
+
+/** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), and SQLite's table options. */
+export interface SchemaFlavor {
+  bytes: 'blob' | 'bytea';
+  tableOptions?: RawBuilder<unknown>;
+}
+
+export interface MetaTable {
+  id: 1;
+  schema_version: number;
+  realm: string;
+}
+
+type Kind = 'text' | 'integer' | 'bytes';
+type Column = Kind | `${Kind} null`;
+type Columns<T> = { [C in keyof T & string]: null extends T[C] ? `${Kind} null` : Kind };
+
+/** Every column of every table, a table after those that it refers to; the compiler refuses a table or column that `tables.ts` does not have, and a missing one. */
+const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
+  realm: {
+    realm: 'text',
+    organization: 'text',
+    root_sha256: 'text',
+    log_origin: 'text',
+    log_id: 'text',
+    issuing_ca_sha256: 'text',
+    station_ca_sha256: 'text',
+  },
+  contract: {
+    contract_sha256: 'text',
+    product: 'text',
+    revision: 'text',
+    text: 'text',
+    registered_at: 'text',
+  },
+  production_order: {
+    order_id: 'text',
+    product: 'text',
+    sku: 'text',
+    lot: 'text',
+    contract_sha256: 'text',
+    hardware_revisions: 'text',
+    quantity: 'integer',
+    scrap_allowance: 'integer',
+    id_source: 'text',
+    sites: 'text',
+    stations: 'text',
+    opens_at: 'text',
+    closes_at: 'text',
+    created_at: 'text',
+    closed_at: 'text null',
+    issued: 'integer',
+  },
+  device: {
+    device_id: 'text',
+    order_id: 'text',
+    state: 'text',
+    hardware_uid: 'text null',
+    job_id: 'text null',
+    issued: 'integer',
+    allocated_at: 'text',
+    manufactured_at: 'text null',
+    completed_index: 'integer null',
+    rma_count: 'integer',
+    last_seen_firmware: 'text null',
+  },
+  unit_part: { part: 'text', hardware_uid: 'text' },
+  unit: { hardware_uid: 'text', device_id: 'text null', quarantined: 'integer', reason: 'text null' },
+  job: {
+    job_id: 'text',
+    order_id: 'text',
+    device_id: 'text',
+    hardware_uid: 'text',
+    hardware_uid_parts: 'text',
+    sku: 'text',
+    hw_rev: 'text',
+    contract_sha256: 'text',
+    manifest_sha256: 'text',
+    manifest: 'text',
+    factory_config: 'text',
+    state: 'text',
+    attempt: 'integer',
+    active: 'integer',
+    station_id: 'text',
+    lease_expires_at: 'text',
+    opened_at: 'text',
+    ended_at: 'text null',
+    written: 'text null',
+    proven: 'text null',
+    sealed: 'text null',
+    quarantine_step: 'text null',
+    failure_code: 'text null',
+    reason: 'text null',
+  },
+  attempt: {
+    job_id: 'text',
+    attempt: 'integer',
+    operation: 'text',
+    station_id: 'text',
+    site: 'text',
+    lane: 'integer',
+    carrier: 'text null',
+    position: 'integer null',
+    operator_id: 'text null',
+    station_version: 'text',
+    station_configuration_sha256: 'text',
+    firmware_build_id: 'text',
+    firmware_sha256: 'text',
+    rollback_counter: 'integer',
+    started_at: 'text',
+    ended_at: 'text null',
+    outcome: 'text null',
+    step: 'text null',
+    failure_code: 'text null',
+    reason: 'text null',
+    durations_ms: 'text null',
+  },
+  credential: {
+    credential_id: 'text',
+    job_id: 'text',
+    device_id: 'text',
+    profile: 'text',
+    profile_sha256: 'text',
+    issuer_sha256: 'text',
+    serial: 'text',
+    tbs_sha256: 'text',
+    key_type: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    lease_expires_at: 'text',
+    status: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+    intended_at: 'text',
+    issued_at: 'text null',
+    revoked_at: 'text null',
+    revocation_reason: 'text null',
+  },
+  public_key: { public_key_sha256: 'text', device_id: 'text' },
+  station: {
+    station_id: 'text',
+    site: 'text',
+    line: 'text',
+    lanes: 'integer',
+    status: 'text',
+    public_key_sha256: 'text null',
+    serial: 'text null',
+    tbs_sha256: 'text null',
+    certificate_sha256: 'text null',
+    not_after: 'text null',
+    reason: 'text null',
+  },
+  operator: { operator_id: 'text', registered_at: 'text' },
+  shift: {
+    shift_id: 'text',
+    station_id: 'text',
+    operator_id: 'text',
+    opened_at: 'text',
+    closed_at: 'text null',
+  },
+  operation_result: {
+    log_index: 'integer',
+    device_id: 'text',
+    operation: 'text',
+    outcome: 'text',
+    station_id: 'text',
+    operator_id: 'text null',
+    note: 'text null',
+    reported_at: 'text',
+  },
+  sample: { device_id: 'text', kind: 'text', check_every_minutes: 'integer' },
+  sample_check: {
+    check_id: 'text',
+    purpose: 'text',
+    device_id: 'text',
+    station_id: 'text',
+    operator_id: 'text null',
+    outcome: 'text',
+    failure_code: 'text null',
+    recorded_at: 'text',
+  },
+  device_history: {
+    log_index: 'integer',
+    device_id: 'text',
+    at: 'text',
+    actor: 'text',
+    field: 'text',
+    value: 'text',
+    reason: 'text null',
+  },
+  alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
+  log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
+  log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
+  log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
+  nonce: {
+    nonce: 'text',
+    purpose: 'text',
+    subject: 'text',
+    attempt: 'integer',
+    expires_at: 'text',
+    used_at: 'text null',
+  },
+  request: {
+    station_id: 'text',
+    request_id: 'text',
+    body_sha256: 'text',
+    outcome: 'text',
+    at: 'text',
+  },
+  enrolment_token: {
+    token_sha256: 'text',
+    station_id: 'text',
+    expires_at: 'text',
+    used_by_key_sha256: 'text null',
+  },
+  person: { operator_id: 'text', name: 'text', badge_sha256: 'text' },
+  station_session: {
+    station_id: 'text',
+    session_id: 'text',
+    station_version: 'text',
+    configuration_sha256: 'text',
+    opened_at: 'text',
+  },
+  open_check: {
+    check_id: 'text',
+    purpose: 'text',
+    device_id: 'text',
+    hardware_uid_parts: 'text',
+    station_id: 'text',
+    lane: 'integer',
+    operator_id: 'text null',
+    expires_at: 'text',
+  },
+};
+
+export type TableName = keyof Tables;
+type ColumnOf<T extends TableName> = keyof Tables[T] & string;
+
+/** The key of each table: also the order in which rows are compared. */
+export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
+  realm: ['realm'],
+  contract: ['contract_sha256'],
+  production_order: ['order_id'],
+  device: ['device_id'],
+  unit: ['hardware_uid'],
+  unit_part: ['part'],
+  job: ['job_id'],
+  attempt: ['job_id', 'attempt'],
+  credential: ['credential_id'],
+  public_key: ['public_key_sha256'],
+  station: ['station_id'],
+  operator: ['operator_id'],
+  shift: ['shift_id'],
+  operation_result: ['log_index'],
+  sample: ['device_id'],
+  sample_check: ['check_id'],
+  device_history: ['device_id', 'log_index', 'field'],
+  alarm: ['log_index'],
+  log_entry: ['log_index'],
+  log_tile: ['level', 'tile_index'],
+  log_head: ['id'],
+  nonce: ['nonce'],
+  request: ['station_id', 'request_id'],
+  enrolment_token: ['token_sha256'],
+  person: ['operator_id'],
+  station_session: ['station_id'],
+  open_check: ['check_id'],
+};
+
+/** What must be there before: a credential of no job, or a job of no device, cannot be written. */
+const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, targetColumn: string][] } = {
+  device: [['order_id', 'production_order', 'order_id']],
+  job: [['device_id', 'device', 'device_id']],
+  attempt: [['job_id', 'job', 'job_id']],
+  credential: [['job_id', 'job', 'job_id']],
+  public_key: [['device_id', 'device', 'device_id']],
+};
+
+/** The tables that the log alone rebuilds (I-15). */
+export const projectedTables = [
+  'realm',
+  'contract',
+  'production_order',
+  'device',
+  'unit',
+  'unit_part',
+  'job',
+  'attempt',
+  'credential',
+  'public_key',
+  'station',
+  'operator',
+  'shift',
+  'operation_result',
+  'sample',
+  'sample_check',
+  'device_history',
+  'alarm',
+] as const satisfies readonly TableName[];
+
+/** The columns of a table, in the order in which it was made. */
+export function columnsOf(table: TableName): string[] {
+  return Object.keys(columns[table]);
+}
+
+/** Makes all tables, the empty log's head and the mark that tells version and realm; runs inside the caller's transaction. */
+export async function createSchema(db: Kysely<Tables>, flavor: SchemaFlavor, realm: string): Promise<void> {
+  for (const table of Object.keys(columns) as TableName[]) {
+    await createTable(db, flavor, table, columns[table], primaryKeys[table]);
+  }
+  await createIndexes(db);
+  await createTable(
+    db,
+    flavor,
+    'imprint_schema',
+    { id: 'integer', schema_version: 'integer', realm: 'text' },
+    ['id'],
+  );
+  const meta = db as unknown as Kysely<{ imprint_schema: MetaTable }>;
+  await meta.insertInto('imprint_schema').values({ id: 1, schema_version: schemaVersion, realm }).execute();
+  await db
+    .insertInto('log_head')
+    .values({
+      id: 1,
+      size: 0,
+      root: emptyRoot,
+      frontier: new Uint8Array(0),
+      last_at: '1970-01-01T00:00:00.000Z',
+    })
+    .execute();
+}
+
+async function createTable(
+  db: Kysely<Tables>,
+  flavor: SchemaFlavor,
+  table: string,
+  definition: Record<string, Column>,
+  key: readonly string[],
+): Promise<void> {
+  let builder = db.schema.createTable(table);
+  for (const [column, type] of Object.entries(definition)) {
+    const [kind, nullable] = type.split(' ') as [Kind, string | undefined];
+    // PostgreSQL's 32 bits would end a log's indexes at two thousand million
+    const sqlType =
+      kind === 'bytes' ? flavor.bytes : kind === 'integer' && flavor.bytes === 'bytea' ? 'bigint' : kind;
+    const notNull = (built: ColumnDefinitionBuilder) => (nullable === undefined ? built.notNull() : built);
+    builder = builder.addColumn(column, sqlType, notNull);
+  }
+  let keyed = builder.addPrimaryKeyConstraint(`${table}_key`, key as never);
+  for (const [column, target, targetColumn] of references[table as TableName] ?? []) {
+    keyed = keyed.addForeignKeyConstraint(`${table}_${column}`, [column] as never, target, [targetColumn]);
+  }
+  if (flavor.tableOptions !== undefined) keyed = keyed.modifyEnd(flavor.tableOptions);
+  await keyed.execute();
+}
+
+const openJobStates = sql<boolean>`state in ('opened', 'keyed', 'issued', 'written', 'proven', 'sealed')`;
+
+/** Indexes that forbid come first, those that only find afterwards. */
+async function createIndexes(db: Kysely<Tables>): Promise<void> {
+  const { schema } = db;
+  const unique = (name: string) => schema.createIndex(name).unique();
+  // I-4
+  await unique('credential_serial').on('credential').columns(['issuer_sha256', 'serial']).execute();
+  // I-7
+  await unique('credential_one_active')
+    .on('credential')
+    .columns(['device_id', 'profile'])
+    .where(sql.ref('status'), '=', 'active')
+    .execute();
+  await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
+  // two stations, one ID or one unit: one winner
+  await unique('job_one_open_device').on('job').column('device_id').where(openJobStates).execute();
+  await unique('job_one_open_unit').on('job').column('hardware_uid').where(openJobStates).execute();
+  await unique('contract_revision').on('contract').columns(['product', 'revision']).execute();
+  await unique('person_badge').on('person').column('badge_sha256').execute();
+  await unique('station_public_key').on('station').column('public_key_sha256').execute();
+
+  const found: [name: string, table: TableName, columns: string[]][] = [
+    ['production_order_created', 'production_order', ['created_at', 'order_id']],
+    ['device_order', 'device', ['order_id', 'state', 'device_id']],
+    ['device_state', 'device', ['state', 'device_id']],
+    ['device_unit', 'device', ['hardware_uid']],
+    ['unit_device', 'unit', ['device_id']],
+    ['unit_part_unit', 'unit_part', ['hardware_uid']],
+    ['job_device', 'job', ['device_id', 'opened_at']],
+    ['job_unit', 'job', ['hardware_uid', 'opened_at']],
+    ['job_station', 'job', ['station_id', 'active']],
+    ['job_order', 'job', ['order_id', 'state']],
+    ['attempt_station', 'attempt', ['station_id', 'started_at']],
+    ['credential_device', 'credential', ['device_id', 'profile', 'status']],
+    ['credential_job', 'credential', ['job_id']],
+    ['credential_public_key', 'credential', ['public_key_sha256']],
+    ['credential_status', 'credential', ['status', 'lease_expires_at']],
+    ['public_key_device', 'public_key', ['device_id']],
+    ['shift_station', 'shift', ['station_id', 'closed_at']],
+    ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
+    ['sample_check_device', 'sample_check', ['device_id', 'station_id', 'recorded_at']],
+    ['nonce_subject', 'nonce', ['subject', 'purpose']],
+    ['nonce_expiry', 'nonce', ['expires_at']],
+    ['request_at', 'request', ['at']],
+    ['open_check_expiry', 'open_check', ['expires_at']],
+  ];
+  for (const [name, table, of] of found) {
+    await schema
+      .createIndex(name)
+      .on(table)
+      .columns(of as never)
+      .execute();
+  }
+}

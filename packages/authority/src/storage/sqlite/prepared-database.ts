@@ -1,0 +1,23 @@
+/** A SQLite database as Kysely takes it, whose statements are prepared once: preparing costs more than running most of them. */
+import type { Database, Statement } from 'better-sqlite3';
+import type { SqliteDatabase, SqliteStatement } from 'kysely';
+
+const maxStatements = 500;
+
+export function preparedDatabase(database: Database): SqliteDatabase {
+  const statements = new Map<string, Statement>();
+  return {
+    close: () => void database.close(),
+    prepare(sql): SqliteStatement {
+      const known = statements.get(sql);
+      // one that is being iterated cannot run a second time
+      if (known !== undefined && !known.busy) return known as unknown as SqliteStatement;
+      const statement = database.prepare(sql);
+      if (known === undefined) {
+        if (statements.size >= maxStatements) statements.delete(statements.keys().next().value!);
+        statements.set(sql, statement);
+      }
+      return statement as unknown as SqliteStatement;
+    },
+  };
+}

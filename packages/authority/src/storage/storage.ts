@@ -1,0 +1,31 @@
+/**
+ * The port to a database: one connection that writes, others that only read. What the ledger must know of the engine's
+ * errors is answered here, so that no caller reads an engine's codes.
+ */
+import type { Kysely } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/**
+ * What an error of the engine means for the ledger.
+ * - `refused`: a constraint of the tables stands against this write; the database is well.
+ * - `busy`: another process holds the database, or won the race; nothing was written, trying again is right.
+ * - `full`: no room; nothing was written.
+ * - `broken`: reading, writing or syncing failed: what is on the disk is unknown until the database is opened anew.
+ * - `foreign`: no error of the engine.
+ */
+export type StorageFault = 'refused' | 'busy' | 'full' | 'broken' | 'foreign';
+
+/**
+ * Obligations of every implementation:
+ * - a transaction of `writer` begins by taking the right to write, so that what it reads cannot go stale before it
+ *   commits, and its commit returns only when it is durable (fsynced);
+ * - `reader` sees what is committed, never waits for the writer, and cannot write.
+ */
+export interface Storage {
+  readonly writer: Kysely<Tables>;
+  readonly reader: Kysely<Tables>;
+  /** A further connection for reads, for whoever holds a long transaction; the caller destroys it. */
+  openReader(): Kysely<Tables>;
+  fault(error: unknown): StorageFault;
+  close(): Promise<void>;
+}
