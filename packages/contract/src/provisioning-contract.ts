@@ -3,9 +3,12 @@
  * verifies it and how it rotates. This module is the door to it; nothing else reads the file.
  */
 
+export { type HeaderPins, renderCHeader } from './provisioning-contract/c-header.ts';
 export { ownOperations } from './provisioning-contract/cross-checks.ts';
+export { contractJsonSchema } from './provisioning-contract/json-schema.ts';
 export { keyStorageName } from './provisioning-contract/key-storage.ts';
 export { type ParsedContract, parseProvisioningContract } from './provisioning-contract/parse.ts';
+export { renderContract } from './provisioning-contract/render.ts';
 export {
   contractSchema,
   type DeviceIdGrammar,

@@ -120,7 +120,10 @@ function configurationRemarks(contract: ProvisioningContract): Remark[] {
     });
   }
   const index = contract.storage_map.findIndex((entry) => entry.item === 'factory_config');
-  const room = contract.storage_map[index]?.max_bytes ?? Number.POSITIVE_INFINITY;
+  const room = Math.min(
+    contract.storage_map[index]?.max_bytes ?? factoryConfigBytesMax,
+    factoryConfigBytesMax,
+  );
   const needed = longestFactoryConfig(contract);
   if (needed > room) {
     remarks.push({
@@ -131,6 +134,9 @@ function configurationRemarks(contract: ProvisioningContract): Remark[] {
   }
   return remarks;
 }
+
+/** The unit's protocol carries no longer one. */
+const factoryConfigBytesMax = 8_192;
 
 /** Bytes of the longest text that is written as factory configuration under this contract. */
 function longestFactoryConfig(contract: ProvisioningContract): number {
