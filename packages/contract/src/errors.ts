@@ -76,6 +76,7 @@ export const errorCatalogue = {
   dut_garbled: 502,
   dut_protocol: 502,
   dut_refused: 502,
+  dut_reset: 502,
   dut_silent: 504,
   link_lost: 502,
   // local files and tools
