@@ -1,0 +1,90 @@
+/**
+ * The three leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's and the authority's own server
+ * certificate. It looks at a leaf whose chain was verified; called from verify-chain.ts only.
+ */
+
+import type { Certificate } from './certificate.ts';
+import type { HardwareModule, SubjectAltName } from './extensions.ts';
+import { nameValue } from './name.ts';
+import { oid } from './oid.ts';
+import type { PublicKey } from './public-key.ts';
+import { deviceUri, type Realm, realmUnit, stationUri } from './realm.ts';
+import { refusal } from './refusal.ts';
+
+export type LeafPurpose = 'device' | 'station' | 'server';
+
+export interface VerifiedLeaf {
+  purpose: LeafPurpose;
+  realm: Realm;
+  /** Device ID, station ID, or the server's common name. */
+  id: string;
+  certificate: Certificate;
+  publicKey: PublicKey;
+  /** The hardware that a device's certificate names, where it does. */
+  hardwareModule?: HardwareModule;
+  /** Of a server only; empty elsewhere. */
+  dnsNames: string[];
+  ipAddresses: string[];
+}
+
+/** Checks the leaf against the profile of `purpose`; `certificate_refused` where it deviates. */
+export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm): VerifiedLeaf {
+  const { basicConstraints, keyUsage, extendedKeyUsage, subjectKeyIdentifier, subjectAltName } =
+    leaf.extensions;
+  if (basicConstraints === undefined) throw refusal('extension_missing', { extension: 'basicConstraints' });
+  if (basicConstraints.ca) throw refusal('extension_value_wrong', { extension: 'basicConstraints' });
+  if (keyUsage?.length !== 1 || keyUsage[0] !== 'digitalSignature') throw refusal('key_usage_wrong');
+  const usage = purpose === 'server' ? oid.serverAuth : oid.clientAuth;
+  if (extendedKeyUsage?.length !== 1 || extendedKeyUsage[0] !== usage)
+    throw refusal('purpose_wrong', { purpose });
+  if (subjectAltName === undefined) throw refusal('extension_missing', { extension: 'subjectAltName' });
+  // IEEE 802.1AR advises against it on a leaf, and our device profile has none
+  if (purpose === 'device' && subjectKeyIdentifier !== undefined) throw refusal('extension_not_in_profile');
+  const unit = nameValue(leaf.subject, 'organizationalUnit');
+  if (unit?.startsWith('imprint realm ') && unit !== realmUnit(realm))
+    throw refusal('realm_mismatch', { unit, realm });
+
+  const id = nameValue(leaf.subject, 'commonName');
+  if (id === undefined) throw refusal('subject_wrong');
+  checkSerialNumber(leaf, purpose, id);
+  checkNames(subjectAltName, purpose, realm, id);
+  const [hardwareModule] = subjectAltName.hardwareModules;
+  return {
+    purpose,
+    realm,
+    id,
+    certificate: leaf,
+    publicKey: leaf.publicKey,
+    ...(hardwareModule === undefined ? {} : { hardwareModule }),
+    dnsNames: subjectAltName.dnsNames,
+    ipAddresses: subjectAltName.ipAddresses,
+  };
+}
+
+/** A device's ID stands in serialNumber and CN alike; nothing else has a serialNumber. */
+function checkSerialNumber(leaf: Certificate, purpose: LeafPurpose, id: string): void {
+  const serialNumber = nameValue(leaf.subject, 'serialNumber');
+  if (serialNumber !== (purpose === 'device' ? id : undefined)) throw refusal('subject_wrong', { purpose });
+  // `station:` would make the device's URI that of a station
+  const isPlain = /^[A-Za-z0-9._:-]{1,64}$/.test(id) && !id.startsWith('station:');
+  if (purpose !== 'server' && !isPlain) throw refusal('subject_wrong', { purpose });
+}
+
+function checkNames(names: SubjectAltName, purpose: LeafPurpose, realm: Realm, id: string): void {
+  const { hardwareModules, uris, dnsNames, ipAddresses } = names;
+  if (purpose === 'server') {
+    if (dnsNames.length + ipAddresses.length === 0 || uris.length > 0 || hardwareModules.length > 0) {
+      throw refusal('subject_alt_name_wrong');
+    }
+    return;
+  }
+  const uri = purpose === 'device' ? deviceUri(realm, id) : stationUri(realm, id);
+  if (uris.length !== 1 || dnsNames.length + ipAddresses.length > 0) throw refusal('subject_alt_name_wrong');
+  if (uris[0] !== uri) {
+    const otherRealm = /^urn:imprint:(dev|test|prod):/.exec(uris[0]!)?.[1];
+    throw refusal(
+      otherRealm !== undefined && otherRealm !== realm ? 'realm_mismatch' : 'subject_alt_name_wrong',
+    );
+  }
+  if (hardwareModules.length > (purpose === 'device' ? 1 : 0)) throw refusal('subject_alt_name_wrong');
+}

@@ -1,0 +1,19 @@
+/** The object identifiers of Imprint's certificates, in dotted form: what is not here is not in a certificate of ours. */
+
+export const oid = {
+  commonName: '2.5.4.3',
+  serialNumber: '2.5.4.5',
+  organization: '2.5.4.10',
+  organizationalUnit: '2.5.4.11',
+  subjectKeyIdentifier: '2.5.29.14',
+  keyUsage: '2.5.29.15',
+  subjectAltName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  certificatePolicies: '2.5.29.32',
+  authorityKeyIdentifier: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+  /** RFC 4108 section 5: an otherName of the device's hardware. */
+  hardwareModuleName: '1.3.6.1.5.5.7.8.4',
+} as const;

@@ -1,0 +1,149 @@
+/**
+ * The one verifier of Imprint's certificate chains. It trusts the root that the caller pins and nothing else: the chain must
+ * be exactly leaf, intermediates in order; what a profile does not name is refused.
+ */
+
+import { equalBytes } from '../bytes.ts';
+import { ImprintError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { checkLeaf, type LeafPurpose, type VerifiedLeaf } from './leaf.ts';
+import { type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
+import { refusal } from './refusal.ts';
+import { verifySignature } from './signature.ts';
+
+export interface ChainToVerify {
+  /** DER: the leaf first, then each certificate's issuer, without the root. */
+  chain: readonly Uint8Array[];
+  /** DER of the pinned root. */
+  root: Uint8Array;
+  /** The time at which the chain must be valid; what "now" is, is the caller's to say. */
+  at: Date | string;
+  realm: Realm;
+  purpose: LeafPurpose;
+}
+
+/**
+ * The leaf of a chain that is valid in every point: order, names byte for byte, signatures, key identifiers, CA constraints,
+ * key usage, validity at `at` and within the issuer's, realm, profile, distinct names and keys. Throws `certificate_refused`
+ * with `context.reason` (refusal.ts) and `context.position` (0 is the leaf). Revocation is not in a chain: ask the registry.
+ */
+export function verifyChain(input: ChainToVerify): VerifiedLeaf {
+  const at = instantOf(input.at);
+  // a unit's certificate is never signed by the root itself
+  if (input.chain.length < 2 || input.chain.length + 1 > limits.chainCertificates) {
+    throw refusal('chain_length_wrong', { certificates: input.chain.length });
+  }
+  const path = [...input.chain, input.root].map((der, position) =>
+    atPosition(position, () => parseCertificate(der)),
+  );
+  checkDistinct(path);
+  for (const [position, certificate] of path.entries()) {
+    atPosition(position, () => {
+      const issuer = path[position + 1];
+      if (issuer === undefined) checkRoot(certificate);
+      else checkIssuedBy(certificate, issuer);
+      checkValidity(certificate, at);
+      checkRealmPolicy(certificate, input.realm);
+      if (position > 0) checkAuthority(certificate, position - 1, input.realm);
+    });
+  }
+  return atPosition(0, () => checkLeaf(path[0]!, input.purpose, input.realm));
+}
+
+function checkIssuedBy(certificate: Certificate, issuer: Certificate): void {
+  if (!equalBytes(certificate.issuer.der, issuer.subject.der)) throw refusal('issuer_mismatch');
+  const named = certificate.extensions.authorityKeyIdentifier;
+  const own = issuer.extensions.subjectKeyIdentifier;
+  if (named === undefined || own === undefined)
+    throw refusal('extension_missing', { extension: 'key identifiers' });
+  if (!equalBytes(named, own)) throw refusal('key_identifier_mismatch');
+  checkSignature(certificate, issuer);
+  if (certificate.notAfter > issuer.notAfter)
+    throw refusal('outlives_issuer', { notAfter: certificate.notAfter });
+}
+
+function checkSignature(certificate: Certificate, issuer: Certificate): void {
+  if (certificate.signedWith !== issuer.publicKey.type) throw refusal('signature_algorithm_mismatch');
+  if (!verifySignature(issuer.publicKey, certificate.tbs, certificate.signature))
+    throw refusal('signature_wrong');
+}
+
+function checkRoot(root: Certificate): void {
+  const { authorityKeyIdentifier: named, subjectKeyIdentifier: own } = root.extensions;
+  if (!equalBytes(root.issuer.der, root.subject.der))
+    throw refusal('root_wrong', { problem: 'not self-issued' });
+  if (own === undefined) throw refusal('extension_missing', { extension: 'subjectKeyIdentifier' });
+  if (named !== undefined && !equalBytes(named, own)) throw refusal('key_identifier_mismatch');
+  checkSignature(root, root);
+}
+
+/** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
+function checkAuthority(ca: Certificate, below: number, realm: Realm): void {
+  const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
+  if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
+  if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
+    throw refusal('path_length_exceeded', { pathLength: basicConstraints.pathLength, below });
+  }
+  if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) throw refusal('key_usage_wrong');
+  if (keyUsage.some((usage) => usage !== 'keyCertSign' && usage !== 'cRLSign'))
+    throw refusal('key_usage_wrong');
+  if (extendedKeyUsage !== undefined || subjectAltName !== undefined)
+    throw refusal('extension_not_in_profile');
+  const [organization, unit, name, ...more] = ca.subject.attributes;
+  const hasForm =
+    organization?.type === 'organization' &&
+    unit?.type === 'organizationalUnit' &&
+    name?.type === 'commonName' &&
+    more.length === 0;
+  if (!hasForm) throw refusal('subject_wrong');
+  if (unit.value !== realmUnit(realm)) throw refusal('realm_mismatch', { unit: unit.value, realm });
+}
+
+/** Both ends belong to the validity (RFC 5280 section 4.1.2.5). Times of one format compare as text. */
+function checkValidity({ notBefore, notAfter }: Certificate, at: string): void {
+  if (at < notBefore) throw refusal('not_yet_valid', { at, notBefore });
+  if (at.slice(0, 19) > notAfter.slice(0, 19)) throw refusal('expired', { at, notAfter });
+}
+
+function checkRealmPolicy(certificate: Certificate, realm: Realm): void {
+  const policies = certificate.extensions.policies;
+  if (policies === undefined) throw refusal('extension_missing', { extension: 'policies' });
+  if (policies.length !== 1 || policies[0] !== realmPolicyOid(realm)) {
+    throw refusal('realm_mismatch', {
+      found: policies.map((policy) => realmOfPolicy(policy) ?? policy),
+      realm,
+    });
+  }
+}
+
+/** A CA that stands twice in a path, or that signs for its own key, is no path of ours. */
+function checkDistinct(path: Certificate[]): void {
+  for (const [position, certificate] of path.entries()) {
+    for (const earlier of path.slice(0, position)) {
+      if (equalBytes(earlier.subject.der, certificate.subject.der))
+        throw refusal('name_repeated', { position });
+      if (equalBytes(earlier.publicKey.spki, certificate.publicKey.spki))
+        throw refusal('key_repeated', { position });
+    }
+  }
+}
+
+function atPosition<Result>(position: number, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof ImprintError) error.context.position ??= position;
+    throw error;
+  }
+}
+
+function instantOf(at: Date | string): string {
+  const instant = typeof at === 'string' ? new Date(at) : at;
+  if (Number.isNaN(instant.getTime()) || (typeof at === 'string' && !/^\d{4}-\d\d-\d\dT.*Z$/.test(at))) {
+    throw new ImprintError('bad_request', 'The time of verification is no ISO 8601 time in UTC.', {
+      hint: 'Write it like 2026-01-31T12:00:00.000Z.',
+    });
+  }
+  return instant.toISOString();
+}
