@@ -58,7 +58,7 @@ export class DutSession {
     if (parsed.kind === 'wrong') return this.#refuse(0, 'bad_payload', parsed.reason);
     const framed = this.#session !== undefined || /"(?:seq|crc)"/.test(line);
     const plain = readPlain(line);
-    if (plain && !plain.framed) return this.#answerPlain(plain.cmd, plain.payload);
+    if (plain?.bare) return this.#answerPlain(plain.cmd, plain.payload);
     return framed ? this.#refuse(0, 'bad_frame') : plainAnswer({ ok: false, error: 'bad_frame' });
   }
 
@@ -216,13 +216,14 @@ export class DutSession {
   }
 }
 
-/** Reads a line as the article has it; `framed` where it carries a sequence number or CRC after all. */
-export function readPlain(line: string): { cmd: string; payload: unknown; framed: boolean } | undefined {
+/** Reads a line as the article has it; `bare` where it holds nothing but command and payload. */
+export function readPlain(line: string): { cmd: string; payload: unknown; bare: boolean } | undefined {
   try {
     const value = JSON.parse(line) as Record<string, unknown> | null;
     if (value === null || typeof value !== 'object' || typeof value.cmd !== 'string') return undefined;
-    const framed = Object.hasOwn(value, 'seq') || Object.hasOwn(value, 'crc');
-    return { cmd: value.cmd, payload: value.payload, framed };
+    // A framed line whose field names were damaged has further ones, and must not pass for a plain line.
+    const bare = Object.keys(value).every((name) => name === 'cmd' || name === 'payload');
+    return { cmd: value.cmd, payload: value.payload, bare };
   } catch {
     return undefined;
   }

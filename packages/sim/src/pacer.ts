@@ -9,12 +9,15 @@ const bitsPerByte = 10;
 const pieceMs = 8;
 /** A wait shorter than this is under what a timer can do and is made up by the next piece. */
 const finestWaitMs = 0.5;
+/** What waits for the wire beyond this is lost, as in a buffer that runs over. */
+const queuedBytes = 256 * 1024;
 
 export class Pacer {
   readonly #timing: Timing;
   readonly #bytesPerMs: number;
   readonly #release: (bytes: Uint8Array) => void;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
   #lineFreeAtMs = 0;
   #running = false;
   #epoch = 0;
@@ -32,6 +35,8 @@ export class Pacer {
       this.#release(bytes);
       return;
     }
+    if (this.#queuedBytes + bytes.length > queuedBytes) return;
+    this.#queuedBytes += bytes.length;
     const size = Math.max(1, Math.round(this.#bytesPerMs * pieceMs));
     for (let at = 0; at < bytes.length; at += size) this.#queue.push(bytes.slice(at, at + size));
     if (!this.#running) void this.#run();
@@ -40,6 +45,7 @@ export class Pacer {
   /** Drops what is under way, as when the cable is pulled. */
   clear(): void {
     this.#queue = [];
+    this.#queuedBytes = 0;
     this.#epoch++;
     this.#running = false;
   }
@@ -53,7 +59,10 @@ export class Pacer {
       const wait = this.#lineFreeAtMs - this.#timing.nowMs();
       if (wait >= finestWaitMs) await this.#timing.delay(wait);
       if (epoch !== this.#epoch) return;
+      this.#queuedBytes -= piece.length;
       this.#release(piece);
+      // The listener may have pulled the cable.
+      if (epoch !== this.#epoch) return;
     }
     this.#running = false;
   }
