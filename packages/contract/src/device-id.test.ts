@@ -224,7 +224,8 @@ test('names the fields of a grammar that do not go together', () => {
   assert.deepEqual(faultsOf({ body_alphabet: '012', check: 'luhn-mod-n', year_length: 0 }), ['check']);
   assert.deepEqual(faultsOf({ body_alphabet: 'ABCD', check: 'luhn-mod-n' }), ['year_length']);
   assert.deepEqual(faultsOf({ body_alphabet: 'abcd' }), ['body_alphabet']);
-  assert.deepEqual(faultsOf({ prefix: '-x' }), ['prefix']);
+  for (const prefix of ['-x', '.x', ':', 'C:']) assert.deepEqual(faultsOf({ prefix }), ['prefix'], prefix);
+  assert.deepEqual(faultsOf({ prefix: 'CD:' }), []);
   assert.deepEqual(grammarFaults(uuid), []);
 });
 

@@ -161,11 +161,11 @@ export function grammarFaults(grammar: DeviceIdGrammar): GrammarFault[] {
   if (new Set(alphabet).size !== alphabet.length) {
     fault('body_alphabet', 'a character stands twice in the body alphabet', 'Name each character once.');
   }
-  if (/^[^A-Za-z0-9]/.test(grammar.prefix)) {
+  if (/^[^A-Za-z0-9]|^[A-Za-z]:/.test(grammar.prefix)) {
     fault(
       'prefix',
-      'a prefix begins with a letter or digit',
-      'An ID that begins otherwise reads as a file or option.',
+      'a prefix begins with a letter or digit, and not as a drive does',
+      'An ID that begins otherwise reads as an option, a hidden file or a drive.',
     );
   }
   if (check === 'luhn-mod-n' && alphabet.length % 2 !== 0) {

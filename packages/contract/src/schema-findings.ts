@@ -26,39 +26,41 @@ function findingsOf(issue: Issue, parent: Path, schema: z.ZodType, source: YamlS
   const at = (message: string, hint: string, place = source.at(path)): Finding[] => [
     { ...place, message, hint },
   ];
+  const value = valueAt(source.value, path);
   const name = quoteText(String(path.at(-1) ?? 'the file'));
 
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.flatMap((key) =>
-        at(`unknown key ${quoteText(key)}`, knownKeysHint(schema, path), source.at([...path, key], 'key')),
+        at(
+          `unknown key ${quoteText(key)}`,
+          knownKeysHint(schema, path, source.value),
+          source.at([...path, key], 'key'),
+        ),
       );
     case 'invalid_union': {
       const branch = likeliestBranch(issue);
       if (branch !== undefined) return branch.flatMap((inner) => findingsOf(inner, path, schema, source));
-      return at(`${name} is ${shown(issue.input)}`, expectation(issue));
+      if (value === undefined) return at(`${name} is missing`, expectation(issue));
+      return at(`${name} is ${shown(value)}`, expectation(issue));
     }
     case 'invalid_type': {
-      if (isMissing(path, source.value)) {
+      if (value === undefined) {
         return at(
           `${name} is missing`,
           `Add it: ${issue.expected} is expected.`,
           source.at(path.slice(0, -1), 'key'),
         );
       }
-      const quote =
-        issue.expected === 'string' && typeof issue.input === 'number' ? ' Put it in quotes.' : '';
-      return at(
-        `${name} is ${shown(issue.input)}, not ${issue.expected}`,
-        `Give ${issue.expected} here.${quote}`,
-      );
+      const quote = issue.expected === 'string' && typeof value === 'number' ? ' Put it in quotes.' : '';
+      return at(`${name} is ${shown(value)}, not ${issue.expected}`, `Give ${issue.expected} here.${quote}`);
     }
     case 'invalid_value':
-      if (isMissing(path, source.value)) {
+      if (value === undefined) {
         return at(`${name} is missing`, expectation(issue), source.at(path.slice(0, -1), 'key'));
       }
       return /^Invalid (option|input)/.test(issue.message)
-        ? at(`${name} is ${shown(issue.input)}`, expectation(issue))
+        ? at(`${name} is ${shown(value)}`, expectation(issue))
         : at(`${name}: ${issue.message}`, expectation(issue));
     case 'invalid_key':
       return at(
@@ -89,36 +91,48 @@ function expectation(issue: Issue): string {
 function alternatives(issue: Issue): string[] {
   if (issue.code === 'invalid_value') return issue.values.map(String);
   if (issue.code === 'invalid_type') return [issue.expected];
-  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(alternatives);
+  // A union that is told apart by a key names that key's values; any other names its branches' expectations.
+  if (issue.code === 'invalid_union') {
+    const options = 'options' in issue ? issue.options : undefined;
+    return options?.map(String) ?? issue.errors.flat().flatMap(alternatives);
+  }
   return [];
 }
 
-function knownKeysHint(schema: z.ZodType, path: Path): string {
+function knownKeysHint(schema: z.ZodType, path: Path, root: unknown): string {
+  const at = objectFor(schemaAt(schema, path, root), valueAt(root, path));
+  if (at === undefined) return 'Remove it, or correct its spelling.';
+  return `Known here: ${Object.keys(at.shape).join(', ')}.`;
+}
+
+/** The part of the schema that judges the value at the path. */
+function schemaAt(schema: z.ZodType, path: Path, root: unknown): unknown {
   let at: unknown = schema;
-  for (const step of path) at = stepInto(at, step);
-  const shape = at instanceof z.ZodUnion ? stepInto(at, undefined) : at;
-  if (!(shape instanceof z.ZodObject)) return 'Remove it, or correct its spelling.';
-  return `Known here: ${Object.keys(shape.shape).join(', ')}.`;
-}
-
-function stepInto(schema: unknown, step: string | number | undefined): unknown {
-  if (schema instanceof z.ZodOptional) return stepInto(schema.unwrap(), step);
-  if (schema instanceof z.ZodUnion) {
-    const object = schema.options.find((option) => option instanceof z.ZodObject);
-    return step === undefined ? object : stepInto(object, step);
+  for (const [index, step] of path.entries()) {
+    if (at instanceof z.ZodOptional) at = at.unwrap();
+    at =
+      at instanceof z.ZodArray ? at.element : objectFor(at, valueAt(root, path.slice(0, index)))?.shape[step];
   }
-  if (schema instanceof z.ZodArray) return schema.element;
-  if (schema instanceof z.ZodObject) return schema.shape[String(step)];
-  return undefined;
+  return at instanceof z.ZodOptional ? at.unwrap() : at;
 }
 
-function isMissing(path: Path, root: unknown): boolean {
+/** The object schema for a value, also where a union leaves a choice. */
+function objectFor(schema: unknown, value: unknown): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  if (!(schema instanceof z.ZodUnion)) return undefined;
+  const objects = schema.options.filter((option): option is z.ZodObject => option instanceof z.ZodObject);
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return objects[0];
+  const tag = schema.def.discriminator;
+  return objects.find((option) => option.shape[tag]?.safeParse(valueAt(value, [tag])).success);
+}
+
+function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return true;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
     value = (value as Record<string, unknown>)[step];
   }
-  return false;
+  return value;
 }
 
 function shown(value: unknown): string {

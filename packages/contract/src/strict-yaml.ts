@@ -120,7 +120,7 @@ function offsetAt(root: Node | null, path: YamlPath, part: 'key' | 'value'): num
       const keyOffset = (pair.key as Node).range![0];
       node = pair.value;
       // A value that is not written (`key:`) has no place of its own worth showing.
-      const isWritten = isScalar(node) ? node.source !== '' && node.source !== undefined : node !== null;
+      const isWritten = isScalar(node) ? node.type !== 'PLAIN' || !!node.source : node !== null;
       offset = (isLast && part === 'key') || !isWritten ? keyOffset : (node as Node).range![0];
     } else if (isSeq(node)) {
       const item = node.items[Number(step)] as Node | undefined;
