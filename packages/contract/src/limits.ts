@@ -45,4 +45,9 @@ export const limits = {
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   pageRows: 200,
+  /** Decisions of one transaction of the ledger, and those that may wait for one. */
+  decisionsPerTick: 256,
+  decisionsWaiting: 10_000,
+  /** How far the clock may stand before the log's last entry; further back, nothing is written (I-8). */
+  clockBehindMs: 5_000,
 } as const;

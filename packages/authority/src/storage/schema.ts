@@ -159,6 +159,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     serial: 'text null',
     tbs_sha256: 'text null',
     certificate_sha256: 'text null',
+    certificate: 'bytes null',
     not_after: 'text null',
     reason: 'text null',
   },

@@ -175,6 +175,8 @@ export interface StationTable {
   serial: string | null;
   tbs_sha256: string | null;
   certificate_sha256: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
   not_after: string | null;
   reason: string | null;
 }
@@ -290,6 +292,8 @@ export interface EnrolmentTokenTable {
   station_id: string;
   expires_at: string;
   used_by_key_sha256: string | null;
+  /** The public key (SubjectPublicKeyInfo, DER) that the station presented with it. */
+  spki: Uint8Array | null;
 }
 
 /** Who an operator pseudonym is: people's names stay out of the log. */

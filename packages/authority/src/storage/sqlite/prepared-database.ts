@@ -11,12 +11,11 @@ export function preparedDatabase(database: Database): SqliteDatabase {
     prepare(sql): SqliteStatement {
       const known = statements.get(sql);
       // one that is being iterated cannot run a second time
-      if (known !== undefined && !known.busy) return known as unknown as SqliteStatement;
-      const statement = database.prepare(sql);
-      if (known === undefined) {
-        if (statements.size >= maxStatements) statements.delete(statements.keys().next().value!);
-        statements.set(sql, statement);
-      }
+      const statement = known === undefined || known.busy ? database.prepare(sql) : known;
+      // the first of a Map is its oldest: what is used goes to the end
+      statements.delete(sql);
+      statements.set(sql, statement);
+      if (statements.size > maxStatements) statements.delete(statements.keys().next().value!);
       return statement as unknown as SqliteStatement;
     },
   };

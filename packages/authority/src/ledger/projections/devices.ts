@@ -1,0 +1,147 @@
+/** Entries of devices and units beyond their job: lifecycle, quarantine, operations of the route, samples and alarms. */
+import { hardwareUidText } from '@imprint/contract/hardware-uid';
+import { statement } from '../../storage/statement.ts';
+import type { DeviceTable } from '../../storage/tables.ts';
+import { mustChangeOne, type Projections, recordChange } from './projections.ts';
+
+type DeviceEntries =
+  | 'unit.quarantined'
+  | 'device.transitioned'
+  | 'operation.reported'
+  | 'sample.registered'
+  | 'check.recorded'
+  | 'alarm.raised';
+
+export const deviceProjections: Projections<DeviceEntries> = {
+  'unit.quarantined': async (tx, entry, index) => {
+    const { hardware_uid: parts, reason } = entry.data;
+    const hardwareUid = hardwareUidText(parts);
+    await tx
+      .insertInto('unit')
+      .values({ hardware_uid: hardwareUid, device_id: null, quarantined: 1, reason })
+      .onConflict((conflict) => conflict.column('hardware_uid').doUpdateSet({ quarantined: 1, reason }))
+      .execute();
+    // a unit may be set aside just because it shows a part of another: that part stays with its own unit
+    await tx
+      .insertInto('unit_part')
+      .values(parts.map(({ kind, value }) => ({ part: `${kind}=${value}`, hardware_uid: hardwareUid })))
+      .onConflict((conflict) => conflict.column('part').doNothing())
+      .execute();
+    const unit = await tx
+      .selectFrom('unit')
+      .select('device_id')
+      .where('hardware_uid', '=', hardwareUid)
+      .executeTakeFirstOrThrow();
+    if (unit.device_id !== null) {
+      await recordChange(tx, entry, index, {
+        deviceId: unit.device_id,
+        field: 'unit',
+        value: 'quarantined',
+        reason,
+      });
+    }
+  },
+
+  'device.transitioned': async (tx, entry, index) => {
+    const { device_id, from, to, reason } = entry.data;
+    mustChangeOne(
+      await moveDevice(tx, { device_id, from, to }),
+      'transition_refused',
+      `device ${device_id} is not ${from}`,
+    );
+    await recordChange(tx, entry, index, { deviceId: device_id, field: 'state', value: to, reason });
+    if (to === 'manufactured') {
+      const { numAffectedRows } = await dateManufacture(tx, { device_id, manufactured_at: entry.at });
+      if (numAffectedRows === 1n) {
+        await recordChange(tx, entry, index, {
+          deviceId: device_id,
+          field: 'manufactured_at',
+          value: entry.at,
+        });
+      }
+    }
+    if (to === 'returned') {
+      const { rows } = await countReturn(tx, { device_id });
+      await recordChange(tx, entry, index, {
+        deviceId: device_id,
+        field: 'rma_count',
+        value: String(rows[0]!.rma_count),
+        reason,
+      });
+    }
+  },
+
+  'operation.reported': async (tx, entry, index) => {
+    const { data, at } = entry;
+    await tx
+      .insertInto('operation_result')
+      .values({ log_index: index, ...data, reported_at: at })
+      .execute();
+    await recordChange(tx, entry, index, {
+      deviceId: data.device_id,
+      field: `operation ${data.operation}`,
+      value: data.outcome,
+      reason: data.note,
+    });
+  },
+
+  'sample.registered': async (tx, entry, index) => {
+    const { device_id, kind, check_every_minutes } = entry.data;
+    await tx
+      .insertInto('sample')
+      .values(entry.data)
+      .onConflict((conflict) => conflict.column('device_id').doUpdateSet({ kind, check_every_minutes }))
+      .execute();
+    await recordChange(tx, entry, index, { deviceId: device_id, field: 'sample', value: kind });
+  },
+
+  'check.recorded': async (tx, entry, index) => {
+    const { hardware_uid: _, lane: _lane, nonce: _nonce, signature_b64: _signature, ...check } = entry.data;
+    await tx
+      .insertInto('sample_check')
+      .values({ ...check, recorded_at: entry.at })
+      .execute();
+    await recordChange(tx, entry, index, {
+      deviceId: check.device_id,
+      field: `check ${check.purpose}`,
+      value: check.outcome,
+      reason: check.failure_code,
+    });
+  },
+
+  'alarm.raised': async (tx, { at, data }, index) => {
+    await tx
+      .insertInto('alarm')
+      .values({ log_index: index, ...data, raised_at: at })
+      .execute();
+  },
+};
+
+const moveDevice = statement<{
+  device_id: string;
+  from: DeviceTable['state'];
+  to: DeviceTable['state'];
+}>((db, arg) =>
+  db
+    .updateTable('device')
+    .set({ state: arg('to') })
+    .where('device_id', '=', arg('device_id'))
+    .where('state', '=', arg('from')),
+);
+
+/** The day on which it was first made: a refurbished unit keeps it, and its history shows the rest. */
+const dateManufacture = statement<{ device_id: string; manufactured_at: string }>((db, arg) =>
+  db
+    .updateTable('device')
+    .set({ manufactured_at: arg('manufactured_at') })
+    .where('device_id', '=', arg('device_id'))
+    .where('manufactured_at', 'is', null),
+);
+
+const countReturn = statement<{ device_id: string }, { rma_count: number }>((db, arg) =>
+  db
+    .updateTable('device')
+    .set((row) => ({ rma_count: row('rma_count', '+', 1) }))
+    .where('device_id', '=', arg('device_id'))
+    .returning('rma_count'),
+);

@@ -1,0 +1,69 @@
+/** Entries of production orders and of the device IDs that belong to them. */
+import { actorText, mustChangeOne, type Projections } from './projections.ts';
+
+export const orderProjections: Projections<'order.created' | 'order.ids-allocated' | 'order.closed'> = {
+  'order.created': async (tx, { at, data }) => {
+    await tx
+      .insertInto('production_order')
+      .values({
+        ...data,
+        hardware_revisions: JSON.stringify(data.hardware_revisions),
+        sites: JSON.stringify(data.sites),
+        stations: JSON.stringify(data.stations),
+        created_at: at,
+        closed_at: null,
+        issued: 0,
+      })
+      .execute();
+  },
+
+  'order.ids-allocated': async (tx, entry, index) => {
+    const { order_id, device_ids } = entry.data;
+    await tx
+      .insertInto('device')
+      .values(
+        device_ids.map((device_id) => ({
+          device_id,
+          order_id,
+          state: 'allocated' as const,
+          hardware_uid: null,
+          job_id: null,
+          issued: 0 as const,
+          allocated_at: entry.at,
+          manufactured_at: null,
+          completed_index: null,
+          rma_count: 0,
+          last_seen_firmware: null,
+        })),
+      )
+      .execute();
+    await tx
+      .insertInto('device_history')
+      .values(
+        device_ids.map((device_id) => ({
+          log_index: index,
+          device_id,
+          at: entry.at,
+          actor: actorText(entry),
+          field: 'state',
+          value: 'allocated',
+          reason: `order ${order_id}`,
+        })),
+      )
+      .execute();
+  },
+
+  'order.closed': async (tx, { at, data }) => {
+    const [result] = await tx
+      .updateTable('production_order')
+      .set({ closed_at: at })
+      .where('order_id', '=', data.order_id)
+      .where('closed_at', 'is', null)
+      .execute();
+    mustChangeOne(
+      { rows: [], numAffectedRows: result!.numUpdatedRows },
+      'order_closed',
+      `order ${data.order_id} is not open`,
+    );
+  },
+};

@@ -1,0 +1,322 @@
+/**
+ * The ledger over a database: what was submitted while the last commit was under way is one tick, one transaction and
+ * one fsync. It trusts no decision to be right: one that breaks a table's constraint is undone alone.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type AuditEntry, encodeEntry, entryData, type RealmName } from '@imprint/contract/audit/entry';
+import { leafHash } from '@imprint/contract/audit/merkle';
+import { toHex } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
+import type { Storage } from '../storage/storage.ts';
+import type { LogHeadTable, Tables } from '../storage/tables.ts';
+import type { Clock, Entropy } from '../surroundings.ts';
+import type { Decision, Draft, Ledger, LogHead, Reading } from './ledger.ts';
+import { project } from './projection.ts';
+import { HeadMoved, TreeTail } from './tree-tail.ts';
+
+export interface TickLedgerOptions {
+  storage: Storage;
+  realm: RealmName;
+  clock: Clock;
+  entropy: Entropy;
+  /** Decisions of one transaction at most; what is over waits for the next. */
+  decisionsPerTick?: number;
+}
+
+interface Waiting {
+  decide: (reading: Reading) => Promise<Decision<unknown>>;
+  resolve: (answer: unknown) => void;
+  reject: (reason: unknown) => void;
+}
+
+/** What a decision comes to, told only once the tick is durable. */
+type Verdict = { reply: () => unknown } | { error: unknown };
+
+const headMovedRetries = 8;
+
+export class TickLedger implements Ledger {
+  readonly #storage: Storage;
+  readonly #realm: RealmName;
+  readonly #clock: Clock;
+  readonly #entropy: Entropy;
+  readonly #decisionsPerTick: number;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #closing = false;
+  /** Why nothing is written any more: set once, for ever. */
+  #stopped: ImprintError | undefined;
+  #tail: TreeTail | undefined;
+
+  constructor(options: TickLedgerOptions) {
+    this.#storage = options.storage;
+    this.#realm = options.realm;
+    this.#clock = options.clock;
+    this.#entropy = options.entropy;
+    this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
+  }
+
+  get reader(): Kysely<Tables> {
+    return this.#storage.reader;
+  }
+
+  /**
+   * See {@link Ledger.submit}.
+   * @throws whatever `decide` throws; clock_untrusted, storage_failed; entry_invalid where a draft breaks its schema
+   */
+  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#stopped !== undefined) return reject(this.#stopped);
+      if (this.#closing) return reject(closing());
+      if (this.#waiting.length >= limits.decisionsWaiting) {
+        return reject(
+          new ImprintError('unavailable', `${this.#waiting.length} requests wait to be written already`, {
+            hint: 'Try again in a moment.',
+          }),
+        );
+      }
+      this.#waiting.push({ decide, resolve: resolve as (answer: unknown) => void, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async head(): Promise<LogHead> {
+    const { size, root } = await this.reader
+      .selectFrom('log_head')
+      .select(['size', 'root'])
+      .executeTakeFirstOrThrow();
+    return { size, root };
+  }
+
+  /** True until a commit failed: after that only reading is right. */
+  get writable(): boolean {
+    return this.#stopped === undefined;
+  }
+
+  /** Takes no more, and resolves when what was submitted is settled. The storage stays open. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      // one turn of the event loop, in which everything that has arrived by now joins this tick
+      await nextTurn();
+      const batch = this.#waiting.splice(0, this.#decisionsPerTick);
+      const verdicts = await this.#tick(batch);
+      for (const [at, waiting] of batch.entries()) settle(waiting, verdicts[at]!);
+    }
+    this.#running = undefined;
+  }
+
+  /** Runs the batch in one transaction, again where another process was first, and with savepoints where one broke a constraint. */
+  async #tick(batch: Waiting[]): Promise<Verdict[]> {
+    let apart = false;
+    for (let retries = 0; ; ) {
+      const stopped = this.#stopped;
+      if (stopped !== undefined) return batch.map(() => ({ error: stopped }));
+      try {
+        return await this.#attempt(batch, apart);
+      } catch (error) {
+        // whatever the tail holds was not committed
+        this.#tail = undefined;
+        if (error instanceof DecisionBroke && !apart) {
+          apart = true;
+        } else if (error instanceof HeadMoved && retries < headMovedRetries) {
+          retries++;
+        } else {
+          return batch.map(() => ({ error: asTickError(error) }));
+        }
+      }
+    }
+  }
+
+  async #attempt(batch: Waiting[], apart: boolean): Promise<Verdict[]> {
+    const tx = await this.#begin();
+    let verdicts: Verdict[];
+    try {
+      verdicts = await this.#decideAll(tx, batch, apart);
+    } catch (error) {
+      await this.#rollBack(tx);
+      this.#stopWhereBroken(error);
+      throw error;
+    }
+    try {
+      await tx.commit().execute();
+    } catch (cause) {
+      // It may or may not be on the disk, and a second fsync would say yes to pages that are lost: only a new start can tell.
+      const stopped = this.#stop('committing to the log failed', cause);
+      await this.#rollBack(tx);
+      throw stopped;
+    }
+    return verdicts;
+  }
+
+  async #begin(): Promise<ControlledTransaction<Tables>> {
+    try {
+      return await this.#storage.writer.startTransaction().execute();
+    } catch (error) {
+      this.#stopWhereBroken(error);
+      throw error;
+    }
+  }
+
+  async #decideAll(tx: ControlledTransaction<Tables>, batch: Waiting[], apart: boolean): Promise<Verdict[]> {
+    const head = await tx.selectFrom('log_head').selectAll().executeTakeFirstOrThrow();
+    const reading = this.#reading(tx, head);
+    const tail = await TreeTail.at(tx, head, this.#tail);
+    this.#tail = tail;
+    const verdicts: Verdict[] = [];
+    for (const waiting of batch) {
+      verdicts.push(
+        apart ? await this.#decideApart(reading, tail, waiting) : await this.#decide(reading, tail, waiting),
+      );
+    }
+    await tail.write(tx, head, reading.at);
+    return verdicts;
+  }
+
+  /** The tick's time: never before the last entry's, and none at all where the clock stands further back than it may (I-8). */
+  #reading(tx: ControlledTransaction<Tables>, head: LogHeadTable): Reading {
+    const last = Date.parse(head.last_at);
+    const time = this.#clock().getTime();
+    if (time < last - limits.clockBehindMs) {
+      throw new ImprintError(
+        'clock_untrusted',
+        `this machine's clock says ${new Date(time).toISOString()}, which is before the log's last entry of ${head.last_at}`,
+        {
+          hint: 'Set the clock right (check NTP). Nothing is issued until it is.',
+          context: { clock: new Date(time).toISOString(), last_at: head.last_at },
+        },
+      );
+    }
+    const now = new Date(Math.max(time, last));
+    return { tx, now, at: now.toISOString() };
+  }
+
+  /** One decision. Thrown before anything was written, its error is its verdict; thrown after, the tick has to be undone. */
+  async #decide(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
+    let decision: Decision<unknown>;
+    let entries: { entry: AuditEntry; bytes: Uint8Array }[];
+    try {
+      decision = await waiting.decide(reading);
+      entries = decision.entries.map((draft) => this.#complete(draft, reading.at));
+    } catch (error) {
+      // some engines end the transaction with the statement that failed
+      if (this.#storage.fault(error) !== 'foreign') throw new DecisionBroke(error);
+      return { error };
+    }
+    const firstIndex = tail.size;
+    try {
+      for (const [at, { entry }] of entries.entries()) await project(reading.tx, entry, firstIndex + at);
+      await decision.remember?.(reading.tx);
+    } catch (error) {
+      throw new DecisionBroke(error);
+    }
+    for (const { bytes } of entries) tail.append({ bytes, leaf_hash: leafHash(bytes) });
+    return { reply: () => decision.reply(firstIndex) };
+  }
+
+  /** As {@link #decide}, behind a savepoint to which a decision that breaks is undone, so that the others stand. */
+  async #decideApart(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
+    await reading.tx.executeQuery(savepoint);
+    try {
+      const verdict = await this.#decide(reading, tail, waiting);
+      await reading.tx.executeQuery(release);
+      return verdict;
+    } catch (error) {
+      if (!(error instanceof DecisionBroke) || isFatal(this.#storage.fault(error.cause))) throw error;
+      await reading.tx.executeQuery(rollbackTo);
+      await reading.tx.executeQuery(release);
+      return { error: asDecisionError(error.cause, this.#storage.fault(error.cause)) };
+    }
+  }
+
+  #complete(draft: Draft, at: string): { entry: AuditEntry; bytes: Uint8Array } {
+    // what the schema refuses could be appended, but never be read again
+    const checked = entryData[draft.type].safeParse(draft.data);
+    if (!checked.success) {
+      const issue = checked.error.issues[0]!;
+      throw new ImprintError(
+        'entry_invalid',
+        `an entry ${draft.type} cannot be written: ${issue.path.join('.')}: ${issue.message}`,
+      );
+    }
+    const salt = toHex(this.#entropy(16));
+    const entry = { v: 1, at, realm: this.#realm, salt, ...draft } as AuditEntry;
+    return { entry, bytes: encodeEntry(entry) };
+  }
+
+  async #rollBack(tx: ControlledTransaction<Tables>): Promise<void> {
+    try {
+      await tx.rollback().execute();
+    } catch (cause) {
+      // an engine that has ended the transaction by itself says so here; any other reason is as bad as a failed commit
+      if (isFatal(this.#storage.fault(cause))) this.#stop('undoing a transaction failed', cause);
+    }
+  }
+
+  #stopWhereBroken(error: unknown): void {
+    const cause = error instanceof DecisionBroke ? error.cause : error;
+    if (this.#storage.fault(cause) === 'broken') this.#stop('the database failed', cause);
+  }
+
+  #stop(what: string, cause: unknown): ImprintError {
+    this.#stopped ??= new ImprintError('storage_failed', `${what}; nothing more is written until a restart`, {
+      hint: 'Look at the disk, then start the authority again: it finds out from the database what was kept.',
+      cause,
+    });
+    return this.#stopped;
+  }
+}
+
+/** A decision failed after the tables were touched on its behalf. */
+class DecisionBroke extends Error {
+  constructor(cause: unknown) {
+    super('a decision failed half-way', { cause });
+  }
+}
+
+const savepoint = CompiledQuery.raw('savepoint decision');
+const release = CompiledQuery.raw('release savepoint decision');
+const rollbackTo = CompiledQuery.raw('rollback to savepoint decision');
+
+function isFatal(fault: ReturnType<Storage['fault']>): boolean {
+  return fault === 'broken' || fault === 'full';
+}
+
+function closing(): ImprintError {
+  return new ImprintError('unavailable', 'the authority is closing', {
+    hint: 'Try again when it has started anew.',
+  });
+}
+
+function settle(waiting: Waiting, verdict: Verdict): void {
+  try {
+    if ('error' in verdict) waiting.reject(verdict.error);
+    else waiting.resolve(verdict.reply());
+  } catch (error) {
+    waiting.reject(error);
+  }
+}
+
+/** What each submitter of a tick that was not written hears. */
+function asTickError(error: unknown): ImprintError {
+  const cause = error instanceof DecisionBroke ? error.cause : error;
+  if (cause instanceof ImprintError) return cause;
+  return new ImprintError('storage_failed', 'the database did not take the changes', {
+    hint: 'Try again; if it stays, look at the authority’s disk and its own log.',
+    cause,
+  });
+}
+
+/** What the submitter of a decision hears that the tables refused: a rule that the decision should have kept itself. */
+function asDecisionError(error: unknown, fault: ReturnType<Storage['fault']>): unknown {
+  if (fault === 'foreign') return error;
+  return new ImprintError('internal', 'the tables refuse this change: it would break one of their rules', {
+    hint: 'Nothing was written. This is a fault of the program; its own log names the rule.',
+    cause: error,
+  });
+}

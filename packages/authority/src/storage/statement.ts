@@ -1,0 +1,42 @@
+/**
+ * A query that is compiled once and then run with other values: on the paths that every unit takes, compiling costs
+ * more than running.
+ */
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** Stands in a compiled query for a value that is given at each run. */
+class Slot {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+export type Statement<Args, Row> = (db: Kysely<Tables>, args: Args) => Promise<QueryResult<Row>>;
+
+/**
+ * The query that `build` describes, with `arg('name')` where a value of `Args` belongs. Each name may stand anywhere
+ * that a plain value may, but not as a list.
+ */
+export function statement<Args extends object, Row = unknown>(
+  build: (
+    db: Kysely<Tables>,
+    arg: <Name extends keyof Args & string>(name: Name) => Args[Name],
+  ) => Compilable<Row>,
+): Statement<Args, Row> {
+  const compiled = new WeakMap<object, CompiledQuery<Row>>();
+  return (db, args) => {
+    // connections and transactions of one database share its adapter, and with it the dialect
+    const dialect = db.getExecutor().adapter;
+    let query = compiled.get(dialect);
+    if (query === undefined) {
+      query = build(db, (name) => new Slot(name) as never).compile();
+      compiled.set(dialect, query);
+    }
+    const parameters = query.parameters.map((value) =>
+      value instanceof Slot ? args[value.name as keyof Args] : value,
+    );
+    return db.executeQuery({ ...query, parameters });
+  };
+}
