@@ -2,8 +2,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { KeyType } from '@imprint/contract/provisioning-contract';
 
-/** Milliseconds since 1970-01-01T00:00:00Z. */
-export type Clock = () => number;
+/** The present, as the authority believes it. */
+export type Clock = () => Date;
 
 /** So many bytes from a cryptographically secure generator. */
 export type Entropy = (length: number) => Uint8Array;

@@ -7,9 +7,9 @@ import {
   derInteger,
   derSequence,
 } from '@imprint/contract/x509/der-writer';
+import { encodeName } from '@imprint/contract/x509/name';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
 import { digestOf, keyTypeOf, makeKey } from '../signer/software.ts';
-import { encodeName } from './tbs.ts';
 
 export interface RequestChanges {
   key?: KeyObject;
@@ -29,7 +29,7 @@ export function makeRequest(changes: RequestChanges = {}): Uint8Array {
   const key = changes.key ?? makeKey('ec-p256');
   const info = derSequence(
     derInteger(changes.version ?? 0),
-    changes.subject ?? encodeName([['CN', 'SN-00012345']]),
+    changes.subject ?? encodeName([{ type: 'commonName', value: 'SN-00012345' }]),
     changes.spki ?? spkiOf(key),
     derExplicit(0, ...(changes.attributes ?? [])),
   );

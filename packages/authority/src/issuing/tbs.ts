@@ -1,5 +1,5 @@
 /**
- * Writes a TBSCertificate (RFC 5280 section 4.1) and the extensions and names that Imprint uses, byte for byte the same
+ * Writes a TBSCertificate (RFC 5280 section 4.1) and the extensions that Imprint uses, byte for byte the same
  * for the same input. What may be written is decided elsewhere: by profiles, and once more by the lint.
  */
 import {
@@ -11,13 +11,11 @@ import {
   derNamedBits,
   derOctetString,
   derOid,
-  derPrintableString,
   derSequence,
-  derSetOf,
   derTime,
-  derUtf8String,
   ia5Octets,
 } from '@imprint/contract/x509/der-writer';
+import { oid } from '@imprint/contract/x509/oid';
 import type { KeyType } from '@imprint/contract/x509/public-key';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
 
@@ -58,82 +56,58 @@ export function encodeCertificate(tbs: Uint8Array, signer: KeyType, signature: U
   return derSequence(tbs, signatureAlgorithm[signer], derBitString(signature));
 }
 
-const attributeType = {
-  CN: derOid('2.5.4.3'),
-  serialNumber: derOid('2.5.4.5'),
-  O: derOid('2.5.4.10'),
-  OU: derOid('2.5.4.11'),
+const type = {
+  subjectKeyIdentifier: derOid(oid.subjectKeyIdentifier),
+  keyUsage: derOid(oid.keyUsage),
+  subjectAltName: derOid(oid.subjectAltName),
+  basicConstraints: derOid(oid.basicConstraints),
+  certificatePolicies: derOid(oid.certificatePolicies),
+  authorityKeyIdentifier: derOid(oid.authorityKeyIdentifier),
+  extendedKeyUsage: derOid(oid.extendedKeyUsage),
+  hardwareModuleName: derOid(oid.hardwareModuleName),
 } as const;
 
-/** A Name of single-valued RDNs in the order given; serialNumber is a PrintableString (RFC 5280 appendix A.1), the others UTF8String. */
-export function encodeName(attributes: readonly [keyof typeof attributeType, string][]): Uint8Array {
-  return derSequence(
-    ...attributes.map(([type, value]) =>
-      derSetOf(
-        derSequence(
-          attributeType[type],
-          type === 'serialNumber' ? derPrintableString(value) : derUtf8String(value),
-        ),
-      ),
-    ),
-  );
-}
-
-const oid = {
-  subjectKeyIdentifier: derOid('2.5.29.14'),
-  keyUsage: derOid('2.5.29.15'),
-  subjectAltName: derOid('2.5.29.17'),
-  basicConstraints: derOid('2.5.29.19'),
-  certificatePolicies: derOid('2.5.29.32'),
-  authorityKeyIdentifier: derOid('2.5.29.35'),
-  extendedKeyUsage: derOid('2.5.29.37'),
-  hardwareModuleName: derOid('1.3.6.1.5.5.7.8.4'),
-} as const;
-
-const purposeOid = {
-  serverAuth: derOid('1.3.6.1.5.5.7.3.1'),
-  clientAuth: derOid('1.3.6.1.5.5.7.3.2'),
-} as const;
+const purposeOid = { serverAuth: derOid(oid.serverAuth), clientAuth: derOid(oid.clientAuth) } as const;
 export type Purpose = keyof typeof purposeOid;
 
-function extension(type: Uint8Array, critical: boolean, value: Uint8Array): Uint8Array {
+function extension(id: Uint8Array, critical: boolean, value: Uint8Array): Uint8Array {
   return critical
-    ? derSequence(type, derBoolean(true), derOctetString(value))
-    : derSequence(type, derOctetString(value));
+    ? derSequence(id, derBoolean(true), derOctetString(value))
+    : derSequence(id, derOctetString(value));
 }
 
 /** CA:FALSE, critical. */
-export const notCaExtension: Uint8Array = extension(oid.basicConstraints, true, derSequence());
+export const notCaExtension: Uint8Array = extension(type.basicConstraints, true, derSequence());
 
 /** CA:TRUE, critical, with a path length. */
 export function caExtension(pathLength: number): Uint8Array {
-  return extension(oid.basicConstraints, true, derSequence(derBoolean(true), derInteger(pathLength)));
+  return extension(type.basicConstraints, true, derSequence(derBoolean(true), derInteger(pathLength)));
 }
 
 /** digitalSignature, critical. */
-export const signingUsage: Uint8Array = extension(oid.keyUsage, true, derNamedBits(0));
+export const signingUsage: Uint8Array = extension(type.keyUsage, true, derNamedBits(0));
 /** keyCertSign and cRLSign, critical. */
-export const caUsage: Uint8Array = extension(oid.keyUsage, true, derNamedBits(5, 6));
+export const caUsage: Uint8Array = extension(type.keyUsage, true, derNamedBits(5, 6));
 
 export function purposeExtension(purpose: Purpose): Uint8Array {
-  return extension(oid.extendedKeyUsage, false, derSequence(purposeOid[purpose]));
+  return extension(type.extendedKeyUsage, false, derSequence(purposeOid[purpose]));
 }
 
 export function subjectKeyExtension(keyIdentifier: Uint8Array): Uint8Array {
-  return extension(oid.subjectKeyIdentifier, false, derOctetString(keyIdentifier));
+  return extension(type.subjectKeyIdentifier, false, derOctetString(keyIdentifier));
 }
 
 export function authorityKeyExtension(keyIdentifier: Uint8Array): Uint8Array {
-  return extension(oid.authorityKeyIdentifier, false, derSequence(derImplicit(0, keyIdentifier)));
+  return extension(type.authorityKeyIdentifier, false, derSequence(derImplicit(0, keyIdentifier)));
 }
 
 export function policyExtension(policyOid: string): Uint8Array {
-  return extension(oid.certificatePolicies, false, derSequence(derSequence(derOid(policyOid))));
+  return extension(type.certificatePolicies, false, derSequence(derSequence(derOid(policyOid))));
 }
 
 /** SubjectAltName of the general names given, not critical: every subject here has a name. */
 export function alternativeNameExtension(...names: readonly Uint8Array[]): Uint8Array {
-  return extension(oid.subjectAltName, false, derSequence(...names));
+  return extension(type.subjectAltName, false, derSequence(...names));
 }
 
 export function uriName(uri: string): Uint8Array {
@@ -153,7 +127,7 @@ export function addressName(octets: Uint8Array): Uint8Array {
 export function hardwareModuleName(hardwareType: Uint8Array, serial: Uint8Array): Uint8Array {
   return derExplicit(
     0,
-    oid.hardwareModuleName,
+    type.hardwareModuleName,
     derExplicit(0, derSequence(hardwareType, derOctetString(serial))),
   );
 }

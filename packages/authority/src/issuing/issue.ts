@@ -1,0 +1,91 @@
+/**
+ * The second half of issuing: signs the bytes of one token and releases the certificate only when everything about it
+ * holds. It does not trust its signer: what comes back is read and verified again. The caller has made the intent durable.
+ */
+import { hash, verify } from 'node:crypto';
+import { equalBytes } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { digestOf } from '../signer/software.ts';
+import type { Issuer } from './issuer.ts';
+import { PreparedCertificate } from './prepare.ts';
+import { encodeCertificate } from './tbs.ts';
+
+/** The intent as the log has it (I-2, I-13): hexadecimal, as in the entry. */
+export interface DurableIntent {
+  serialHex: string;
+  tbsSha256: string;
+  profileSha256: string;
+  issuerSha256: string;
+}
+
+export interface IssuedCertificate {
+  /** DER. */
+  certificate: Uint8Array;
+  certificateSha256: string;
+  serialHex: string;
+}
+
+/**
+ * Signs what was prepared. The token is used up by this call, whatever comes of it.
+ * @throws intent_uncertain where the token was used before; tbs_mismatch where the intent is another's or the result is
+ * not exactly the linted bytes under the issuer's key (I-3: nothing is released, and the caller raises the alarm); what
+ * the signer throws. After an error the intent is closed as revoked and never signed again (I-2).
+ */
+export async function issue(
+  token: PreparedCertificate,
+  issuer: Issuer,
+  intent: DurableIntent,
+): Promise<IssuedCertificate> {
+  const tbs = PreparedCertificate.take(token);
+  requireIntent(token, issuer, intent);
+  const signature = await issuer.signer.sign(tbs);
+  const der = encodeCertificate(tbs, issuer.signer.keyType, signature);
+  await requireSigned(der, token, issuer);
+  return {
+    certificate: der,
+    certificateSha256: hash('sha256', der, 'hex'),
+    serialHex: token.serialHex,
+  };
+}
+
+function requireIntent(token: PreparedCertificate, issuer: Issuer, intent: DurableIntent): void {
+  const matches =
+    token.serialHex === intent.serialHex &&
+    token.tbsSha256 === intent.tbsSha256 &&
+    token.profileSha256 === intent.profileSha256 &&
+    token.issuerSha256 === intent.issuerSha256 &&
+    token.issuerSha256 === issuer.certificate.sha256;
+  if (!matches) throw mismatch('the durable intent is not that of the prepared certificate', token);
+}
+
+/** Reads the certificate back as its receivers will, and compares with the hash that was taken before the signature. */
+async function requireSigned(der: Uint8Array, token: PreparedCertificate, issuer: Issuer): Promise<void> {
+  let certificate: ReturnType<typeof parseCertificate>;
+  try {
+    certificate = parseCertificate(der);
+  } catch (cause) {
+    throw mismatch('the signed certificate cannot be read back', token, cause);
+  }
+  if (hash('sha256', certificate.tbs, 'hex') !== token.tbsSha256 || !equalBytes(certificate.der, der)) {
+    throw mismatch('the signed bytes are not the linted ones', token);
+  }
+  const valid = await new Promise<boolean>((resolve) =>
+    verify(
+      digestOf(issuer.certificate.publicKey.type),
+      certificate.tbs,
+      issuer.publicKey,
+      certificate.signature,
+      (error, result) => resolve(error === null && result),
+    ),
+  );
+  if (!valid) throw mismatch("the signature is not by the issuer's key over the linted bytes", token);
+}
+
+function mismatch(what: string, token: PreparedCertificate, cause?: unknown): ImprintError {
+  return new ImprintError('tbs_mismatch', `Nothing was released: ${what}.`, {
+    hint: 'Stop issuing and look for what changed the bytes: the signer, the memory or the program.',
+    context: { serial: token.serialHex, tbs_sha256: token.tbsSha256 },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,200 @@
+/**
+ * The last look at the exact bytes before a CA signs them. It does not trust the code that built them: it reads them
+ * back with the contract's strict parser and compares every field with what registry and contract say.
+ */
+import { equalBytes, toHex, toUtf8 } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
+import type { Extensions, HardwareModule } from '@imprint/contract/x509/extensions';
+import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
+import type { Name } from '@imprint/contract/x509/name';
+import { oid } from '@imprint/contract/x509/oid';
+import type { KeyType } from '@imprint/contract/x509/public-key';
+import { deviceUri, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
+import type { Issuer } from './issuer.ts';
+import type { DeviceFacts, DeviceProfile } from './profile.ts';
+import type { StationFacts, StationProfile } from './station-profile.ts';
+import { encodeCertificate } from './tbs.ts';
+
+/** What a certificate must say; everything that is not named here must not be in it. */
+export interface Expectation {
+  purpose: LeafPurpose;
+  issuer: Issuer;
+  serial: Uint8Array;
+  now: Date;
+  skewMs: number;
+  /** `forever`, or days after notBefore. */
+  validity: 'forever' | { days: number };
+  subject: Name['attributes'];
+  spki: Uint8Array;
+  /** Undefined where any type will do. */
+  keyType: KeyType | undefined;
+  uri: string;
+  hardwareModule: { typeOid: string; serial: Uint8Array } | undefined;
+}
+
+const second = 1000;
+const dayMs = 86_400_000;
+/** One octet of sign and marker, and 64 bits (I-4). */
+const leastSerialBytes = 9;
+const leafExtensions: (keyof Extensions)[] = [
+  'authorityKeyIdentifier',
+  'basicConstraints',
+  'extendedKeyUsage',
+  'keyUsage',
+  'policies',
+  'subjectAltName',
+];
+const noSignature = new Uint8Array(0);
+
+export function expectDevice(
+  issuer: Issuer,
+  profile: DeviceProfile,
+  facts: DeviceFacts,
+  serial: Uint8Array,
+  now: Date,
+): Expectation {
+  const { terms } = profile;
+  return {
+    purpose: 'device',
+    issuer,
+    serial,
+    now,
+    skewMs: terms.skew_minutes * 60_000,
+    validity: terms.validity,
+    subject: [
+      { type: 'organization', value: terms.organization },
+      { type: 'commonName', value: facts.deviceId },
+      { type: 'serialNumber', value: facts.deviceId },
+    ],
+    spki: facts.spki,
+    keyType: terms.key_type,
+    uri: deviceUri(terms.realm, facts.deviceId),
+    hardwareModule: { typeOid: terms.hardware_type_oid, serial: toUtf8(facts.hardwareUid) },
+  };
+}
+
+export function expectStation(
+  issuer: Issuer,
+  profile: StationProfile,
+  facts: StationFacts,
+  serial: Uint8Array,
+  now: Date,
+): Expectation {
+  const { terms } = profile;
+  return {
+    purpose: 'station',
+    issuer,
+    serial,
+    now,
+    skewMs: terms.skew_minutes * 60_000,
+    validity: { days: terms.days },
+    subject: [
+      { type: 'organization', value: terms.organization },
+      { type: 'commonName', value: facts.stationId },
+    ],
+    spki: facts.spki,
+    keyType: undefined,
+    uri: stationUri(terms.realm, facts.stationId),
+    hardwareModule: undefined,
+  };
+}
+
+/**
+ * The certificate that the TBS would become, where all of it is as expected.
+ * @throws lint_refused with `context.rule`, the first rule that it breaks
+ */
+export function lintTbs(tbs: Uint8Array, expected: Expectation): Certificate {
+  const certificate = read(tbs, expected);
+  rule('tbs-is-one-encoding', equalBytes(certificate.tbs, tbs));
+  lintSerial(certificate, expected);
+  lintIssuer(certificate, expected);
+  lintValidity(certificate, expected);
+  rule('subject', sameAttributes(certificate.subject.attributes, expected.subject));
+  rule('public-key', equalBytes(certificate.publicKey.spki, expected.spki));
+  rule('key-type', (expected.keyType ?? certificate.publicKey.type) === certificate.publicKey.type);
+  lintExtensions(certificate.extensions, expected);
+  return certificate;
+}
+
+/** The contract's parser reads certificates, so the TBS gets an empty signature, which is not looked at. */
+function read(tbs: Uint8Array, expected: Expectation): Certificate {
+  try {
+    const certificate = parseCertificate(encodeCertificate(tbs, expected.issuer.signer.keyType, noSignature));
+    checkLeaf(certificate, expected.purpose, expected.issuer.realm);
+    return certificate;
+  } catch (cause) {
+    throw refused('contract-parser', cause);
+  }
+}
+
+function lintSerial(certificate: Certificate, { serial }: Expectation): void {
+  rule('serial', certificate.serialHex === toHex(serial));
+  rule('serial-length', serial.length >= leastSerialBytes && serial.length <= 20);
+}
+
+function lintIssuer(certificate: Certificate, { issuer, spki }: Expectation): void {
+  rule('issuer-name', equalBytes(certificate.issuer.der, issuer.certificate.subject.der));
+  rule('signature-algorithm', certificate.signedWith === issuer.certificate.publicKey.type);
+  // a leaf with its CA's key could sign for that CA
+  rule('key-not-issuers', !equalBytes(spki, issuer.certificate.publicKey.spki));
+}
+
+/** I-8. A certificate has whole seconds, so the window begins at the second that holds its beginning. */
+function lintValidity(certificate: Certificate, expected: Expectation): void {
+  const { issuer, now, skewMs, validity } = expected;
+  const begin = Date.parse(certificate.notBefore);
+  const end = Date.parse(certificate.notAfter);
+  rule('not-before-in-future', begin <= now.getTime());
+  rule('not-before-within-skew', begin > now.getTime() - skewMs - second);
+  rule('not-before-issuers', begin >= Date.parse(issuer.certificate.notBefore));
+  rule('not-after-issuers', end <= Date.parse(issuer.certificate.notAfter));
+  rule('issuer-valid-now', now.getTime() <= Date.parse(issuer.certificate.notAfter));
+  const wanted = validity === 'forever' ? Date.UTC(9999, 11, 31, 23, 59, 59) : begin + validity.days * dayMs;
+  rule('not-after', end === wanted);
+}
+
+function lintExtensions(found: Extensions, expected: Expectation): void {
+  const { issuer } = expected;
+  rule('extensions', Object.keys(found).sort().join() === leafExtensions.join());
+  rule('not-a-ca', found.basicConstraints?.ca === false);
+  rule('key-usage', found.keyUsage?.join() === 'digitalSignature');
+  rule('extended-key-usage', found.extendedKeyUsage?.join() === oid.clientAuth);
+  rule('authority-key', equalBytes(found.authorityKeyIdentifier!, issuer.keyIdentifier));
+  rule('realm-policy', found.policies?.join() === realmPolicyOid(issuer.realm));
+  const names = found.subjectAltName!;
+  rule('uri', names.uris.join() === expected.uri);
+  rule('no-host-names', names.dnsNames.length === 0 && names.ipAddresses.length === 0);
+  rule('hardware-module', sameModule(names.hardwareModules, expected.hardwareModule));
+}
+
+function sameModule(found: HardwareModule[], expected: Expectation['hardwareModule']): boolean {
+  if (expected === undefined) return found.length === 0;
+  const [module] = found;
+  return (
+    found.length === 1 && module!.typeOid === expected.typeOid && equalBytes(module!.serial, expected.serial)
+  );
+}
+
+function sameAttributes(found: Name['attributes'], expected: Name['attributes']): boolean {
+  return (
+    found.length === expected.length &&
+    found.every(({ type, value }, at) => type === expected[at]!.type && value === expected[at]!.value)
+  );
+}
+
+function rule(name: string, holds: boolean): void {
+  if (!holds) throw refused(name);
+}
+
+function refused(name: string, cause?: unknown): ImprintError {
+  return new ImprintError(
+    'lint_refused',
+    `The certificate that was about to be signed breaks the rule ${name}.`,
+    {
+      hint: 'Nothing was signed. Keep this message: it is a fault of the authority or of its configuration.',
+      context: { rule: name, ...(cause instanceof ImprintError ? cause.context : {}) },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * What a device's birth certificate says, from contract and registry alone (I-6), after IEEE 802.1AR. Pure: the same
+ * input gives the same bytes, and the profile has a hash that an intent pins (I-13).
+ */
+import { canonicalJson } from '@imprint/contract/canonical-json';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import type { KeyType, ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { derOid } from '@imprint/contract/x509/der-writer';
+import { encodeName } from '@imprint/contract/x509/name';
+import { deviceUri, type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import type { Issuer } from './issuer.ts';
+import {
+  alternativeNameExtension,
+  authorityKeyExtension,
+  encodeTbs,
+  hardwareModuleName,
+  notCaExtension,
+  policyExtension,
+  purposeExtension,
+  signingUsage,
+  uriName,
+} from './tbs.ts';
+
+/** The terms of a profile in the form that is hashed. `v` changes whenever {@link buildDeviceTbs} writes anything else for the same terms. */
+export interface DeviceTerms {
+  v: 1;
+  profile: 'idevid';
+  realm: Realm;
+  organization: string;
+  key_type: KeyType;
+  validity: 'forever' | { days: number };
+  skew_minutes: number;
+  hardware_type_oid: string;
+}
+
+export interface DeviceProfile {
+  readonly terms: DeviceTerms;
+  /** SHA-256 over the canonical JSON of the terms, hex. */
+  readonly sha256: string;
+}
+
+export interface DeviceFacts {
+  deviceId: string;
+  /** The canonical text of the unit's hardware UID. */
+  hardwareUid: string;
+  /** Type and SubjectPublicKeyInfo (DER) of a request whose proof held. */
+  keyType: KeyType;
+  spki: Uint8Array;
+}
+
+/** IEEE 802.1AR section 8.7, RFC 5280 section 4.1.2.5: no well-defined end. */
+export const forever = '9999-12-31T23:59:59.000Z';
+const dayMs = 86_400_000;
+
+/** The profile of a contract's `idevid` credential in a realm. */
+export function deviceProfile(contract: ProvisioningContract, realm: Realm): DeviceProfile {
+  const { key_type, profile } = contract.credential;
+  const terms: DeviceTerms = {
+    v: 1,
+    profile: 'idevid',
+    realm,
+    organization: profile.organization,
+    key_type,
+    validity: profile.validity === 'forever' ? 'forever' : { days: profile.validity.days },
+    skew_minutes: profile.skew_minutes,
+    hardware_type_oid: profile.hardware_type_oid,
+  };
+  return { terms, sha256: profileSha256(terms) };
+}
+
+/** SHA-256 over the canonical JSON of a profile's terms, hex: what an intent pins (I-13). */
+export function profileSha256(terms: object): string {
+  return sha256Hex(new TextEncoder().encode(canonicalJson({ ...terms } as never)));
+}
+
+/**
+ * The TBSCertificate of a device.
+ * @throws bad_request where the device ID holds a character (such as `_`) that the subject's serialNumber cannot carry
+ */
+export function buildDeviceTbs(
+  issuer: Issuer,
+  profile: DeviceProfile,
+  facts: DeviceFacts,
+  serial: Uint8Array,
+  now: Date,
+): Uint8Array {
+  const { terms } = profile;
+  const notBefore = beginOfValidity(now, terms.skew_minutes * 60_000, issuer);
+  return encodeTbs({
+    serial,
+    signerKeyType: issuer.signer.keyType,
+    issuer: issuer.certificate.subject.der,
+    subject: encodeName([
+      { type: 'organization', value: terms.organization },
+      { type: 'commonName', value: facts.deviceId },
+      { type: 'serialNumber', value: facts.deviceId },
+    ]),
+    notBefore: notBefore.toISOString(),
+    notAfter: terms.validity === 'forever' ? forever : addDays(notBefore, terms.validity.days),
+    spki: facts.spki,
+    extensions: [
+      authorityKeyExtension(issuer.keyIdentifier),
+      signingUsage,
+      notCaExtension,
+      purposeExtension('clientAuth'),
+      alternativeNameExtension(
+        hardwareModuleName(derOid(terms.hardware_type_oid), new TextEncoder().encode(facts.hardwareUid)),
+        uriName(deviceUri(terms.realm, facts.deviceId)),
+      ),
+      policyExtension(realmPolicyOid(terms.realm)),
+    ],
+  });
+}
+
+/**
+ * notBefore: the skew before now, so that a unit whose clock is late takes its certificate, but not before its issuer's
+ * and never after now (I-8). Whole seconds, as certificates have them.
+ */
+export function beginOfValidity(now: Date, skewMs: number, issuer: Issuer): Date {
+  const earliest = Math.max(now.getTime() - skewMs, Date.parse(issuer.certificate.notBefore));
+  const begin = Math.floor(earliest / 1000) * 1000;
+  if (begin <= now.getTime()) return new Date(begin);
+  throw new ImprintError('clock_untrusted', 'The clock is before the beginning of the CA certificate.', {
+    hint: "Set the authority's clock; it must be right before anything is issued.",
+    context: { now: now.toISOString(), notBefore: issuer.certificate.notBefore },
+  });
+}
+
+export function addDays(begin: Date, days: number): string {
+  return new Date(begin.getTime() + days * dayMs).toISOString();
+}

@@ -1,0 +1,226 @@
+/**
+ * Makes a realm's trust: the root that devices pin with the CA that certifies them, the root that stations pin with the
+ * CA that certifies them and the authority's listeners, and the log's key. The two trees never meet, so that no station's
+ * certificate passes for a device's.
+ */
+import { createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
+import { concatBytes, fromHex } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { caSubject, encodeName } from '@imprint/contract/x509/name';
+import { keyIdentifier, parsePublicKey } from '@imprint/contract/x509/public-key';
+import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import { type Issuer, openIssuer } from '../issuing/issuer.ts';
+import { addDays, beginOfValidity, forever } from '../issuing/profile.ts';
+import { makeSerial } from '../issuing/serial.ts';
+import * as tbs from '../issuing/tbs.ts';
+import type { Signer } from '../signer/signer.ts';
+import { softwareSigner } from '../signer/software.ts';
+import type { Entropy, KeyMaker } from '../surroundings.ts';
+
+/** Names of the keys in the keys folder. */
+export const keyNames = {
+  root: 'device-root',
+  issuing: 'device-issuing',
+  stationRoot: 'station-root',
+  stationCa: 'station-issuing',
+  server: 'server-tls',
+  log: 'log',
+} as const;
+
+export interface HierarchyRequest {
+  realm: Realm;
+  organization: string;
+  /** Names and addresses under which the authority is reached, beside localhost, 127.0.0.1 and ::1. */
+  hosts: readonly string[];
+  now: Date;
+  entropy: Entropy;
+  makeKey: KeyMaker;
+}
+
+/** Certificates as DER. */
+export interface HierarchyCertificates {
+  /** What devices pin. */
+  root: Uint8Array;
+  /** Issues to devices: no CA beneath it. */
+  issuing: Uint8Array;
+  /** What stations pin. */
+  stationRoot: Uint8Array;
+  /** Issues to stations and to the authority's listeners. */
+  stationCa: Uint8Array;
+  server: Uint8Array;
+}
+
+export interface Hierarchy {
+  certificates: HierarchyCertificates;
+  /** To be sealed in the keys folder under {@link keyNames}. */
+  keys: Record<keyof typeof keyNames, KeyObject>;
+  /** 32 bytes: the Ed25519 key under which checkpoints are verified. */
+  logPublicKey: Uint8Array;
+}
+
+const alwaysHosts = ['localhost', '127.0.0.1', '::1'];
+/** The listener's certificate is renewed by `serve` from the station CA; a year bounds a stolen key. */
+export const serverDays = 365;
+const serverSkewMs = 5 * 60_000;
+
+/**
+ * A new hierarchy: every CA is P-256 and without end, since the birth certificates beneath it are (an intermediate is
+ * retired by its signing years, not by notAfter). Every certificate is read back by the contract's strict parser.
+ */
+export async function createHierarchy(request: HierarchyRequest): Promise<Hierarchy> {
+  const keys = {
+    root: request.makeKey('ec-p256'),
+    issuing: request.makeKey('ec-p256'),
+    stationRoot: request.makeKey('ec-p256'),
+    stationCa: request.makeKey('ec-p256'),
+    server: request.makeKey('ec-p256'),
+    log: request.makeKey('ed25519'),
+  };
+  const signers = {
+    root: softwareSigner(keys.root),
+    issuing: softwareSigner(keys.issuing),
+    stationRoot: softwareSigner(keys.stationRoot),
+    stationCa: softwareSigner(keys.stationCa),
+    server: softwareSigner(keys.server),
+  };
+  const root = await issueRoot(request, 'Device Root', signers.root);
+  const stationRoot = await issueRoot(request, 'Station Root', signers.stationRoot);
+  const issuing = await issueIntermediate(request, 'Device Issuing CA', root, signers.issuing);
+  const stationCa = await issueIntermediate(request, 'Station CA', stationRoot, signers.stationCa);
+  const server = await issueServerCertificate({ ...request, spki: signers.server.spki }, stationCa);
+  return {
+    certificates: {
+      root: root.certificate.der,
+      issuing: issuing.certificate.der,
+      stationRoot: stationRoot.certificate.der,
+      stationCa: stationCa.certificate.der,
+      server,
+    },
+    keys,
+    logPublicKey: rawEd25519(keys.log),
+  };
+}
+
+/** What the log is named by in statements and receipts: SHA-256 of its public key, hex. */
+export function logId(logPublicKey: Uint8Array): string {
+  return hash('sha256', logPublicKey, 'hex');
+}
+
+/** The 32 bytes of an Ed25519 key's public half. */
+export function rawEd25519(key: KeyObject): Uint8Array {
+  return parsePublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' })).raw;
+}
+
+/** The certificate of the authority's TLS listeners, for a year. Also for its renewal. */
+export async function issueServerCertificate(
+  request: Pick<HierarchyRequest, 'realm' | 'organization' | 'hosts' | 'now' | 'entropy'> & {
+    spki: Uint8Array;
+  },
+  stationCa: Issuer,
+): Promise<Uint8Array> {
+  const hosts = [...new Set([...alwaysHosts, ...request.hosts])];
+  const notBefore = beginOfValidity(request.now, serverSkewMs, stationCa);
+  return sign(stationCa.signer, {
+    serial: makeSerial(request.now, request.entropy),
+    signerKeyType: stationCa.signer.keyType,
+    issuer: stationCa.certificate.subject.der,
+    subject: encodeName([
+      { type: 'organization', value: request.organization },
+      { type: 'commonName', value: `imprint authority ${request.realm}` },
+    ]),
+    notBefore: notBefore.toISOString(),
+    notAfter: addDays(notBefore, serverDays),
+    spki: request.spki,
+    extensions: [
+      tbs.authorityKeyExtension(stationCa.keyIdentifier),
+      tbs.signingUsage,
+      tbs.notCaExtension,
+      tbs.purposeExtension('serverAuth'),
+      tbs.alternativeNameExtension(...hosts.map(hostName)),
+      tbs.policyExtension(realmPolicyOid(request.realm)),
+    ],
+  });
+}
+
+/** Self-signed; one CA may stand beneath it. */
+function issueRoot(request: HierarchyRequest, name: string, signer: Signer): Promise<Issuer> {
+  const subject = encodeName(caSubject(request.organization, request.realm, name));
+  const own = keyIdentifier(parsePublicKey(signer.spki));
+  return issueCa(request, { signer, name: subject }, { signer, subject, own, pathLength: 1, authority: own });
+}
+
+function issueIntermediate(
+  request: HierarchyRequest,
+  name: string,
+  parent: Issuer,
+  signer: Signer,
+): Promise<Issuer> {
+  const subject = encodeName(caSubject(request.organization, request.realm, name));
+  const own = keyIdentifier(parsePublicKey(signer.spki));
+  return issueCa(
+    request,
+    { signer: parent.signer, name: parent.certificate.subject.der },
+    { signer, subject, own, pathLength: 0, authority: parent.keyIdentifier },
+  );
+}
+
+async function issueCa(
+  request: HierarchyRequest,
+  parent: { signer: Signer; name: Uint8Array },
+  ca: { signer: Signer; subject: Uint8Array; own: Uint8Array; pathLength: number; authority: Uint8Array },
+): Promise<Issuer> {
+  const der = await sign(parent.signer, {
+    serial: makeSerial(request.now, request.entropy),
+    signerKeyType: parent.signer.keyType,
+    issuer: parent.name,
+    subject: ca.subject,
+    notBefore: request.now.toISOString(),
+    notAfter: forever,
+    spki: ca.signer.spki,
+    extensions: [
+      tbs.subjectKeyExtension(ca.own),
+      tbs.authorityKeyExtension(ca.authority),
+      tbs.caUsage,
+      tbs.caExtension(ca.pathLength),
+      tbs.policyExtension(realmPolicyOid(request.realm)),
+    ],
+  });
+  return openIssuer(der, ca.signer, request.realm);
+}
+
+/** The strict parser refuses here what no device would take later. */
+async function sign(signer: Signer, parts: tbs.TbsParts): Promise<Uint8Array> {
+  const bytes = tbs.encodeTbs(parts);
+  return parseCertificate(tbs.encodeCertificate(bytes, signer.keyType, await signer.sign(bytes))).der;
+}
+
+function hostName(host: string): Uint8Array {
+  const family = isIP(host);
+  if (family === 4) return tbs.addressName(Uint8Array.from(host.split('.'), Number));
+  if (family === 6) return tbs.addressName(ipv6Octets(host));
+  if (host.length <= 253 && /^(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/.test(host)) {
+    return tbs.dnsName(host);
+  }
+  throw new ImprintError('usage', `"${host.slice(0, 80)}" is no host name and no IP address.`, {
+    hint: 'Name hosts like authority.example.com, 192.0.2.10 or 2001:db8::10.',
+  });
+}
+
+function ipv6Octets(address: string): Uint8Array {
+  const text = address.split('%')[0]!;
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string) => (part === '' ? [] : part.split(':').flatMap(groupDigits));
+  const before = groups(head);
+  const after = tail === undefined ? [] : groups(tail);
+  const zeros = new Array<string>(8 - before.length - after.length).fill('0000');
+  return concatBytes(...[...before, ...zeros, ...after].map((digits) => fromHex(digits)));
+}
+
+/** One group as four digits; an embedded IPv4 address as two groups. */
+function groupDigits(group: string): string[] {
+  if (!group.includes('.')) return [group.toLowerCase().padStart(4, '0')];
+  const octets = group.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
+  return [octets.slice(0, 2).join(''), octets.slice(2).join('')];
+}
