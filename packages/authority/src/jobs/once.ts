@@ -2,11 +2,11 @@
  * Exactly once, whatever the network does: a request ID with the same body gets the same answer, with another body
  * it is refused (I-22). What was decided is remembered in the transaction that decided it.
  */
-import { canonicalJson, type JsonValue } from '@imprint/contract/canonical-json';
-import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
+import { canonicalJson } from '@imprint/contract/canonical-json';
+import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { Transaction } from 'kysely';
-import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
+import type { Decision, Draft, Ledger, Reading } from '../ledger/ledger.ts';
 import type { Tables } from '../storage/tables.ts';
 import { type AuthorizedStation, authorizeStation } from './authorize-station.ts';
 import type { StationCaller } from './line-core.ts';
@@ -39,56 +39,109 @@ export async function decideOnce<Outcome extends object>(
   request: { request_id: string },
   decide: (reading: Reading, station: AuthorizedStation) => Promise<Decided<Outcome>>,
 ): Promise<Outcome> {
-  const bodySha256 = sha256Hex(
-    encoder.encode(canonicalJson({ route: routeName, request } as unknown as JsonValue)),
-  );
   const outcome = await ledger.submit<Outcome | { refusal: Refusal }>(async (reading) => {
-    const station = await authorizeStation(reading, caller);
-    const earlier = await findEarlier<Outcome>(reading, caller.stationId, request.request_id, bodySha256);
-    if (earlier) return { entries: [], reply: () => earlier };
+    let station: AuthorizedStation;
+    try {
+      station = await authorizeStation(reading, caller);
+    } catch (error) {
+      if (isImprintError(error, 'station_session_taken')) return refuseWithAlarm(reading, caller, error);
+      throw error;
+    }
+    const earlier = await requireSameBody(reading, caller, routeName, request);
+    if (earlier) return { entries: [], reply: () => JSON.parse(earlier) as Outcome | { refusal: Refusal } };
     const decided = await decide(reading, station);
     return {
       entries: decided.entries,
       remember: async (tx) => {
         await decided.remember?.(tx);
-        await tx
-          .insertInto('request')
-          .values({
-            station_id: caller.stationId,
-            request_id: request.request_id,
-            body_sha256: bodySha256,
-            outcome: JSON.stringify(decided.outcome),
-            at: reading.at,
-          })
-          .execute();
+        await rememberRequest(tx, reading, caller, routeName, request, decided.outcome);
       },
       reply: () => decided.outcome,
     };
   });
-  if ('refusal' in outcome) {
-    const { code, message, hint } = outcome.refusal;
-    throw new ImprintError(code, message, hint === undefined ? {} : { hint });
-  }
+  if ('refusal' in outcome) throw refusalError(outcome.refusal);
   return outcome;
 }
 
-async function findEarlier<Outcome>(
+/** Two live sessions of one station key: the older one is refused, and the log says so once for each session. */
+async function refuseWithAlarm(
   reading: Reading,
-  stationId: string,
-  requestId: string,
-  bodySha256: string,
-): Promise<Outcome | { refusal: Refusal } | undefined> {
+  caller: StationCaller,
+  error: ImprintError,
+): Promise<Decision<{ refusal: Refusal }>> {
+  const raised = await reading.tx
+    .selectFrom('alarm')
+    .select('log_index')
+    .where('kind', '=', 'second-station-session')
+    .where('subject', '=', caller.sessionId)
+    .executeTakeFirst();
+  const alarm: Draft = {
+    type: 'alarm.raised',
+    actor: { kind: 'station', id: caller.stationId },
+    data: { kind: 'second-station-session', subject: caller.sessionId, detail: error.message },
+  };
+  const refusal: Refusal = {
+    code: error.code,
+    message: error.message,
+    ...(error.hint ? { hint: error.hint } : {}),
+  };
+  return { entries: raised ? [] : [alarm], reply: () => ({ refusal }) };
+}
+
+/**
+ * The remembered outcome (JSON) of an earlier request with this ID, undefined where there was none.
+ * @throws idempotency_conflict where it had another body, or went to another route
+ */
+export async function requireSameBody(
+  reading: Reading,
+  caller: StationCaller,
+  routeName: string,
+  request: { request_id: string },
+): Promise<string | undefined> {
   const row = await reading.tx
     .selectFrom('request')
     .select(['body_sha256', 'outcome'])
-    .where('station_id', '=', stationId)
-    .where('request_id', '=', requestId)
+    .where('station_id', '=', caller.stationId)
+    .where('request_id', '=', request.request_id)
     .executeTakeFirst();
   if (!row) return undefined;
-  if (row.body_sha256 !== bodySha256) {
-    throw new ImprintError('idempotency_conflict', `request ${requestId} was made before with another body`, {
-      hint: 'A new request needs a new request_id.',
-    });
+  if (row.body_sha256 !== bodySha256(routeName, request)) {
+    throw new ImprintError(
+      'idempotency_conflict',
+      `request ${request.request_id} was made before with another body`,
+      {
+        hint: 'A new request needs a new request_id.',
+      },
+    );
   }
-  return JSON.parse(row.outcome) as Outcome | { refusal: Refusal };
+  return row.outcome;
+}
+
+/** Stores what a request came to, in the transaction that decided it. */
+export async function rememberRequest(
+  tx: Transaction<Tables>,
+  reading: Reading,
+  caller: StationCaller,
+  routeName: string,
+  request: { request_id: string },
+  outcome: object,
+): Promise<void> {
+  await tx
+    .insertInto('request')
+    .values({
+      station_id: caller.stationId,
+      request_id: request.request_id,
+      body_sha256: bodySha256(routeName, request),
+      outcome: JSON.stringify(outcome),
+      at: reading.at,
+    })
+    .execute();
+}
+
+export function refusalError({ code, message, hint }: Refusal): ImprintError {
+  return new ImprintError(code, message, hint === undefined ? {} : { hint });
+}
+
+function bodySha256(routeName: string, request: object): string {
+  return sha256Hex(encoder.encode(canonicalJson({ route: routeName, request })));
 }

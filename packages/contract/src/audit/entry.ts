@@ -120,7 +120,12 @@ export const entryData = {
     tbs_sha256: hash,
     not_after: instant,
   }),
-  'station.certified': z.strictObject({ station_id: name, serial: serialHex, certificate_sha256: hash }),
+  'station.certified': z.strictObject({
+    station_id: name,
+    serial: serialHex,
+    certificate_sha256: hash,
+    certificate_b64: base64,
+  }),
   'station.revoked': z.strictObject({ station_id: name, reason: sentence }),
   'operator.registered': z.strictObject({ operator_id: name }),
   'shift.opened': z.strictObject({ shift_id: name, station_id: name, operator_id: name }),

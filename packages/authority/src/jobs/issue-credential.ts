@@ -1,0 +1,369 @@
+/**
+ * A unit's key becomes its certificate in two ticks: the intent (serial, TBS hash, audit entry) is durable before the
+ * key signs, the certificate is durable before it leaves. What may have been signed and was not stored is revoked.
+ */
+import type { StationRequest } from '@imprint/contract/api/station';
+import type { EntryData } from '@imprint/contract/audit/entry';
+import { fromBase64, toBase64, toHex } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { toPem } from '@imprint/contract/x509/pem';
+import { type CertificationRequest, readCertificationRequest } from '../issuing/certification-request.ts';
+import { issue } from '../issuing/issue.ts';
+import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
+import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
+import { makeSerial } from '../issuing/serial.ts';
+import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
+import { authorizeStation } from './authorize-station.ts';
+import { type Credential, type Job, requireLiveJob } from './job.ts';
+import type { LineCore, StationCaller } from './line-core.ts';
+import { type Refusal, refusalError, rememberRequest, requireSameBody } from './once.ts';
+import { quarantineDrafts } from './quarantine.ts';
+
+export interface IssuedCredential {
+  device_cert_pem: string;
+  chain_pem: string;
+  public_key_sha256: string;
+  serial: string;
+}
+
+type Intent = EntryData<'credential.intended'>;
+
+type Intended =
+  | { kind: 'released'; credential: Credential }
+  | { kind: 'to-sign'; intent: Intent; token: PreparedCertificate }
+  | { kind: 'in-flight'; credentialId: string }
+  | { kind: 'refused'; refusal: Refusal };
+
+export class CredentialIssuing {
+  readonly #core: LineCore;
+  /** Certificates that this process is signing now: a second request for one waits for the first. */
+  readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
+  readonly #profiles = new WeakMap<ProvisioningContract, DeviceProfile>();
+
+  constructor(core: LineCore) {
+    this.#core = core;
+  }
+
+  /**
+   * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
+   * certificate, however often it is asked for.
+   * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
+   * job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   */
+  async issue(
+    caller: StationCaller,
+    jobId: string,
+    request: StationRequest<'issueCredential'>,
+  ): Promise<IssuedCredential> {
+    const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+    const intended = await this.#core.ledger.submit((reading) =>
+      this.#intend(reading, caller, jobId, request, csr),
+    );
+    switch (intended.kind) {
+      case 'released':
+        return this.#answer(intended.credential);
+      case 'refused':
+        throw refusalError(intended.refusal);
+      case 'in-flight':
+        return this.#inFlight.get(intended.credentialId) ?? Promise.reject(beingSigned());
+      case 'to-sign': {
+        const { credential_id } = intended.intent;
+        const signing = this.#signAndRelease(intended.intent, intended.token);
+        this.#inFlight.set(credential_id, signing);
+        try {
+          return await signing;
+        } finally {
+          this.#inFlight.delete(credential_id);
+        }
+      }
+    }
+  }
+
+  async #intend(
+    reading: Reading,
+    caller: StationCaller,
+    jobId: string,
+    request: StationRequest<'issueCredential'>,
+    csr: CertificationRequest,
+  ): Promise<Decision<Intended>> {
+    const station = await authorizeStation(reading, caller);
+    const earlier = await requireSameBody(reading, caller, `issueCredential ${jobId}`, request);
+    const job = await requireLiveJob(reading, station.stationId, jobId, request.attempt, [
+      'opened',
+      'keyed',
+      'issued',
+      'written',
+      'proven',
+      'sealed',
+    ]);
+    const contract = await this.#core.contracts.get(reading.tx, job.contract_sha256);
+    requireKeyType(contract, csr);
+    const stranger = await keyOfAnother(reading, caller, job, csr);
+    if (stranger) return stranger;
+
+    const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
+    const entries: Draft[] = [];
+    for (const present of await liveCredentials(reading, jobId)) {
+      const sameKey = present.public_key_sha256 === csr.publicKeySha256;
+      if (present.status === 'active' && sameKey) {
+        return { entries: [], reply: () => ({ kind: 'released', credential: present }) };
+      }
+      if (present.status === 'intended' && sameKey) {
+        if (this.#inFlight.has(present.credential_id)) {
+          return { entries: [], reply: () => ({ kind: 'in-flight', credentialId: present.credential_id }) };
+        }
+        // Another process may be about to release it; once its lease is over nobody may.
+        if (present.owner !== this.#core.processId && present.lease_expires_at > reading.at)
+          throw beingSigned();
+      }
+      if (job.state === 'proven' || job.state === 'sealed') {
+        throw new ImprintError('job_state_wrong', `${job.device_id} has proven another key already`, {
+          hint: 'Set the unit aside: it lost its key after it was proven, or it is another unit.',
+        });
+      }
+      entries.push(
+        revoked(by, present, present.status === 'intended' && sameKey ? 'intent-uncertain' : 'key-lost'),
+      );
+    }
+    await requireQuota(reading, job);
+
+    const token = prepareDevice(
+      this.#core.issuer.issuer,
+      this.#profile(contract),
+      { deviceId: job.device_id, hardwareUid: job.hardware_uid, keyType: csr.keyType, spki: csr.spki },
+      makeSerial(reading.now, this.#core.entropy),
+      reading.now,
+    );
+    const intent = this.#intent(reading, job, csr, token);
+    entries.push({ type: 'credential.intended', actor: by, data: intent });
+    return {
+      entries,
+      remember: async (tx) => {
+        if (!earlier) await rememberRequest(tx, reading, caller, `issueCredential ${jobId}`, request, {});
+      },
+      reply: () => ({ kind: 'to-sign', intent, token }),
+    };
+  }
+
+  #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
+    return {
+      credential_id: `k-${toHex(this.#core.entropy(10))}`,
+      job_id: job.job_id,
+      device_id: job.device_id,
+      profile: 'idevid',
+      profile_sha256: token.profileSha256,
+      issuer_sha256: token.issuerSha256,
+      serial: token.serialHex,
+      tbs_sha256: token.tbsSha256,
+      key_type: csr.keyType,
+      public_key_sha256: token.publicKeySha256,
+      not_before: token.notBefore,
+      not_after: token.notAfter,
+      owner: this.#core.processId,
+      lease_expires_at: new Date(reading.now.getTime() + this.#core.intentLeaseMs).toISOString(),
+    };
+  }
+
+  async #signAndRelease(intent: Intent, token: PreparedCertificate): Promise<IssuedCredential> {
+    let certificate: Uint8Array;
+    try {
+      ({ certificate } = await issue(token, this.#core.issuer.issuer, {
+        serialHex: intent.serial,
+        tbsSha256: intent.tbs_sha256,
+        profileSha256: intent.profile_sha256,
+        issuerSha256: intent.issuer_sha256,
+      }));
+    } catch (error) {
+      await this.#core.ledger.submit((reading) => closeAsUncertain(reading, intent.credential_id, error));
+      throw error;
+    }
+    const released = await this.#core.ledger.submit((reading) => this.#release(reading, intent, certificate));
+    if (!released) throw beingSigned();
+    return this.#answer(released);
+  }
+
+  /** The compare-and-swap of I-2: only an open intent, by its owner, within its lease, for a job that still waits for it. */
+  async #release(
+    reading: Reading,
+    intent: Intent,
+    certificate: Uint8Array,
+  ): Promise<Decision<Credential | undefined>> {
+    const credential = await reading.tx
+      .selectFrom('credential')
+      .selectAll()
+      .where('credential_id', '=', intent.credential_id)
+      .executeTakeFirst();
+    const job = await reading.tx
+      .selectFrom('job')
+      .select('state')
+      .where('job_id', '=', intent.job_id)
+      .executeTakeFirst();
+    const open =
+      credential?.status === 'intended' &&
+      credential.owner === this.#core.processId &&
+      credential.lease_expires_at > reading.at &&
+      job?.state === 'keyed';
+    if (!open) return { entries: [], reply: () => undefined };
+    const certificateSha256 = sha256Hex(certificate);
+    return {
+      entries: [
+        {
+          type: 'credential.issued',
+          actor: { kind: 'authority', id: this.#core.processId },
+          data: {
+            credential_id: intent.credential_id,
+            certificate_sha256: certificateSha256,
+            certificate_b64: toBase64(certificate),
+          },
+        },
+      ],
+      reply: () => ({ ...credential, status: 'active', certificate, certificate_sha256: certificateSha256 }),
+    };
+  }
+
+  #profile(contract: ProvisioningContract): DeviceProfile {
+    const kept = this.#profiles.get(contract);
+    if (kept) return kept;
+    const profile = deviceProfile(contract, this.#core.realm);
+    this.#profiles.set(contract, profile);
+    return profile;
+  }
+
+  #answer(credential: Credential): IssuedCredential {
+    return {
+      device_cert_pem: toPem('CERTIFICATE', credential.certificate!),
+      chain_pem: this.#core.issuer.chainPem,
+      public_key_sha256: credential.public_key_sha256,
+      serial: credential.serial,
+    };
+  }
+}
+
+function requireKeyType(contract: ProvisioningContract, csr: CertificationRequest): void {
+  const wanted = contract.credential.key_type;
+  if (csr.keyType === wanted) return;
+  throw new ImprintError(
+    'key_unsupported',
+    `the unit made a key of type ${csr.keyType}; the contract asks for ${wanted}`,
+    {
+      hint: 'Flash the firmware of the contract and scan again.',
+    },
+  );
+}
+
+/** I-7: a public key that was ever certified for another device. Both are set aside, unless the other is finished. */
+async function keyOfAnother(
+  reading: Reading,
+  caller: StationCaller,
+  job: Job,
+  csr: CertificationRequest,
+): Promise<Decision<Intended> | undefined> {
+  const known = await reading.tx
+    .selectFrom('public_key')
+    .select('device_id')
+    .where('public_key_sha256', '=', csr.publicKeySha256)
+    .executeTakeFirst();
+  if (!known || known.device_id === job.device_id) return undefined;
+  const entries: Draft[] = [
+    {
+      type: 'alarm.raised',
+      actor: { kind: 'station', id: caller.stationId },
+      data: {
+        kind: 'foreign-identity',
+        subject: job.job_id,
+        detail: `a unit scanned as ${job.device_id} presented the key of ${known.device_id}`,
+      },
+    },
+  ];
+  for (const deviceId of [job.device_id, known.device_id]) {
+    entries.push(
+      ...(await quarantineDrafts(reading, caller, deviceId, {
+        step: 'key',
+        failure_code: 'foreign_identity',
+        reason: `one key was presented for ${job.device_id} and ${known.device_id}`,
+      })),
+    );
+  }
+  const refusal: Refusal = {
+    code: 'key_reused',
+    message: `this key belongs to ${known.device_id}`,
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
+  };
+  return { entries, reply: () => ({ kind: 'refused', refusal }) };
+}
+
+function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
+  return reading.tx
+    .selectFrom('credential')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where('status', 'in', ['intended', 'active'])
+    .execute();
+}
+
+/** I-23: a device ID that has an intent already is in the count, whatever became of it. */
+async function requireQuota(reading: Reading, job: Job): Promise<void> {
+  const device = await reading.tx
+    .selectFrom('device')
+    .select('issued')
+    .where('device_id', '=', job.device_id)
+    .executeTakeFirstOrThrow();
+  if (device.issued === 1) return;
+  const order = await reading.tx
+    .selectFrom('production_order')
+    .select(['issued', 'quantity', 'scrap_allowance'])
+    .where('order_id', '=', job.order_id)
+    .executeTakeFirstOrThrow();
+  if (order.issued < order.quantity + order.scrap_allowance) return;
+  throw new ImprintError(
+    'quota_exhausted',
+    `order ${job.order_id} is full: ${order.issued} device IDs were issued`,
+    {
+      hint: 'Ask the line lead for a further order.',
+    },
+  );
+}
+
+function revoked(
+  actor: Draft['actor'],
+  credential: Credential,
+  reason: 'intent-uncertain' | 'key-lost',
+): Draft {
+  return {
+    type: 'credential.revoked',
+    actor,
+    data: { credential_id: credential.credential_id, serial: credential.serial, reason },
+  };
+}
+
+/** The signer failed, or signed something else: what came of it is unknown, so the serial is revoked and never used again. */
+async function closeAsUncertain(
+  reading: Reading,
+  credentialId: string,
+  error: unknown,
+): Promise<Decision<void>> {
+  const credential = await reading.tx
+    .selectFrom('credential')
+    .selectAll()
+    .where('credential_id', '=', credentialId)
+    .executeTakeFirst();
+  const actor: Draft['actor'] = { kind: 'authority', id: 'signer' };
+  const entries: Draft[] = [];
+  if (credential?.status === 'intended') entries.push(revoked(actor, credential, 'intent-uncertain'));
+  if (error instanceof ImprintError && error.code === 'tbs_mismatch') {
+    entries.push({
+      type: 'alarm.raised',
+      actor,
+      data: { kind: 'tbs-mismatch', subject: credentialId, detail: error.message },
+    });
+  }
+  return { entries, reply: () => undefined };
+}
+
+function beingSigned(): ImprintError {
+  return new ImprintError('unavailable', 'this certificate is being signed, or its signing was broken off', {
+    hint: 'Ask again in some seconds.',
+  });
+}

@@ -1,0 +1,54 @@
+/** What a station needs to go on with a job, read from what is committed: the same for every retry. */
+import type { JobView } from '@imprint/contract/api/station';
+import type { HardwareUid } from '@imprint/contract/hardware-uid';
+import { toPem } from '@imprint/contract/x509/pem';
+import { requireJob } from './job.ts';
+import type { LineCore } from './line-core.ts';
+
+export async function jobView(core: LineCore, jobId: string, attempt: number): Promise<JobView> {
+  const db = core.ledger.reader;
+  const job = await requireJob({ tx: db }, jobId);
+  const credential = await db
+    .selectFrom('credential')
+    .select(['certificate', 'public_key_sha256'])
+    .where('job_id', '=', jobId)
+    .where('status', '=', 'active')
+    .executeTakeFirst();
+  const device = await db
+    .selectFrom('device')
+    .select('completed_index')
+    .where('device_id', '=', job.device_id)
+    .executeTakeFirstOrThrow();
+  const row = await db
+    .selectFrom('attempt')
+    .select('operation')
+    .where('job_id', '=', jobId)
+    .where('attempt', '=', attempt)
+    .executeTakeFirstOrThrow();
+  return {
+    job_id: job.job_id,
+    attempt,
+    state: job.state,
+    order_id: job.order_id,
+    device_id: job.device_id,
+    hardware_uid: JSON.parse(job.hardware_uid_parts) as HardwareUid,
+    sku: job.sku,
+    hw_rev: job.hw_rev,
+    operation: row.operation,
+    contract_sha256: job.contract_sha256,
+    manifest_sha256: job.manifest_sha256,
+    manifest: job.manifest,
+    factory_config: job.factory_config,
+    trust_anchor_pem: core.rootPem,
+    certificate: credential?.certificate
+      ? {
+          device_cert_pem: toPem('CERTIFICATE', credential.certificate),
+          chain_pem: core.issuer.chainPem,
+          public_key_sha256: credential.public_key_sha256,
+        }
+      : null,
+    lease_expires_at: job.lease_expires_at,
+    server_time: core.clock().toISOString(),
+    receipt: device.completed_index === null ? null : await core.receipt(device.completed_index),
+  };
+}

@@ -1,0 +1,69 @@
+/** A job as a request finds it: whose it is, whether its attempt is the live one, and what it is certified with. */
+import { ImprintError } from '@imprint/contract/errors';
+import type { JobState } from '@imprint/contract/job-state';
+import type { Kysely, Selectable } from 'kysely';
+import type { Reading } from '../ledger/ledger.ts';
+import type { CredentialTable, JobTable, Tables } from '../storage/tables.ts';
+
+export type Job = Selectable<JobTable>;
+export type Credential = Selectable<CredentialTable>;
+/** A credential whose certificate was released. */
+export type ActiveCredential = Credential & { certificate: Uint8Array; certificate_sha256: string };
+
+/** @throws unknown_job */
+export async function requireJob(reading: { tx: Kysely<Tables> }, jobId: string): Promise<Job> {
+  const job = await reading.tx.selectFrom('job').selectAll().where('job_id', '=', jobId).executeTakeFirst();
+  if (!job) throw new ImprintError('unknown_job', `there is no job ${jobId}`);
+  return job;
+}
+
+/**
+ * The job, where this station holds its live attempt, in time, in one of the given states.
+ * @throws unknown_job, job_not_open, job_state_wrong
+ */
+export async function requireLiveJob(
+  reading: Reading,
+  stationId: string,
+  jobId: string,
+  attempt: number,
+  states: readonly JobState[],
+): Promise<Job> {
+  const job = await requireJob(reading, jobId);
+  if (job.station_id !== stationId || job.active === 0 || job.attempt !== attempt) {
+    throw new ImprintError('job_not_open', `attempt ${attempt} of job ${jobId} is not open at this station`, {
+      hint: 'Scan the unit again.',
+    });
+  }
+  if (job.lease_expires_at <= reading.at) {
+    throw new ImprintError('job_not_open', `the lease of job ${jobId} ran out at ${job.lease_expires_at}`, {
+      hint: 'Scan the unit again.',
+    });
+  }
+  if (!states.includes(job.state)) {
+    throw new ImprintError(
+      'job_state_wrong',
+      `job ${jobId} is ${job.state}; this asks for ${states.join(' or ')}`,
+      {
+        hint: 'Scan the unit again.',
+      },
+    );
+  }
+  return job;
+}
+
+/** The credential that a job's unit carries now. @throws job_state_wrong where there is none */
+export async function requireCredential(
+  reading: { tx: Kysely<Tables> },
+  jobId: string,
+): Promise<ActiveCredential> {
+  const credential = await reading.tx
+    .selectFrom('credential')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where('status', '=', 'active')
+    .executeTakeFirst();
+  if (!credential?.certificate || !credential.certificate_sha256) {
+    throw new ImprintError('job_state_wrong', `job ${jobId} has no certificate yet`);
+  }
+  return credential as ActiveCredential;
+}

@@ -1,0 +1,107 @@
+/** Setting a device and its unit aside: from any state that is not finished, with step, code and reason. */
+import type { StationRequest } from '@imprint/contract/api/station';
+import { ImprintError } from '@imprint/contract/errors';
+import type { FailureCode } from '@imprint/contract/failure-code';
+import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
+import type { Draft, Reading } from '../ledger/ledger.ts';
+import { requireJob } from './job.ts';
+import type { LineCore, StationCaller } from './line-core.ts';
+import { decideOnce } from './once.ts';
+
+export interface QuarantineReason {
+  step: string;
+  failure_code: FailureCode;
+  reason: string;
+}
+
+/** The entries that set a device aside with its job and unit; none where it is finished or set aside already. */
+export async function quarantineDrafts(
+  reading: Reading,
+  caller: StationCaller,
+  deviceId: string,
+  why: QuarantineReason,
+): Promise<Draft[]> {
+  const device = await reading.tx
+    .selectFrom('device')
+    .select(['state', 'job_id'])
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  const job =
+    device?.job_id == null
+      ? undefined
+      : await reading.tx.selectFrom('job').selectAll().where('job_id', '=', device.job_id).executeTakeFirst();
+  if (!device || !job || job.state === 'done' || job.state === 'quarantined' || job.state === 'abandoned')
+    return [];
+  const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
+  const drafts: Draft[] = [
+    { type: 'job.quarantined', actor: by, data: { job_id: job.job_id, ...why } },
+    {
+      type: 'unit.quarantined',
+      actor: by,
+      data: { hardware_uid: JSON.parse(job.hardware_uid_parts) as HardwareUid, reason: why.reason },
+    },
+  ];
+  if (device.state === 'allocated') {
+    drafts.push({
+      type: 'device.transitioned',
+      actor: by,
+      data: { device_id: deviceId, from: 'allocated', to: 'quarantined', reason: why.reason },
+    });
+  }
+  return drafts;
+}
+
+/**
+ * A station sets aside the unit of a job, and the other unit where two were mixed up.
+ * @throws unknown_job, device_already_done
+ */
+export function quarantineJob(
+  core: LineCore,
+  caller: StationCaller,
+  jobId: string,
+  request: StationRequest<'quarantineJob'>,
+) {
+  return decideOnce<{ state: 'quarantined' }>(
+    core.ledger,
+    caller,
+    `quarantineJob ${jobId}`,
+    request,
+    async (reading) => {
+      const job = await requireJob(reading, jobId);
+      if (job.state === 'done') {
+        throw new ImprintError(
+          'device_already_done',
+          `${job.device_id} is done; a station cannot set it aside`,
+        );
+      }
+      const { step, failure_code, reason } = request;
+      const why = { step, failure_code, reason };
+      const entries = await quarantineDrafts(reading, caller, job.device_id, why);
+      if (request.other_unit)
+        entries.push(...(await otherUnitDrafts(reading, caller, request.other_unit, why)));
+      return { entries, outcome: { state: 'quarantined' } };
+    },
+  );
+}
+
+async function otherUnitDrafts(
+  reading: Reading,
+  caller: StationCaller,
+  uid: HardwareUid,
+  why: QuarantineReason,
+): Promise<Draft[]> {
+  const unit = await reading.tx
+    .selectFrom('unit')
+    .select(['device_id', 'quarantined'])
+    .where('hardware_uid', '=', hardwareUidText(uid))
+    .executeTakeFirst();
+  if (unit?.quarantined === 1) return [];
+  if (unit?.device_id) return quarantineDrafts(reading, caller, unit.device_id, why);
+  return [
+    {
+      type: 'unit.quarantined',
+      actor: { kind: 'station', id: caller.stationId },
+      data: { hardware_uid: uid, reason: why.reason },
+    },
+  ];
+}

@@ -1,0 +1,74 @@
+/** Seal: the station says what lock and fuses were and are; only a proven unit may be sealed, and Attest checks the word. */
+import type { StationRequest } from '@imprint/contract/api/station';
+import { ImprintError } from '@imprint/contract/errors';
+import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import type { Draft } from '../ledger/ledger.ts';
+import { missingBefore, routeProgress } from '../registry/route.ts';
+import { requireLiveJob } from './job.ts';
+import type { LineCore, StationCaller } from './line-core.ts';
+import { drawNonce, type GivenNonce, storeNonce } from './nonce.ts';
+import { decideOnce } from './once.ts';
+import { latestOutcomes } from './operations.ts';
+
+/** @throws evidence_wrong where lock or fuses are not what the contract says; job_state_wrong, job_not_open */
+export function reportSealed(
+  core: LineCore,
+  caller: StationCaller,
+  jobId: string,
+  request: StationRequest<'reportSealed'>,
+): Promise<GivenNonce> {
+  return decideOnce(core.ledger, caller, `reportSealed ${jobId}`, request, async (reading, station) => {
+    const { attempt, seal } = request;
+    const job = await requireLiveJob(reading, station.stationId, jobId, attempt, ['proven', 'sealed']);
+    const contract = await core.contracts.get(reading.tx, job.contract_sha256);
+    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+    const missing = missingBefore(progress, 'seal');
+    if (missing.length > 0) {
+      throw new ImprintError(
+        'job_state_wrong',
+        `${job.device_id} may not be sealed before ${missing.join(', ')}`,
+        {
+          hint: 'Take the unit through that operation first: sealing closes the debug port.',
+        },
+      );
+    }
+    requireSealedState(contract, seal.after, 'reported');
+    const given = drawNonce(core, reading.now);
+    const sealed: Draft = {
+      type: 'job.sealed',
+      actor: { kind: 'station', id: caller.stationId },
+      data: { job_id: jobId, attempt, seal },
+    };
+    return {
+      entries: job.state === 'proven' ? [sealed] : [],
+      remember: (tx) => storeNonce(tx, given, { purpose: 'attest', subject: jobId, attempt }),
+      outcome: given,
+    };
+  });
+}
+
+/** Lock and fuses exactly as the contract's policy says. @throws evidence_wrong */
+export function requireSealedState(
+  contract: ProvisioningContract,
+  state: { debug_lock: string; boot_flags: Record<string, boolean> },
+  word: 'reported' | 'attested',
+): void {
+  if (state.debug_lock !== contract.lock_policy.debug) {
+    throw new ImprintError(
+      'evidence_wrong',
+      `the debug lock is ${word} as ${state.debug_lock}; the contract asks for ${contract.lock_policy.debug}`,
+      { hint: 'Set the unit aside.' },
+    );
+  }
+  for (const [flag, wanted] of Object.entries(contract.boot_flags)) {
+    if ((state.boot_flags[flag] ?? false) !== wanted) {
+      throw new ImprintError(
+        'evidence_wrong',
+        `boot flag ${flag} is ${word} as ${state.boot_flags[flag] ?? 'absent'}; the contract asks for ${wanted}`,
+        {
+          hint: 'Set the unit aside.',
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** Shifts: a badge says who works at a station; every attempt names that person by a pseudonym. */
+import type { StationRequest } from '@imprint/contract/api/station';
+import { toHex } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import type { Reading } from '../ledger/ledger.ts';
+import type { LineCore, StationCaller } from './line-core.ts';
+import { decideOnce } from './once.ts';
+
+/**
+ * Opens a shift for the person whose badge it is. An open shift of the same person there is given again.
+ * @throws unknown_operator
+ */
+export function openShift(core: LineCore, caller: StationCaller, request: StationRequest<'openShift'>) {
+  return decideOnce<{ shift_id: string; operator_id: string }>(
+    core.ledger,
+    caller,
+    'openShift',
+    request,
+    async (reading, station) => {
+      const badgeSha256 = sha256Hex(new TextEncoder().encode(request.badge));
+      const person = await reading.tx
+        .selectFrom('person')
+        .select('operator_id')
+        .where('badge_sha256', '=', badgeSha256)
+        .executeTakeFirst();
+      if (!person) {
+        throw new ImprintError('unknown_operator', 'this badge is not registered', {
+          hint: 'Ask the line lead to register it (imprint operator register).',
+        });
+      }
+      const present = await reading.tx
+        .selectFrom('shift')
+        .select('shift_id')
+        .where('station_id', '=', station.stationId)
+        .where('operator_id', '=', person.operator_id)
+        .where('closed_at', 'is', null)
+        .executeTakeFirst();
+      const operatorId = person.operator_id;
+      if (present) return { entries: [], outcome: { shift_id: present.shift_id, operator_id: operatorId } };
+      const shiftId = `s-${toHex(core.entropy(8))}`;
+      return {
+        entries: [
+          {
+            type: 'shift.opened',
+            actor: { kind: 'station', id: caller.stationId },
+            data: { shift_id: shiftId, station_id: station.stationId, operator_id: operatorId },
+          },
+        ],
+        outcome: { shift_id: shiftId, operator_id: operatorId },
+      };
+    },
+  );
+}
+
+/** Closes a shift of this station. Open jobs survive it. @throws shift_not_open */
+export function closeShift(
+  core: LineCore,
+  caller: StationCaller,
+  shiftId: string,
+  request: StationRequest<'closeShift'>,
+) {
+  return decideOnce<Record<string, never>>(
+    core.ledger,
+    caller,
+    `closeShift ${shiftId}`,
+    request,
+    async (reading, station) => {
+      await requireShift(reading, station.stationId, shiftId);
+      return {
+        entries: [
+          {
+            type: 'shift.closed',
+            actor: { kind: 'station', id: caller.stationId },
+            data: { shift_id: shiftId, station_id: station.stationId },
+          },
+        ],
+        outcome: {},
+      };
+    },
+  );
+}
+
+/**
+ * The operator of an open shift at this station.
+ * @throws shift_not_open where none is named, or it is closed, or another station's
+ */
+export async function requireShift(
+  reading: Reading,
+  stationId: string,
+  shiftId: string | null,
+): Promise<string> {
+  const shift =
+    shiftId === null
+      ? undefined
+      : await reading.tx
+          .selectFrom('shift')
+          .select('operator_id')
+          .where('shift_id', '=', shiftId)
+          .where('station_id', '=', stationId)
+          .where('closed_at', 'is', null)
+          .executeTakeFirst();
+  if (!shift) {
+    throw new ImprintError('shift_not_open', 'nobody is on shift at this station', {
+      hint: 'Scan your badge, then scan the unit again.',
+    });
+  }
+  return shift.operator_id;
+}

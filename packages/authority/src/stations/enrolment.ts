@@ -1,0 +1,196 @@
+/**
+ * The newcomer's one door: a token and a key that the station made (its CSR proves it), then a person who compares the
+ * fingerprint on both screens. Only the key that used the token first can collect the certificate.
+ */
+import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
+import type { Actor } from '@imprint/contract/audit/entry';
+import { fromBase64, toBase64, toUtf8 } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import { toPem } from '@imprint/contract/x509/pem';
+import type { Kysely } from 'kysely';
+import { readCertificationRequest } from '../issuing/certification-request.ts';
+import { issue } from '../issuing/issue.ts';
+import { type PreparedCertificate, prepareStation } from '../issuing/prepare.ts';
+import { makeSerial } from '../issuing/serial.ts';
+import { stationProfile } from '../issuing/station-profile.ts';
+import type { Tables } from '../storage/tables.ts';
+import type { StationCore } from './station-core.ts';
+
+/** @throws token_invalid (unknown, run out, or used by another key), csr_invalid, csr_proof_wrong */
+export async function requestEnrolment(
+  core: StationCore,
+  request: StationRequest<'requestEnrolment'>,
+): Promise<StationResponse<'requestEnrolment'>> {
+  const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+  return core.ledger.submit<StationResponse<'requestEnrolment'>>(async (reading) => {
+    const token = await requireToken(reading.tx, request.token, csr.publicKeySha256, reading.at);
+    const station = await reading.tx
+      .selectFrom('station')
+      .select('status')
+      .where('station_id', '=', token.station_id)
+      .executeTakeFirstOrThrow();
+    const answer = { station_id: token.station_id, public_key_sha256: csr.publicKeySha256 };
+    if (station.status === 'confirmed') {
+      return { entries: [], reply: () => ({ ...answer, status: 'confirmed' as const }) };
+    }
+    const first = token.used_by_key_sha256 === null;
+    return {
+      entries: first
+        ? [
+            {
+              type: 'station.requested',
+              actor: { kind: 'station', id: token.station_id },
+              data: answer,
+            },
+          ]
+        : [],
+      remember: async (tx) => {
+        await tx
+          .updateTable('enrolment_token')
+          .set({ used_by_key_sha256: csr.publicKeySha256, spki: csr.spki })
+          .where('token_sha256', '=', token.token_sha256)
+          .execute();
+      },
+      reply: () => ({ ...answer, status: 'pending' as const }),
+    };
+  });
+}
+
+/** @throws token_invalid, csr_invalid, csr_proof_wrong */
+export async function collectEnrolment(
+  core: StationCore,
+  request: StationRequest<'collectEnrolment'>,
+): Promise<StationResponse<'collectEnrolment'>> {
+  const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+  const db = core.ledger.reader;
+  const token = await requireToken(db, request.token, csr.publicKeySha256, core.clock().toISOString());
+  const station = await db
+    .selectFrom('station')
+    .select(['status', 'certificate', 'public_key_sha256'])
+    .where('station_id', '=', token.station_id)
+    .executeTakeFirstOrThrow();
+  if (
+    station.status !== 'confirmed' ||
+    station.certificate === null ||
+    station.public_key_sha256 !== csr.publicKeySha256
+  ) {
+    return { status: 'pending', certificate_pem: null, chain_pem: null };
+  }
+  return {
+    status: 'confirmed',
+    certificate_pem: toPem('CERTIFICATE', station.certificate),
+    chain_pem: toPem('CERTIFICATE', core.stationIssuer.certificate.der),
+  };
+}
+
+async function requireToken(db: Kysely<Tables>, secret: string, publicKeySha256: string, at: string) {
+  // Looked up by its hash: how long a look-up takes tells nothing about the secret itself.
+  const token = await db
+    .selectFrom('enrolment_token')
+    .selectAll()
+    .where('token_sha256', '=', sha256Hex(toUtf8(secret)))
+    .executeTakeFirst();
+  const usable =
+    token !== undefined &&
+    token.expires_at > at &&
+    (token.used_by_key_sha256 === null || token.used_by_key_sha256 === publicKeySha256);
+  if (usable) return token;
+  throw new ImprintError('token_invalid', 'this enrolment token is not valid, or not any more', {
+    hint: 'Ask for a new one: imprint station invite.',
+  });
+}
+
+/**
+ * A person has compared the fingerprint; the station's certificate is made. The intent (serial, TBS hash) is durable
+ * before the station CA signs, as for devices.
+ * @throws unknown_station, not_authorized where the fingerprint is not that of the waiting key
+ */
+export async function confirmStation(
+  core: StationCore,
+  by: Actor,
+  stationId: string,
+  fingerprint: string,
+): Promise<{ certificate_sha256: string }> {
+  const confirmed = await core.ledger.submit<PreparedCertificate>(async (reading) => {
+    const waiting = await reading.tx
+      .selectFrom('enrolment_token')
+      .selectAll()
+      .where('station_id', '=', stationId)
+      .executeTakeFirst();
+    if (!waiting?.used_by_key_sha256 || !waiting.spki) {
+      throw new ImprintError('unknown_station', `no key of station ${stationId} waits to be confirmed`, {
+        hint: 'Start imprint station enroll on the station first.',
+      });
+    }
+    if (waiting.used_by_key_sha256 !== fingerprint.toLowerCase().replaceAll(/[\s:]/g, '')) {
+      throw new ImprintError('not_authorized', 'the fingerprint is not that of the key that waits', {
+        hint: 'Compare it with the station’s screen. If it differs there, somebody else used the token: revoke it.',
+      });
+    }
+    const token = prepareStation(
+      core.stationIssuer,
+      stationProfile(core.organization, core.realm),
+      { stationId, spki: waiting.spki },
+      makeSerial(reading.now, core.entropy),
+      reading.now,
+    );
+    return {
+      entries: [
+        {
+          type: 'station.confirmed',
+          actor: by,
+          data: {
+            station_id: stationId,
+            public_key_sha256: waiting.used_by_key_sha256,
+            serial: token.serialHex,
+            tbs_sha256: token.tbsSha256,
+            not_after: token.notAfter,
+          },
+        },
+      ],
+      reply: () => token,
+    };
+  });
+  const { certificate, certificateSha256 } = await issue(confirmed, core.stationIssuer, confirmed);
+  return core.ledger.submit(async () => ({
+    entries: [
+      {
+        type: 'station.certified',
+        actor: by,
+        data: {
+          station_id: stationId,
+          serial: confirmed.serialHex,
+          certificate_sha256: certificateSha256,
+          certificate_b64: toBase64(certificate),
+        },
+      },
+    ],
+    reply: () => ({ certificate_sha256: certificateSha256 }),
+  }));
+}
+
+/** @throws unknown_station */
+export function revokeStation(
+  core: StationCore,
+  by: Actor,
+  stationId: string,
+  reason: string,
+): Promise<void> {
+  return core.ledger.submit(async (reading) => {
+    const station = await reading.tx
+      .selectFrom('station')
+      .select('status')
+      .where('station_id', '=', stationId)
+      .executeTakeFirst();
+    if (!station) throw new ImprintError('unknown_station', `there is no station ${stationId}`);
+    if (station.status === 'revoked') return { entries: [], reply: () => undefined };
+    return {
+      entries: [{ type: 'station.revoked', actor: by, data: { station_id: stationId, reason } }],
+      remember: async (tx) => {
+        await tx.deleteFrom('enrolment_token').where('station_id', '=', stationId).execute();
+      },
+      reply: () => undefined,
+    };
+  });
+}

@@ -1,0 +1,165 @@
+/**
+ * The live session of a station: who it is now, what it may work on, and that the log which it saw last is the log
+ * that it sees now. The newest session wins; an older one that still speaks raises an alarm.
+ */
+import type { SessionView, StationRequest } from '@imprint/contract/api/station';
+import { parseVerifierKey, verifyCheckpoint } from '@imprint/contract/audit/checkpoint';
+import { verifyConsistency } from '@imprint/contract/audit/merkle';
+import { fromHex, toHex } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { requireConfirmed } from '../jobs/authorize-station.ts';
+import type { LineCore } from '../jobs/line-core.ts';
+import type { Draft } from '../ledger/ledger.ts';
+
+/**
+ * @throws station_revoked, station_pending, station_outdated, log_inconsistent (the station's last checkpoint is not
+ * of this log's past: an alarm is raised, since an old backup or a fork shows so)
+ */
+export async function openSession(
+  core: LineCore,
+  stationId: string,
+  request: StationRequest<'openSession'>,
+): Promise<SessionView> {
+  requireVersion(core, request.station_version);
+  const consistencyProof = await proveConsistency(core, stationId, request.last_checkpoint);
+  const sessionId = `w-${toHex(core.entropy(10))}`;
+  await core.ledger.submit(async (reading) => {
+    const station = await reading.tx
+      .selectFrom('station')
+      .selectAll()
+      .where('station_id', '=', stationId)
+      .executeTakeFirst();
+    requireConfirmed(station, reading.at);
+    const row = {
+      session_id: sessionId,
+      station_version: request.station_version,
+      configuration_sha256: request.configuration_sha256,
+      opened_at: reading.at,
+    };
+    return {
+      entries: [],
+      remember: async (tx) => {
+        await tx
+          .insertInto('station_session')
+          .values({ station_id: stationId, ...row })
+          .onConflict((conflict) => conflict.column('station_id').doUpdateSet(row))
+          .execute();
+      },
+      reply: () => undefined,
+    };
+  });
+  return sessionView(core, stationId, sessionId, consistencyProof);
+}
+
+function requireVersion(core: LineCore, version: string): void {
+  if (version.localeCompare(core.minimumStationVersion, 'en', { numeric: true }) >= 0) return;
+  throw new ImprintError(
+    'station_outdated',
+    `this station runs version ${version}; ${core.minimumStationVersion} is the oldest allowed`,
+    {
+      hint: 'Update the station, then start it again.',
+    },
+  );
+}
+
+async function proveConsistency(core: LineCore, stationId: string, last: string | null): Promise<string[]> {
+  if (last === null) return [];
+  const seen = verifyCheckpoint(last, parseVerifierKey(core.logVerifierKey));
+  const head = await core.ledger.head();
+  if (seen.size <= head.size) {
+    const proof = await core.consistencyProof(seen.size, head);
+    const hashes = proof.map((hash) => fromHex(hash));
+    if (verifyConsistency(seen.size, head.size, seen.root, head.root, hashes)) return proof;
+  }
+  const detail =
+    seen.size > head.size
+      ? `station ${stationId} holds a checkpoint of ${seen.size} entries, signed by this log, which has only ${head.size}`
+      : `station ${stationId} holds a checkpoint of ${seen.size} entries, signed by this log, with another root`;
+  const alarm: Draft = {
+    type: 'alarm.raised',
+    actor: { kind: 'station', id: stationId },
+    data: { kind: 'log-inconsistent', subject: stationId, detail },
+  };
+  await core.ledger.submit(async () => ({ entries: [alarm], reply: () => undefined }));
+  throw new ImprintError('log_inconsistent', detail, {
+    hint: 'Stop the authority: its database may be an old backup or a fork. Compare it with imprint audit verify.',
+  });
+}
+
+async function sessionView(
+  core: LineCore,
+  stationId: string,
+  sessionId: string,
+  consistencyProof: string[],
+): Promise<SessionView> {
+  const db = core.ledger.reader;
+  const now = core.clock();
+  const station = await db
+    .selectFrom('station')
+    .selectAll()
+    .where('station_id', '=', stationId)
+    .executeTakeFirstOrThrow();
+  const orders = await db
+    .selectFrom('production_order')
+    .selectAll()
+    .where('closed_at', 'is', null)
+    .where('closes_at', '>', now.toISOString())
+    .orderBy('order_id')
+    .execute();
+  const assigned = orders.filter((order) => {
+    const stations = JSON.parse(order.stations) as string[];
+    const sites = JSON.parse(order.sites) as string[];
+    return (
+      stations.length + sites.length > 0 &&
+      (stations.length === 0 || stations.includes(stationId)) &&
+      (sites.length === 0 || sites.includes(station.site))
+    );
+  });
+  return {
+    session_id: sessionId,
+    station_id: stationId,
+    site: station.site,
+    line: station.line,
+    lanes: station.lanes,
+    realm: core.realm,
+    server_time: now.toISOString(),
+    root_pem: core.rootPem,
+    log_verifier_key: core.logVerifierKey,
+    checkpoint: await core.checkpoint(),
+    consistency_proof: consistencyProof,
+    orders: assigned.slice(0, 256).map((order) => ({
+      order_id: order.order_id,
+      product: order.product,
+      sku: order.sku,
+      lot: order.lot,
+      contract_sha256: order.contract_sha256,
+      hardware_revisions: JSON.parse(order.hardware_revisions) as string[],
+      id_source: order.id_source,
+      remaining: Math.max(0, order.quantity + order.scrap_allowance - order.issued),
+      closes_at: order.closes_at,
+    })),
+    samples: await dueSamples(core, stationId),
+    minimum_station_version: core.minimumStationVersion,
+  };
+}
+
+/** When each registered sample is due at this station: an interval after its last check here with the outcome it must have. */
+async function dueSamples(core: LineCore, stationId: string): Promise<SessionView['samples']> {
+  const db = core.ledger.reader;
+  const samples = await db.selectFrom('sample').selectAll().orderBy('device_id').limit(64).execute();
+  return Promise.all(
+    samples.map(async ({ device_id, kind, check_every_minutes }) => {
+      const last = await db
+        .selectFrom('sample_check')
+        .select('recorded_at')
+        .where('device_id', '=', device_id)
+        .where('station_id', '=', stationId)
+        .where('outcome', '=', kind === 'golden' ? 'pass' : 'fail')
+        .orderBy('recorded_at', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      const due = last ? Date.parse(last.recorded_at) + check_every_minutes * 60_000 : core.clock().getTime();
+      return { device_id, kind, due_at: new Date(due).toISOString() };
+    }),
+  );
+}
