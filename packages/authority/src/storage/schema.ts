@@ -225,6 +225,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     station_id: 'text',
     expires_at: 'text',
     used_by_key_sha256: 'text null',
+    spki: 'bytes null',
   },
   person: { operator_id: 'text', name: 'text', badge_sha256: 'text' },
   station_session: {

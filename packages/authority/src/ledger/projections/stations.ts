@@ -26,6 +26,7 @@ export const stationProjections: Projections<StationEntries> = {
       serial: null,
       tbs_sha256: null,
       certificate_sha256: null,
+      certificate: null,
       not_after: null,
       reason: null,
     };
