@@ -34,6 +34,7 @@ const refused: [string, string, number][] = [
   ['a length with a leading zero', `0482007f${'00'.repeat(127)}`, 1],
   ['a length with a leading zero over 127', `04820080${'00'.repeat(128)}`, 1],
   ['a length of four octets', '048400000001', 1],
+  ['a minimal length of four octets', '048401000000', 1],
   ['a length that is cut off', '0482', 2],
   ['content that is cut off', '0402ff', 0],
   ['a child longer than its parent', '30030404ffffffff', 2],
@@ -103,13 +104,15 @@ test('refuses a wrong tag, a negative or large small integer, trailing named bit
     () => over('03020780').bitString(),
     () => over('0402ffff').text(),
     () => over('0500').end(),
+    () => over('050100').null(),
+    () => over('3106020102020101').setOf(),
   ]) {
     assert.throws(act, { code: 'der_invalid' });
   }
 });
 
 test('refuses DER over the byte cap and nested over the depth cap', () => {
-  assert.throws(() => checkDer(new Uint8Array(11), 10), { code: 'der_invalid' });
+  assert.throws(() => checkDer(derOctetString(new Uint8Array(9)), 10), { code: 'der_invalid' });
   let nested: Uint8Array = derNull;
   for (let depth = 0; depth < 24; depth++) nested = derSequence(nested);
   checkDer(nested, 4096);

@@ -441,6 +441,27 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
     'extension_unknown',
     leafExtension(5, ext.altNames(uri, derImplicit(1, toUtf8('a@b')))),
   ],
+  ['an empty extended key usage', 'extension_value_wrong', leafExtension(2, ext.extendedKeyUsage())],
+  ['a SAN without names', 'extension_value_wrong', leafExtension(5, ext.altNames())],
+  [
+    'a policy twice',
+    'extension_value_wrong',
+    leafExtension(4, ext.policies(realmPolicyOid('dev'), realmPolicyOid('dev'))),
+  ],
+  ['no policy in the policies', 'extension_value_wrong', leafExtension(4, ext.policies())],
+  [
+    'an authority key identifier of 19 bytes',
+    'extension_value_wrong',
+    leafExtension(
+      3,
+      extension(oid.authorityKeyIdentifier, false, derSequence(derImplicit(0, new Uint8Array(19)))),
+    ),
+  ],
+  [
+    'a subject key identifier of 21 bytes',
+    'extension_value_wrong',
+    issuingExtension(2, extension(oid.subjectKeyIdentifier, false, derOctetString(new Uint8Array(21)))),
+  ],
   [
     'another otherName in the SAN',
     'extension_unknown',
@@ -505,6 +526,24 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
       Object.assign(leaf, {
         changeSignature: (signature: Uint8Array) => signature.with(20, signature[20]! ^ 1),
       }),
+  ],
+  [
+    'a root that names another issuer',
+    'root_wrong',
+    ({ root }) => Object.assign(root, { issuer: encodeName(caSubject('Example Works', 'dev', 'Root 0')) }),
+  ],
+  [
+    'a root without subject key identifier',
+    'extension_missing',
+    ({ root, issuing }) => {
+      root.extensions.splice(2, 1);
+      issuing.extensions.splice(3, 1);
+    },
+  ],
+  [
+    'a root whose authority key identifier is not its own',
+    'key_identifier_mismatch',
+    ({ root }) => void root.extensions.push(ext.authorityKey(keys.other.publicKey)),
   ],
   ['an issuing CA that is no CA', 'not_a_ca', issuingExtension(0, ext.notCa())],
   [
@@ -806,6 +845,11 @@ test("refuses a station that has a device's URI, a serialNumber or hardware, and
         { purpose: 'station' },
       ),
     'subject_alt_name_wrong',
+  );
+  refuses(
+    () =>
+      verify(station(leafSubject({ type: 'organization', value: 'Example Works' })), { purpose: 'station' }),
+    'subject_wrong',
   );
   refuses(() => verify(station(), { purpose: 'device' }), 'subject_wrong');
   refuses(
