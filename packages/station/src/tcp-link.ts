@@ -44,7 +44,9 @@ export class TcpLink implements DutLink {
     socket.on('error', (error) => {
       reason = error.message;
     });
-    socket.on('data', (bytes) => events.bytes(bytes));
+    socket.on('data', (bytes) => {
+      if (typeof bytes !== 'string') events.bytes(bytes);
+    });
     socket.on('close', () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
