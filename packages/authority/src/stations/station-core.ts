@@ -10,6 +10,8 @@ export interface StationCore {
   organization: string;
   /** The CA under which stations and the station listener's own certificate stand. */
   stationIssuer: Issuer;
+  /** DER: what stations pin. */
+  stationRoot: Uint8Array;
   clock: Clock;
   entropy: Entropy;
 }

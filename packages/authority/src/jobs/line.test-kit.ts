@@ -1,0 +1,318 @@
+/** A whole authority in memory for tests of the job flow: real SQLite, real keys, a clock that tests set, and a unit that signs. */
+import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { StationRequest } from '@imprint/contract/api/station';
+import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
+import type { EntryData } from '@imprint/contract/audit/entry';
+import { toBase64, toHex } from '@imprint/contract/bytes';
+import {
+  type AttestedState,
+  attestBytes,
+  type ProveStatement,
+  proveBytes,
+} from '@imprint/contract/dut/statement';
+import { storageMapSha256 } from '@imprint/contract/factory-config';
+import { sha256Hex } from '@imprint/contract/hash';
+import { parseProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { derBitString, derElement, derInteger, derSequence } from '@imprint/contract/x509/der-writer';
+import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { signatureAlgorithm } from '@imprint/contract/x509/signature';
+import { deviceIssuer } from '../issuing/device-issuer.ts';
+import { openIssuer } from '../issuing/issuer.ts';
+import type { Draft } from '../ledger/ledger.ts';
+import { TickLedger } from '../ledger/tick-ledger.ts';
+import { ContractShelf } from '../registry/contract-shelf.ts';
+import { makeKey, softwareSigner } from '../signer/software.ts';
+import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
+import { createHierarchy, logId } from '../trust/hierarchy.ts';
+import { CredentialIssuing, type IssuedCredential } from './issue-credential.ts';
+import type { LineCore, StationCaller } from './line-core.ts';
+
+const contractFile = new URL('../../../../examples/contracts/gateway.yaml', import.meta.url);
+export const contractText = readFileSync(contractFile, 'utf8');
+export const { contract, sha256: contractSha256 } = parseProvisioningContract(contractText, 'gateway.yaml');
+
+export interface Line {
+  core: LineCore;
+  issuing: CredentialIssuing;
+  caller: StationCaller;
+  shiftId: string;
+  /** Moves the clock on. */
+  pass: (ms: number) => void;
+  record: (...drafts: Draft[]) => Promise<void>;
+  close: () => Promise<void>;
+}
+
+const person = { kind: 'person', id: 'tester' } as const;
+export const requestId = (): string => randomBytes(16).toString('hex');
+
+/** An authority with one order of `ids` and one confirmed station `st-1` (with `lanes` lanes) with a session and a shift. */
+export async function openLine(
+  ids: string[],
+  order: Partial<EntryData<'order.created'>> = {},
+  lanes = 2,
+): Promise<Line> {
+  let now = Date.parse('2026-11-24T08:00:00.000Z');
+  const clock = () => new Date(now);
+  const entropy = (bytes: number) => new Uint8Array(randomBytes(bytes));
+  const hierarchy = await createHierarchy({
+    realm: 'dev',
+    organization: 'Example',
+    hosts: [],
+    now: clock(),
+    entropy,
+    makeKey,
+  });
+  const storage = await openScratchSqlite('dev');
+  const ledger = new TickLedger({ storage, realm: 'dev', clock, entropy });
+  const { certificates, keys, logPublicKey } = hierarchy;
+  const core: LineCore = {
+    ledger,
+    realm: 'dev',
+    logId: logId(logPublicKey),
+    logVerifierKey: formatVerifierKey(verifierKey('example.com/dev', logPublicKey)),
+    rootPem: toPem('CERTIFICATE', certificates.root),
+    rootSha256: sha256Hex(certificates.root),
+    issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
+    contracts: new ContractShelf(),
+    clock,
+    entropy,
+    processId: 'process-1',
+    intentLeaseMs: 5_000,
+    jobsPerLaneAMinute: 1000,
+    minimumStationVersion: '0.1.0',
+    receipt: async (index) => `receipt of entry ${index}`,
+    checkpoint: async () => 'checkpoint',
+    consistencyProof: async () => [],
+  };
+  const record = async (...drafts: Draft[]) => {
+    await ledger.submit(async () => ({ entries: drafts, reply: () => undefined }));
+  };
+  await record(
+    {
+      type: 'realm.created',
+      actor: person,
+      data: {
+        organization: 'Example',
+        root_sha256: core.rootSha256,
+        log_origin: 'example.com/dev',
+        log_id: core.logId,
+        issuing_ca_sha256: core.issuer.issuer.certificate.sha256,
+        station_ca_sha256: sha256Hex(certificates.stationCa),
+      },
+    },
+    {
+      type: 'contract.registered',
+      actor: person,
+      data: {
+        contract_sha256: contractSha256,
+        product: contract.product,
+        revision: contract.revision,
+        text: contractText,
+      },
+    },
+    {
+      type: 'order.created',
+      actor: person,
+      data: {
+        order_id: 'order-1',
+        product: contract.product,
+        sku: contract.skus[0]!,
+        lot: 'lot-1',
+        contract_sha256: contractSha256,
+        hardware_revisions: [...contract.hardware_revisions],
+        quantity: ids.length,
+        scrap_allowance: 0,
+        id_source: 'imported',
+        sites: [],
+        stations: ['st-1', 'st-2'],
+        opens_at: '2026-11-01T00:00:00.000Z',
+        closes_at: '2026-12-31T00:00:00.000Z',
+        ...order,
+      },
+    },
+    { type: 'order.ids-allocated', actor: person, data: { order_id: 'order-1', device_ids: ids } },
+    { type: 'operator.registered', actor: person, data: { operator_id: 'op-1' } },
+  );
+  const caller = await addStation(record, core, 'st-1', lanes);
+  return {
+    core,
+    issuing: new CredentialIssuing(core),
+    caller,
+    shiftId: 'shift-st-1',
+    pass: (ms) => {
+      now += ms;
+    },
+    record,
+    close: async () => {
+      await ledger.close();
+      await storage.close();
+    },
+  };
+}
+
+/** A confirmed station with a session and an open shift `shift-<id>`. */
+export async function addStation(
+  record: Line['record'],
+  core: LineCore,
+  stationId: string,
+  lanes: number,
+): Promise<StationCaller> {
+  await record(
+    {
+      type: 'station.invited',
+      actor: person,
+      data: {
+        station_id: stationId,
+        site: 'site-1',
+        line: 'line-1',
+        lanes,
+        expires_at: core.clock().toISOString(),
+      },
+    },
+    {
+      type: 'station.confirmed',
+      actor: person,
+      data: {
+        station_id: stationId,
+        public_key_sha256: sha256Hex(new TextEncoder().encode(stationId)),
+        serial: '01',
+        tbs_sha256: '0'.repeat(64),
+        not_after: '2026-12-31T00:00:00.000Z',
+      },
+    },
+    {
+      type: 'shift.opened',
+      actor: { kind: 'station', id: stationId },
+      data: { shift_id: `shift-${stationId}`, station_id: stationId, operator_id: 'op-1' },
+    },
+  );
+  const sessionId = `w-${stationId}`;
+  await core.ledger.submit(async (reading) => ({
+    entries: [],
+    remember: async (tx) => {
+      await tx
+        .insertInto('station_session')
+        .values({
+          station_id: stationId,
+          session_id: sessionId,
+          station_version: '0.1.0',
+          configuration_sha256: '0'.repeat(64),
+          opened_at: reading.at,
+        })
+        .execute();
+    },
+    reply: () => undefined,
+  }));
+  return { stationId, sessionId };
+}
+
+/** A unit as far as the authority can see one: hardware, a key, and signatures over what it holds. */
+export class TestUnit {
+  readonly uid: string;
+  key: KeyObject;
+  spki: Uint8Array;
+
+  constructor(uid: string) {
+    this.uid = uid;
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    this.key = pair.privateKey;
+    this.spki = new Uint8Array(pair.publicKey.export({ format: 'der', type: 'spki' }));
+  }
+
+  /** A fresh key, as after a slot was lost. */
+  rekey(): void {
+    const other = new TestUnit(this.uid);
+    this.key = other.key;
+    this.spki = other.spki;
+  }
+
+  get hardwareUid() {
+    return contract.identity.hardware_uid.map((kind) => ({
+      kind: kind as string,
+      value: `${this.uid}-${kind}`,
+    }));
+  }
+
+  csr(): string {
+    const info = derSequence(derInteger(0), derSequence(), this.spki, derElement(0xa0));
+    const signature = sign('sha256', info, this.key);
+    return toBase64(derSequence(info, signatureAlgorithm['ec-p256'], derBitString(signature)));
+  }
+
+  openRequest(deviceId: string, shiftId: string, lane = 1): StationRequest<'openJob'> {
+    return {
+      request_id: requestId(),
+      order_id: null,
+      device_id: deviceId,
+      operation: 'provision',
+      hardware_uid: this.hardwareUid,
+      hw_rev: contract.hardware_revisions[0]!,
+      firmware: { ...contract.firmware },
+      held: { device_id: null, public_key_sha256: null, certificate_sha256: null },
+      where: { lane, carrier: null, position: null },
+      shift_id: shiftId,
+    };
+  }
+
+  statement(
+    core: LineCore,
+    jobId: string,
+    attempt: number,
+    deviceId: string,
+    nonce: string,
+    der: Uint8Array,
+  ): ProveStatement {
+    return {
+      realm: core.realm,
+      logId: core.logId,
+      jobId,
+      attempt,
+      deviceId,
+      hardwareUid: this.hardwareUid,
+      certificateSha256: sha256Hex(der),
+      contractSha256,
+      nonce,
+    };
+  }
+
+  prove(statement: ProveStatement): string {
+    return sign('sha256', proveBytes(statement), this.key).toString('base64');
+  }
+
+  attest(statement: ProveStatement, state: AttestedState): string {
+    return sign('sha256', attestBytes(statement, state), this.key).toString('base64');
+  }
+}
+
+/** The state of a unit that is sealed as the contract asks, holding what the job wrote. */
+export function sealedState(core: LineCore, factoryConfig: string): AttestedState {
+  return {
+    debug_lock: contract.lock_policy.debug,
+    boot_flags: { ...contract.boot_flags },
+    firmware_build_id: contract.firmware.build_id,
+    firmware_sha256: contract.firmware.sha256,
+    rollback_counter: contract.firmware.rollback_counter,
+    boot_count: 2,
+    trust_anchor_sha256: core.rootSha256,
+    factory_config_sha256: sha256Hex(new TextEncoder().encode(factoryConfig)),
+    storage_map_sha256: storageMapSha256(contract),
+  };
+}
+
+/** SHA-256 of what the station read back, all of it right. */
+export function rightReadBack(core: LineCore, deviceId: string, der: Uint8Array, factoryConfig: string) {
+  return {
+    device_id: deviceId,
+    certificate_sha256: sha256Hex(der),
+    chain_sha256: core.issuer.chainSha256,
+    trust_anchor_sha256: core.rootSha256,
+    factory_config_sha256: sha256Hex(new TextEncoder().encode(factoryConfig)),
+  };
+}
+
+export const certificateOf = (issued: IssuedCredential): Uint8Array =>
+  fromPem('CERTIFICATE', issued.device_cert_pem)[0]!;
+export const x509Of = (issued: IssuedCredential): X509Certificate =>
+  new X509Certificate(issued.device_cert_pem);
+export const randomHash = (): string => toHex(new Uint8Array(randomBytes(32)));
