@@ -77,6 +77,9 @@ test('openssl verify accepts the good chain as well, and node:crypto reads the s
     const args = [
       'verify',
       '-x509_strict',
+      '-policy',
+      realmPolicyOid('dev'),
+      '-explicit_policy',
       '-purpose',
       'sslclient',
       '-CAfile',
