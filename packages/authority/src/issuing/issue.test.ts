@@ -3,9 +3,7 @@ import { createPublicKey, hash, type KeyObject, randomBytes, verify, X509Certifi
 import { before, describe, test } from 'node:test';
 import { toHex } from '@imprint/contract/bytes';
 import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
-import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { derSequence } from '@imprint/contract/x509/der-writer';
-import { checkLeaf } from '@imprint/contract/x509/leaf';
 import { encodeName } from '@imprint/contract/x509/name';
 import { verifyChain } from '@imprint/contract/x509/verify-chain';
 import fc from 'fast-check';
@@ -59,6 +57,13 @@ const prepare = (facts = factsOf(), profile = profileOf()) =>
   prepareDevice(realm.issuing, profile, facts, serial(), testNow);
 const intentOf = (token: PreparedCertificate): DurableIntent => ({ ...token });
 const refusal = (code: ErrorCode) => (error: unknown) => isImprintError(error, code);
+const under = (issuer: Issuer) => {
+  const { certificates } = realm.hierarchy;
+  return issuer === realm.issuing
+    ? ([certificates.issuing, certificates.root] as const)
+    : ([certificates.stationCa, certificates.stationRoot] as const);
+};
+
 /** The issuer, with a signer that does something to what it is asked. */
 function withSigner(sign: (honest: Signer, tbs: Uint8Array) => Promise<Uint8Array>): Issuer {
   const honest = realm.issuing.signer;
@@ -69,7 +74,7 @@ describe('issue', () => {
   test('a device certificate says what 802.1AR asks for, and openssl agrees', async () => {
     const token = prepare();
     const issued = await issue(token, realm.issuing, intentOf(token));
-    const { issuing: ca, root } = realm.hierarchy.certificates;
+    const [ca, root] = under(realm.issuing);
     assert.equal(opensslVerify([issued.certificate, ca], root, 'sslclient'), '');
     const text = opensslText(issued.certificate);
     for (const line of [
@@ -112,8 +117,15 @@ describe('issue', () => {
       testNow,
     );
     const { certificate } = await issue(token, realm.stationCa, intentOf(token));
-    assert.equal(opensslVerify([certificate], realm.hierarchy.certificates.stationCa, 'sslclient'), '');
-    const leaf = checkLeaf(parseCertificate(certificate), 'station', 'dev');
+    const [ca, root] = under(realm.stationCa);
+    assert.equal(opensslVerify([certificate, ca], root, 'sslclient'), '');
+    const leaf = verifyChain({
+      chain: [certificate, ca],
+      root,
+      at: testNow,
+      realm: 'dev',
+      purpose: 'station',
+    });
     assert.equal(leaf.id, 'line1-station.2');
     assert.equal(leaf.certificate.notAfter, '2026-02-08T07:55:00.000Z');
   });
@@ -155,7 +167,7 @@ describe('issue', () => {
           const facts = { deviceId, hardwareUid: `mcu-uid=${uid}`, keyType: type, spki: spkiOf(keys[type]) };
           const token = prepare(facts, profile);
           const { certificate } = await issue(token, realm.issuing, intentOf(token));
-          const { issuing: ca, root } = realm.hierarchy.certificates;
+          const [ca, root] = under(realm.issuing);
           const chain = [certificate, ca];
           const leaf = verifyChain({ chain, root, at: testNow, realm: 'dev', purpose: 'device' });
           assert.equal(leaf.id, deviceId);

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { before, describe, test } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { checkLeaf } from '@imprint/contract/x509/leaf';
+import { verifyChain } from '@imprint/contract/x509/verify-chain';
 import { openIssuer } from '../issuing/issuer.ts';
 import { makeKey, softwareSigner } from '../signer/software.ts';
 import { makeTestRealm, opensslText, opensslVerify, type TestRealm, testNow } from './hierarchy.test-kit.ts';
@@ -17,20 +17,27 @@ before(async () => {
 });
 
 describe('hierarchy', () => {
-  test('openssl agrees with both trees, and that neither leads into the other', () => {
-    const { root, issuing, stationCa, server } = dev.hierarchy.certificates;
+  test('openssl agrees with both roots and all that hangs under them', () => {
+    const { root, issuing, stationRoot, stationCa, server } = dev.hierarchy.certificates;
     assert.equal(opensslVerify([root], root, 'any'), '');
     assert.equal(opensslVerify([issuing], root, 'any'), '');
-    assert.equal(opensslVerify([stationCa], stationCa, 'any'), '');
-    assert.equal(opensslVerify([server], stationCa, 'sslserver'), '');
-    assert.notEqual(opensslVerify([server], stationCa, 'sslclient'), '');
-    assert.notEqual(opensslVerify([issuing], stationCa, 'any'), '');
-    assert.notEqual(opensslVerify([server], root, 'any'), '');
+    assert.equal(opensslVerify([stationRoot], stationRoot, 'any'), '');
+    assert.equal(opensslVerify([stationCa], stationRoot, 'any'), '');
+    assert.equal(opensslVerify([server, stationCa], stationRoot, 'sslserver'), '');
+    assert.notEqual(opensslVerify([server, stationCa], stationRoot, 'sslclient'), '');
+    assert.notEqual(opensslVerify([issuing], stationRoot, 'any'), '');
+    assert.notEqual(opensslVerify([stationCa], root, 'any'), '');
   });
 
-  test('the contract reads the server certificate with its names', () => {
-    const { server } = dev.hierarchy.certificates;
-    const leaf = checkLeaf(parseCertificate(server), 'server', 'dev');
+  test('the contract verifies the server certificate with its names', () => {
+    const { stationRoot, stationCa, server } = dev.hierarchy.certificates;
+    const leaf = verifyChain({
+      chain: [server, stationCa],
+      root: stationRoot,
+      at: testNow,
+      realm: 'dev',
+      purpose: 'server',
+    });
     assert.deepEqual(leaf.dnsNames, ['localhost', 'authority.example.com']);
     assert.deepEqual(leaf.ipAddresses, ['127.0.0.1', '0:0:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:10']);
     const node = new X509Certificate(server);
@@ -39,12 +46,24 @@ describe('hierarchy', () => {
     assert.equal(node.checkHost('evil.example.com'), undefined);
   });
 
-  test('I-20: realm and policy stand in every certificate, and no issuer opens in another realm', () => {
+  test('I-20: realm and policy stand in every certificate, and no chain crosses realms', () => {
     for (const der of Object.values(dev.hierarchy.certificates)) {
       const text = opensslText(der);
       assert.match(text, /Policy: 2\.25\.323525551891398393023663731975657606703/);
       assert.match(text, /Issuer: O = Example Devices, OU = imprint realm dev, CN = /);
     }
+    const { stationRoot, stationCa, server } = prod.hierarchy.certificates;
+    assert.throws(
+      () =>
+        verifyChain({
+          chain: [server, stationCa],
+          root: stationRoot,
+          at: testNow,
+          realm: 'dev',
+          purpose: 'server',
+        }),
+      (error) => isImprintError(error, 'certificate_refused') && error.context.reason === 'realm_mismatch',
+    );
     assert.throws(
       () => openIssuer(prod.hierarchy.certificates.issuing, prod.issuing.signer, 'dev'),
       (error) => isImprintError(error, 'certificate_refused'),
@@ -52,7 +71,7 @@ describe('hierarchy', () => {
   });
 
   test('I-8: CAs have no end, so that no birth certificate outlives its issuer', () => {
-    for (const name of ['root', 'issuing', 'stationCa'] as const) {
+    for (const name of ['root', 'issuing', 'stationRoot', 'stationCa'] as const) {
       const certificate = parseCertificate(dev.hierarchy.certificates[name]);
       assert.equal(certificate.notAfter, '9999-12-31T23:59:59.000Z');
       assert.equal(certificate.notBefore, '2026-01-01T00:00:00.000Z');

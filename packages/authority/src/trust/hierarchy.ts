@@ -1,6 +1,6 @@
 /**
- * Makes a realm's trust: the root that devices pin with the CA that certifies them, the CA that stations pin and that
- * certifies them and the authority's listeners, and the log's key. The two trees never meet, so that no station's
+ * Makes a realm's trust: the root that devices pin with the CA that certifies them, the root that stations pin with the
+ * CA that certifies them and the authority's listeners, and the log's key. The two trees never meet, so that no station's
  * certificate passes for a device's.
  */
 import { createPublicKey, hash, type KeyObject } from 'node:crypto';
@@ -23,7 +23,8 @@ import type { Entropy, KeyMaker } from '../surroundings.ts';
 export const keyNames = {
   root: 'device-root',
   issuing: 'device-issuing',
-  stationCa: 'station-ca',
+  stationRoot: 'station-root',
+  stationCa: 'station-issuing',
   server: 'server-tls',
   log: 'log',
 } as const;
@@ -44,7 +45,9 @@ export interface HierarchyCertificates {
   root: Uint8Array;
   /** Issues to devices: no CA beneath it. */
   issuing: Uint8Array;
-  /** Self-signed: what stations pin, and what issues to them and to the authority's listeners. */
+  /** What stations pin. */
+  stationRoot: Uint8Array;
+  /** Issues to stations and to the authority's listeners. */
   stationCa: Uint8Array;
   server: Uint8Array;
 }
@@ -70,6 +73,7 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
   const keys = {
     root: request.makeKey('ec-p256'),
     issuing: request.makeKey('ec-p256'),
+    stationRoot: request.makeKey('ec-p256'),
     stationCa: request.makeKey('ec-p256'),
     server: request.makeKey('ec-p256'),
     log: request.makeKey('ed25519'),
@@ -77,17 +81,20 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
   const signers = {
     root: softwareSigner(keys.root),
     issuing: softwareSigner(keys.issuing),
+    stationRoot: softwareSigner(keys.stationRoot),
     stationCa: softwareSigner(keys.stationCa),
     server: softwareSigner(keys.server),
   };
-  const root = await issueRoot(request, 'Device Root', signers.root, 1);
-  const stationCa = await issueRoot(request, 'Station CA', signers.stationCa, 0);
+  const root = await issueRoot(request, 'Device Root', signers.root);
+  const stationRoot = await issueRoot(request, 'Station Root', signers.stationRoot);
   const issuing = await issueIntermediate(request, 'Device Issuing CA', root, signers.issuing);
+  const stationCa = await issueIntermediate(request, 'Station CA', stationRoot, signers.stationCa);
   const server = await issueServerCertificate({ ...request, spki: signers.server.spki }, stationCa);
   return {
     certificates: {
       root: root.certificate.der,
       issuing: issuing.certificate.der,
+      stationRoot: stationRoot.certificate.der,
       stationCa: stationCa.certificate.der,
       server,
     },
@@ -137,16 +144,11 @@ export async function issueServerCertificate(
   });
 }
 
-/** Self-signed; `pathLength` CAs may stand beneath it. */
-function issueRoot(
-  request: HierarchyRequest,
-  name: string,
-  signer: Signer,
-  pathLength: number,
-): Promise<Issuer> {
+/** Self-signed; one CA may stand beneath it. */
+function issueRoot(request: HierarchyRequest, name: string, signer: Signer): Promise<Issuer> {
   const subject = encodeName(caSubject(request.organization, request.realm, name));
   const own = keyIdentifier(parsePublicKey(signer.spki));
-  return issueCa(request, { signer, name: subject }, { signer, subject, own, pathLength, authority: own });
+  return issueCa(request, { signer, name: subject }, { signer, subject, own, pathLength: 1, authority: own });
 }
 
 function issueIntermediate(
