@@ -8,10 +8,8 @@ export interface StationCore {
   ledger: Ledger;
   realm: RealmName;
   organization: string;
-  /** The CA under which stations and the station listener's own certificate stand. */
+  /** The self-signed CA under which stations and the authority's listeners stand: what stations pin. */
   stationIssuer: Issuer;
-  /** DER: what stations pin. */
-  stationRoot: Uint8Array;
   clock: Clock;
   entropy: Entropy;
 }
