@@ -12,7 +12,7 @@ const enrolmentToken = z.strictObject({
   station_id: name,
   /** `https://host:port` of the station listener. */
   url: z.url({ protocol: /^https$/ }).max(300),
-  /** SHA-256 of the station CA's certificate, DER, hex: what the TLS connection is pinned to. */
+  /** SHA-256 of the station root's certificate, DER, hex: what the TLS connection is pinned to. */
   pin_sha256: hash,
   /** 32 random bytes, hex; the authority keeps its hash only. */
   secret: hash,

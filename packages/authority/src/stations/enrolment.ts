@@ -80,7 +80,8 @@ export async function collectEnrolment(
   return {
     status: 'confirmed',
     certificate_pem: toPem('CERTIFICATE', station.certificate),
-    chain_pem: toPem('CERTIFICATE', core.stationIssuer.certificate.der),
+    chain_pem:
+      toPem('CERTIFICATE', core.stationIssuer.certificate.der) + toPem('CERTIFICATE', core.stationRoot),
   };
 }
 

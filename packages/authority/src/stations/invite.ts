@@ -32,7 +32,7 @@ export function inviteStation(
     realm: core.realm,
     station_id: stationId,
     url,
-    pin_sha256: core.stationIssuer.certificate.sha256,
+    pin_sha256: sha256Hex(core.stationRoot),
     secret,
   });
   return core.ledger.submit(async (reading) => {

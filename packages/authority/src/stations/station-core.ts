@@ -8,8 +8,10 @@ export interface StationCore {
   ledger: Ledger;
   realm: RealmName;
   organization: string;
-  /** The self-signed CA under which stations and the authority's listeners stand: what stations pin. */
+  /** The CA under which stations and the station listener's own certificate stand. */
   stationIssuer: Issuer;
+  /** DER: what stations pin. */
+  stationRoot: Uint8Array;
   clock: Clock;
   entropy: Entropy;
 }
