@@ -37,6 +37,10 @@ export interface LogHead {
  * - `submit` resolves only after entries, projection and `remember` are durable (fsynced), all or none of them.
  * - Decisions of one tick run one after another, each seeing what the earlier ones wrote.
  * - A decision that throws before answering has changed nothing, and does not disturb the others in its tick.
+ * - A decision whose entries or `remember` break a rule of the tables is undone alone and rejected; the others stand.
+ * - `decide` may be called again before it is answered (another process was first, or another decision of the tick had
+ *   to be undone): only its last answer counts, so it changes nothing outside. `reply` is called once, after the commit.
+ * - After a failed commit nothing more is written until the process starts anew; reading goes on.
  * - A failure of the storage rejects every decision of the tick with `storage_failed`; whether the commit had
  *   happened is then unknown, and the caller's retry must find out from the tables.
  * - The head advances by compare-and-swap, so that several processes may share one database.

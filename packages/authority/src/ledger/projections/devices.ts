@@ -1,5 +1,6 @@
 /** Entries of devices and units beyond their job: lifecycle, quarantine, operations of the route, samples and alarms. */
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
+import { checkTransition } from '@imprint/contract/lifecycle';
 import { statement } from '../../storage/statement.ts';
 import type { DeviceTable } from '../../storage/tables.ts';
 import { mustChangeOne, type Projections, recordChange } from './projections.ts';
@@ -44,6 +45,7 @@ export const deviceProjections: Projections<DeviceEntries> = {
 
   'device.transitioned': async (tx, entry, index) => {
     const { device_id, from, to, reason } = entry.data;
+    checkTransition(from, to, entry.actor.kind);
     mustChangeOne(
       await moveDevice(tx, { device_id, from, to }),
       'transition_refused',

@@ -1,6 +1,6 @@
 /** The one place where a job changes its state: along the contract's table of transitions, or not at all. */
 import { ImprintError } from '@imprint/contract/errors';
-import type { JobState } from '@imprint/contract/job-state';
+import { type JobState, jobState, mayBecome } from '@imprint/contract/job-state';
 import type { Kysely } from 'kysely';
 import { type Statement, statement } from '../../storage/statement.ts';
 import type { JobTable, Tables } from '../../storage/tables.ts';
@@ -44,7 +44,7 @@ function moveStatement(to: JobState, changed: (keyof JobChange)[]): Statement<Mo
         .updateTable('job')
         .set({ state: to, ...Object.fromEntries(changed.map((column) => [column, arg(column)])) })
         .where('job_id', '=', arg('job_id'))
-        .where('state', 'in', [...statesBefore[to]])
+        .where('state', 'in', statesBefore(to))
         .returning(['device_id', 'attempt']),
     );
     statements.set(key, known);
@@ -52,18 +52,6 @@ function moveStatement(to: JobState, changed: (keyof JobChange)[]): Statement<Mo
   return known;
 }
 
-const open = ['opened', 'keyed', 'issued', 'written', 'proven', 'sealed'] as const;
-
-/** From where each state is reached; a step that is done again on a later attempt leaves the job where it is. */
-const statesBefore: Record<JobState, readonly JobState[]> = {
-  opened: [],
-  // a key that was lost before it was proven is made anew
-  keyed: ['opened', 'keyed', 'issued', 'written'],
-  issued: ['keyed'],
-  written: ['issued', 'written'],
-  proven: ['written', 'proven'],
-  sealed: ['proven', 'sealed'],
-  done: ['sealed'],
-  quarantined: open,
-  abandoned: open,
-};
+function statesBefore(to: JobState): JobState[] {
+  return jobState.options.filter((from) => mayBecome(from, to));
+}

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import type { RealmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import Database from 'better-sqlite3';
-import { Kysely, sql } from 'kysely';
+import { Kysely, SqliteDialect, sql } from 'kysely';
 import { createSchema, schemaVersion } from '../schema.ts';
 import type { Storage, StorageFault } from '../storage.ts';
 import type { Tables } from '../tables.ts';
@@ -71,11 +71,17 @@ export async function createSqlite(file: string, realm: RealmName): Promise<Stor
 /** An empty database that nobody else sees and that ends with its connection; it moves from memory to a temporary file as it grows. */
 export async function openScratchSqlite(realm: RealmName): Promise<Storage> {
   const database = new Database('');
-  const db = new Kysely<Tables>({
-    dialect: new ImmediateSqliteDialect({ database: preparedDatabase(database) }),
-  });
+  const db = writing(database);
   await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
   return { writer: db, reader: db, openReader: () => db, fault: sqliteFault, close: () => db.destroy() };
+}
+
+function writing(database: Database.Database): Kysely<Tables> {
+  return new Kysely({ dialect: new ImmediateSqliteDialect({ database: preparedDatabase(database) }) });
+}
+
+function reading(database: Database.Database): Kysely<Tables> {
+  return new Kysely({ dialect: new SqliteDialect({ database: preparedDatabase(database) }) });
 }
 
 interface SqliteStorage extends Storage {
@@ -97,17 +103,15 @@ function openConnections(file: string): SqliteStorage {
       cause,
     });
   }
-  const kysely = (connection: Database.Database) =>
-    new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: preparedDatabase(connection) }) });
   // a reading connection cannot make the WAL's files, so the writing one does it by reading first
   database.pragma('schema_version');
   const connect = () => new Database(file, { timeout: busyTimeoutMs, readonly: true });
   const readerDatabase = connect();
   return {
     database,
-    writer: kysely(database),
-    reader: kysely(readerDatabase),
-    openReader: () => kysely(connect()),
+    writer: writing(database),
+    reader: reading(readerDatabase),
+    openReader: () => reading(connect()),
     fault: sqliteFault,
     async close() {
       // Kysely closes only what it has used

@@ -1,0 +1,82 @@
+/**
+ * Receipts: the entry that says a unit is done, the proof that the log holds it, a checkpoint over both and the
+ * certificates, in the one form that anybody can verify offline.
+ */
+import { decodeEntry, type RealmName } from '@imprint/contract/audit/entry';
+import { writeReceipt } from '@imprint/contract/audit/receipt';
+import { ImprintError } from '@imprint/contract/errors';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../storage/tables.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { proveInclusion } from './tiles.ts';
+
+export interface ReceiptSource {
+  reader: Kysely<Tables>;
+  checkpoints: Checkpoints;
+  realm: RealmName;
+  /** What stands between a device's certificate and the root, DER, the nearest first. */
+  intermediates: readonly Uint8Array[];
+}
+
+/**
+ * The receipt of a device that is done, as text.
+ * @throws unknown_device, job_state_wrong where it is not done; log_inconsistent, key_locked
+ */
+export async function proveDevice(source: ReceiptSource, deviceId: string): Promise<string> {
+  const device = await source.reader
+    .selectFrom('device')
+    .select(['completed_index', 'state'])
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  if (device === undefined) throw new ImprintError('unknown_device', `there is no device ${deviceId}`);
+  if (device.completed_index === null) {
+    throw new ImprintError(
+      'job_state_wrong',
+      `${deviceId} is ${device.state} and not done: it has no receipt`,
+      {
+        hint: 'A receipt exists once the unit was sealed and proved itself again.',
+      },
+    );
+  }
+  return proveEntry(source, device.completed_index);
+}
+
+/** The receipt of the job.completed entry at this index of the committed log. */
+export async function proveEntry(source: ReceiptSource, index: number): Promise<string> {
+  const row = await source.reader
+    .selectFrom('log_entry')
+    .select('bytes')
+    .where('log_index', '=', index)
+    .executeTakeFirst();
+  if (row === undefined) throw new ImprintError('bad_request', `the log has no entry ${index}`);
+  const entry = decodeEntry(row.bytes);
+  if (entry.type !== 'job.completed') {
+    throw new ImprintError(
+      'bad_request',
+      `entry ${index} is ${entry.type}: only job.completed has a receipt`,
+    );
+  }
+  const checkpoint = await source.checkpoints.latest();
+  return writeReceipt({
+    realm: source.realm,
+    entry: row.bytes,
+    index,
+    inclusionProof: await proveInclusion(source.reader, index, checkpoint.size),
+    checkpoint: checkpoint.text,
+    chain: [await certificateOf(source.reader, entry.data.certificate_sha256), ...source.intermediates],
+  });
+}
+
+async function certificateOf(reader: Kysely<Tables>, certificateSha256: string): Promise<Uint8Array> {
+  const row = await reader
+    .selectFrom('credential')
+    .select('certificate')
+    .where('certificate_sha256', '=', certificateSha256)
+    .executeTakeFirst();
+  if (row?.certificate == null) {
+    throw new ImprintError('log_inconsistent', `no credential has the certificate ${certificateSha256}`, {
+      hint: 'Run imprint audit verify: the registry lacks a certificate that the log names.',
+    });
+  }
+  return row.certificate;
+}
