@@ -62,7 +62,10 @@ async function makeDevice(line: Line, unit: TestUnit, deviceId: string) {
     attempt,
     nonce: second.nonce,
     state,
-    signature_b64: unit.attest(unit.statement(line.core, job_id, attempt, deviceId, second.nonce, der), state),
+    signature_b64: unit.attest(
+      unit.statement(line.core, job_id, attempt, deviceId, second.nonce, der),
+      state,
+    ),
     selftest: { passed: true, checks: ['storage'] },
     label: { mode: contract.label.mode, scanned_back: deviceId },
     durations_ms: { key: 5 },
@@ -78,7 +81,7 @@ describe('a job', () => {
     assert.match(x509Of(made.issued).subject, new RegExp(`serialNumber=${id}`));
     const view = await jobView(line.core, made.job_id, made.attempt);
     assert.equal(view.state, 'done');
-    assert.match(view.receipt ?? '', /receipt of entry/);
+    assert.match(view.receipt ?? '', /imprint-receipt-v1/);
     await line.close();
   });
 });

@@ -1,7 +1,8 @@
 /** What the job flow stands on: the ledger, the realm's trust, and injected time and randomness. */
 import type { RealmName } from '@imprint/contract/audit/entry';
+import type { Checkpoints } from '../audit/checkpoints.ts';
 import type { DeviceIssuer } from '../issuing/device-issuer.ts';
-import type { Ledger, LogHead } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
 
 export interface LineCore {
@@ -9,7 +10,6 @@ export interface LineCore {
   realm: RealmName;
   /** SHA-256 of the log's public key, hex. */
   logId: string;
-  logVerifierKey: string;
   rootPem: string;
   rootSha256: string;
   issuer: DeviceIssuer;
@@ -23,10 +23,7 @@ export interface LineCore {
   intentLeaseMs: number;
   jobsPerLaneAMinute: number;
   minimumStationVersion: string;
-  /** The receipt (JSON text) of the entry at this index of the committed log. */
-  receipt: (logIndex: number) => Promise<string>;
-  checkpoint: () => Promise<string>;
-  consistencyProof: (oldSize: number, head: LogHead) => Promise<string[]>;
+  checkpoints: Checkpoints;
 }
 
 /** The authenticated station behind a request: its ID comes from its certificate, never from a body. */

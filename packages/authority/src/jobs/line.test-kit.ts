@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { StationRequest } from '@imprint/contract/api/station';
-import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
+import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import type { EntryData } from '@imprint/contract/audit/entry';
 import { toBase64, toHex } from '@imprint/contract/bytes';
 import {
@@ -17,6 +17,7 @@ import { parseProvisioningContract } from '@imprint/contract/provisioning-contra
 import { derBitString, derElement, derInteger, derSequence } from '@imprint/contract/x509/der-writer';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
+import { Checkpoints } from '../audit/checkpoints.ts';
 import { deviceIssuer } from '../issuing/device-issuer.ts';
 import { openIssuer } from '../issuing/issuer.ts';
 import type { Draft } from '../ledger/ledger.ts';
@@ -70,7 +71,6 @@ export async function openLine(
     ledger,
     realm: 'dev',
     logId: logId(logPublicKey),
-    logVerifierKey: formatVerifierKey(verifierKey('example.com/dev', logPublicKey)),
     rootPem: toPem('CERTIFICATE', certificates.root),
     rootSha256: sha256Hex(certificates.root),
     issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
@@ -81,9 +81,9 @@ export async function openLine(
     intentLeaseMs: 5_000,
     jobsPerLaneAMinute: 1000,
     minimumStationVersion: '0.1.0',
-    receipt: async (index) => `receipt of entry ${index}`,
-    checkpoint: async () => 'checkpoint',
-    consistencyProof: async () => [],
+    checkpoints: new Checkpoints(ledger, verifierKey('example.com/dev', logPublicKey), (message) =>
+      sign(null, message, keys.log),
+    ),
   };
   const record = async (...drafts: Draft[]) => {
     await ledger.submit(async () => ({ entries: drafts, reply: () => undefined }));

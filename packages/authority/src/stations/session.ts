@@ -5,8 +5,10 @@
 import type { SessionView, StationRequest } from '@imprint/contract/api/station';
 import { parseVerifierKey, verifyCheckpoint } from '@imprint/contract/audit/checkpoint';
 import { verifyConsistency } from '@imprint/contract/audit/merkle';
-import { fromHex, toHex } from '@imprint/contract/bytes';
+import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import type { SignedHead } from '../audit/checkpoints.ts';
+import { proveConsistency } from '../audit/tiles.ts';
 import { requireConfirmed } from '../jobs/authorize-station.ts';
 import type { LineCore } from '../jobs/line-core.ts';
 import type { Draft } from '../ledger/ledger.ts';
@@ -21,7 +23,7 @@ export async function openSession(
   request: StationRequest<'openSession'>,
 ): Promise<SessionView> {
   requireVersion(core, request.station_version);
-  const consistencyProof = await proveConsistency(core, stationId, request.last_checkpoint);
+  const { signed, proof } = await requireContinues(core, stationId, request.last_checkpoint);
   const sessionId = `w-${toHex(core.entropy(10))}`;
   await core.ledger.submit(async (reading) => {
     const station = await reading.tx
@@ -48,7 +50,11 @@ export async function openSession(
       reply: () => undefined,
     };
   });
-  return sessionView(core, stationId, sessionId, consistencyProof);
+  return {
+    ...(await sessionView(core, stationId, sessionId)),
+    checkpoint: signed.text,
+    consistency_proof: proof,
+  };
 }
 
 function requireVersion(core: LineCore, version: string): void {
@@ -62,18 +68,24 @@ function requireVersion(core: LineCore, version: string): void {
   );
 }
 
-async function proveConsistency(core: LineCore, stationId: string, last: string | null): Promise<string[]> {
-  if (last === null) return [];
-  const seen = verifyCheckpoint(last, parseVerifierKey(core.logVerifierKey));
-  const head = await core.ledger.head();
-  if (seen.size <= head.size) {
-    const proof = await core.consistencyProof(seen.size, head);
-    const hashes = proof.map((hash) => fromHex(hash));
-    if (verifyConsistency(seen.size, head.size, seen.root, head.root, hashes)) return proof;
+/** The checkpoint of now, and the proof that it continues the one that the station saw last. */
+async function requireContinues(
+  core: LineCore,
+  stationId: string,
+  last: string | null,
+): Promise<{ signed: SignedHead; proof: string[] }> {
+  const signed = await core.checkpoints.latest();
+  if (last === null) return { signed, proof: [] };
+  const seen = verifyCheckpoint(last, parseVerifierKey(core.checkpoints.verifierKey));
+  if (seen.size <= signed.size) {
+    const proof = await proveConsistency(core.ledger.reader, seen.size, signed.size);
+    if (verifyConsistency(seen.size, signed.size, seen.root, signed.root, proof)) {
+      return { signed, proof: proof.map(toHex) };
+    }
   }
   const detail =
-    seen.size > head.size
-      ? `station ${stationId} holds a checkpoint of ${seen.size} entries, signed by this log, which has only ${head.size}`
+    seen.size > signed.size
+      ? `station ${stationId} holds a checkpoint of ${seen.size} entries, signed by this log, which has only ${signed.size}`
       : `station ${stationId} holds a checkpoint of ${seen.size} entries, signed by this log, with another root`;
   const alarm: Draft = {
     type: 'alarm.raised',
@@ -90,8 +102,7 @@ async function sessionView(
   core: LineCore,
   stationId: string,
   sessionId: string,
-  consistencyProof: string[],
-): Promise<SessionView> {
+): Promise<Omit<SessionView, 'checkpoint' | 'consistency_proof'>> {
   const db = core.ledger.reader;
   const now = core.clock();
   const station = await db
@@ -124,9 +135,7 @@ async function sessionView(
     realm: core.realm,
     server_time: now.toISOString(),
     root_pem: core.rootPem,
-    log_verifier_key: core.logVerifierKey,
-    checkpoint: await core.checkpoint(),
-    consistency_proof: consistencyProof,
+    log_verifier_key: core.checkpoints.verifierKey,
     orders: assigned.slice(0, 256).map((order) => ({
       order_id: order.order_id,
       product: order.product,
