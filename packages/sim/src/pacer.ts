@@ -46,6 +46,7 @@ export class Pacer {
   clear(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#lineFreeAtMs = 0;
     this.#epoch++;
     this.#running = false;
   }
