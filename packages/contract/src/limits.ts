@@ -24,6 +24,10 @@ export const limits = {
   /** Body of a request to the station or public listener. */
   requestBytes: 256 * 1024,
   requestTimeoutMs: 10_000,
+  /** Request line and headers, how long they may take, and a listener's open connections. */
+  headerBytes: 8 * 1024,
+  headersTimeoutMs: 5_000,
+  connections: 512,
   /** A signed note (checkpoint) and a receipt file. */
   noteBytes: 16 * 1024,
   receiptBytes: 256 * 1024,
@@ -41,6 +45,10 @@ export const limits = {
   orderQuantity: 1_000_000,
   lanesPerStation: 64,
   jobLeaseMs: 15 * 60_000,
+  /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */
+  jobsPerLaneAMinute: 240,
+  /** How long a process may take to sign what it intended; after that the intent is closed as revoked. */
+  intentLeaseMs: 5_000,
   attemptsPerUnit: 5,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,

@@ -1,0 +1,117 @@
+/**
+ * The folder of an authority: what is public, what is data, and what is secret, each in a place of its own, so that a
+ * backup of the data holds no key. Its configuration is one JSON file, read strictly.
+ */
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { realmName } from '@imprint/contract/audit/entry';
+import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { z } from 'zod';
+import { readBoundedFile } from './read-bounded-file.ts';
+
+const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
+
+const configuration = z.strictObject({
+  version: z.literal(1),
+  realm: realmName,
+  organization: z.string().min(1).max(64),
+  /** Names the log for ever, and its key. */
+  log_origin: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,199}$/),
+  /** Further names and addresses under which stations reach the authority. */
+  hosts: z.array(z.string().min(1).max(255)).max(16),
+  listeners: z.strictObject({ station: address, public: address }),
+  minimum_station_version: z.string().min(1).max(64),
+});
+export type AuthorityConfiguration = z.infer<typeof configuration>;
+
+/** The certificates of a realm by file name; the log's verifier key stands beside them as `log.vkey`. */
+export const certificateFiles = {
+  root: 'root.pem',
+  issuing: 'issuing-ca.pem',
+  stationRoot: 'station-root.pem',
+  stationCa: 'station-ca.pem',
+  server: 'server.pem',
+} as const;
+
+export interface AuthorityHome {
+  folder: string;
+  configurationFile: string;
+  database: string;
+  keys: string;
+  certificates: string;
+  /** Made by `init` for the dev realm alone, where no passphrase was given. */
+  devPassphrase: string;
+  logKeyFile: string;
+}
+
+/** The paths under a home; nothing is read. */
+export function authorityHome(folder: string): AuthorityHome {
+  const path = resolve(folder);
+  return {
+    folder: path,
+    configurationFile: join(path, 'imprint.json'),
+    database: join(path, 'data', 'imprint.db'),
+    keys: join(path, 'keys'),
+    certificates: join(path, 'certificates'),
+    devPassphrase: join(path, 'dev-passphrase'),
+    logKeyFile: join(path, 'certificates', 'log.vkey'),
+  };
+}
+
+/** Makes the folder. @throws home_exists where something stands there already */
+export function createHome(folder: string, content: AuthorityConfiguration): AuthorityHome {
+  const home = authorityHome(folder);
+  if (existsSync(home.folder) && readdirSync(home.folder).length > 0) {
+    throw new ImprintError('home_exists', `${home.folder} is not empty`, {
+      hint: 'Name a new folder with --home; an authority is never made over another one.',
+    });
+  }
+  mkdirSync(home.folder, { recursive: true, mode: 0o700 });
+  chmodSync(home.folder, 0o700);
+  mkdirSync(home.certificates, { mode: 0o755 });
+  writeFileSync(home.configurationFile, `${JSON.stringify(configuration.parse(content), null, 2)}\n`);
+  return home;
+}
+
+/** @throws home_missing, file_invalid */
+export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
+  if (!existsSync(home.configurationFile)) {
+    throw new ImprintError('home_missing', `there is no authority in ${home.folder}`, {
+      hint: 'Make one with imprint init --home DIR, or name the right folder.',
+    });
+  }
+  try {
+    return configuration.parse(JSON.parse(readBoundedFile(home.configurationFile, limits.yamlBytes)));
+  } catch (cause) {
+    const where =
+      cause instanceof z.ZodError ? `: ${cause.issues[0]!.path.join('.')} ${cause.issues[0]!.message}` : '';
+    throw new ImprintError(
+      'file_invalid',
+      `${home.configurationFile} is not a configuration of an authority${where}`,
+      {
+        hint: 'Mend the field that is named, or take the file from a backup.',
+        cause,
+      },
+    );
+  }
+}
+
+export function writeCertificate(
+  home: AuthorityHome,
+  which: keyof typeof certificateFiles,
+  der: Uint8Array,
+): void {
+  writeFileSync(join(home.certificates, certificateFiles[which]), toPem('CERTIFICATE', der));
+}
+
+/** The DER of one of the home's certificates. @throws file_invalid */
+export function readCertificate(home: AuthorityHome, which: keyof typeof certificateFiles): Uint8Array {
+  return readCertificateFile(join(home.certificates, certificateFiles[which]));
+}
+
+/** The DER of a file with one certificate in PEM. @throws file_invalid */
+export function readCertificateFile(file: string): Uint8Array {
+  return fromPem('CERTIFICATE', readBoundedFile(file, limits.dutMessageBytes), 1)[0]!;
+}

@@ -1,0 +1,80 @@
+/** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
+import { writeFileSync } from 'node:fs';
+import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
+import { makeKey } from '@imprint/authority/signer/software';
+import { createSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
+import { createHierarchy, keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
+import { toBase64 } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import {
+  type AuthorityConfiguration,
+  type AuthorityHome,
+  createHome,
+  writeCertificate,
+} from './authority-home.ts';
+import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
+
+/**
+ * @param passphraseFile where absent, the dev realm gets a random passphrase in a file of mode 0600 beside its keys
+ * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid
+ */
+export async function initAuthority(
+  folder: string,
+  configuration: AuthorityConfiguration,
+  passphraseFile?: string,
+): Promise<AuthorityHome> {
+  const { realm, organization } = configuration;
+  if (realm !== 'dev') {
+    throw new ImprintError('usage', `a root of the realm ${realm} is not made on a machine with a network`, {
+      hint: 'imprint init makes the dev realm only; test and prod wait for the offline root ceremony.',
+    });
+  }
+  const home = createHome(folder, configuration);
+  if (passphraseFile === undefined) {
+    writeFileSync(home.devPassphrase, `${toBase64(systemEntropy(32))}\n`, { mode: 0o600, flag: 'wx' });
+  }
+  const passphrase = await homePassphrase(home, passphraseFile);
+  const hierarchy = await createHierarchy({
+    realm,
+    organization,
+    hosts: configuration.hosts,
+    now: systemClock(),
+    entropy: systemEntropy,
+    makeKey,
+  });
+  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
+  for (const name of Object.keys(keyNames) as (keyof typeof keyNames)[]) {
+    await keys.write(keyNames[name], hierarchy.keys[name]);
+  }
+  const { certificates } = hierarchy;
+  for (const which of ['root', 'issuing', 'stationRoot', 'stationCa', 'server'] as const) {
+    writeCertificate(home, which, certificates[which]);
+  }
+  const logKey = verifierKey(configuration.log_origin, hierarchy.logPublicKey);
+  writeFileSync(home.logKeyFile, `${formatVerifierKey(logKey)}\n`);
+  const storage = await createSqlite(home.database, realm);
+  const ledger = new TickLedger({ storage, realm, clock: systemClock, entropy: systemEntropy });
+  await ledger.submit(async () => ({
+    entries: [
+      {
+        type: 'realm.created',
+        actor: thisPerson(),
+        data: {
+          organization,
+          root_sha256: sha256Hex(certificates.root),
+          log_origin: configuration.log_origin,
+          log_id: logId(hierarchy.logPublicKey),
+          issuing_ca_sha256: sha256Hex(certificates.issuing),
+          station_ca_sha256: sha256Hex(certificates.stationCa),
+        },
+      },
+    ],
+    reply: () => undefined,
+  }));
+  await ledger.close();
+  await storage.close();
+  return home;
+}

@@ -1,0 +1,188 @@
+/**
+ * Puts an authority together from its home: the one place that names SQLite, software keys, the real clock and the real
+ * randomness. Its keys stay sealed until something must be signed.
+ */
+import { randomBytes, sign } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { Checkpoints } from '@imprint/authority/audit/checkpoints';
+import type { ReceiptSource } from '@imprint/authority/audit/prove';
+import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
+import { openIssuer } from '@imprint/authority/issuing/issuer';
+import type { LineCore } from '@imprint/authority/jobs/line-core';
+import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
+import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
+import { softwareSigner } from '@imprint/authority/signer/software';
+import type { StationCore } from '@imprint/authority/stations/station-core';
+import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
+import type { Storage } from '@imprint/authority/storage/storage';
+import type { Clock, Entropy } from '@imprint/authority/surroundings';
+import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
+import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
+import type { Actor } from '@imprint/contract/audit/entry';
+import { toHex } from '@imprint/contract/bytes';
+import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
+import { toPem } from '@imprint/contract/x509/pem';
+import {
+  type AuthorityConfiguration,
+  type AuthorityHome,
+  authorityHome,
+  readCertificate,
+  readConfiguration,
+} from './authority-home.ts';
+import { readBoundedFile } from './read-bounded-file.ts';
+
+export const systemClock: Clock = () => new Date();
+export const systemEntropy: Entropy = (length) => new Uint8Array(randomBytes(length));
+
+/** What can be done without a key: reading, and decisions that sign nothing. */
+export interface OpenAuthority {
+  home: AuthorityHome;
+  configuration: AuthorityConfiguration;
+  storage: Storage;
+  ledger: TickLedger;
+  contracts: ContractShelf;
+  logKey: VerifierKey;
+  clock: Clock;
+  entropy: Entropy;
+  /** The person at this terminal, as the log names them. */
+  person: Actor;
+  /** Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers. */
+  unlock(): Promise<UnlockedAuthority>;
+  close(): Promise<void>;
+}
+
+/** What signs: the issuing CA, the station CA and the log. */
+export interface UnlockedAuthority {
+  keys: SealedKeyFolder;
+  line: LineCore;
+  stations: StationCore;
+  checkpoints: Checkpoints;
+  receipts: ReceiptSource;
+}
+
+export interface OpenOptions {
+  passphraseFile?: string | undefined;
+  processId?: string;
+}
+
+/** @throws home_missing, file_invalid, storage_failed */
+export async function openAuthority(folder: string, options: OpenOptions = {}): Promise<OpenAuthority> {
+  const home = authorityHome(folder);
+  const configuration = readConfiguration(home);
+  const storage = await openSqlite(home.database, configuration.realm);
+  const ledger = new TickLedger({
+    storage,
+    realm: configuration.realm,
+    clock: systemClock,
+    entropy: systemEntropy,
+  });
+  const authority: OpenAuthority = {
+    home,
+    configuration,
+    storage,
+    ledger,
+    contracts: new ContractShelf(),
+    logKey: parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim()),
+    clock: systemClock,
+    entropy: systemEntropy,
+    person: thisPerson(),
+    unlock: () => {
+      unlocked ??= unlock(authority, options);
+      return unlocked;
+    },
+    close: async () => {
+      await ledger.close();
+      await storage.close();
+    },
+  };
+  let unlocked: Promise<UnlockedAuthority> | undefined;
+  return authority;
+}
+
+/** The account's name at this machine, reduced to what a log entry may carry. */
+export function thisPerson(): Actor {
+  const plain = userInfo()
+    .username.replace(/[^A-Za-z0-9._-]/g, '')
+    .slice(0, 64);
+  return { kind: 'person', id: /^[A-Za-z0-9]/.test(plain) ? plain : 'local' };
+}
+
+/** The passphrase of a home: a named file, the dev realm's own, a systemd credential, or a prompt. */
+export function homePassphrase(home: AuthorityHome, file: string | undefined): Promise<Uint8Array> {
+  const { stdin, stderr } = process;
+  const credentialsDirectory = process.env.CREDENTIALS_DIRECTORY;
+  return readPassphrase({
+    file: file ?? (existsSync(home.devPassphrase) ? home.devPassphrase : undefined),
+    credentialsDirectory,
+    prompt: stdin.isTTY && stderr.isTTY ? (question) => promptHidden(stdin, stderr, question) : undefined,
+  });
+}
+
+async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
+  const { home, configuration, ledger, contracts, logKey, clock, entropy } = authority;
+  const { realm, organization } = configuration;
+  const keys = await openKeyFolder(home.keys, await homePassphrase(home, options.passphraseFile), entropy);
+  const logPrivateKey = await keys.read(keyNames.log);
+  const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
+  const root = readCertificate(home, 'root');
+  const issuing = openIssuer(
+    readCertificate(home, 'issuing'),
+    softwareSigner(await keys.read(keyNames.issuing)),
+    realm,
+  );
+  const stationCa = openIssuer(
+    readCertificate(home, 'stationCa'),
+    softwareSigner(await keys.read(keyNames.stationCa)),
+    realm,
+  );
+  const rootPem = toPem('CERTIFICATE', root);
+  const line: LineCore = {
+    ledger,
+    realm,
+    logId: logId(logKey.publicKey),
+    rootPem,
+    rootSha256: sha256Hex(root),
+    issuer: deviceIssuer(issuing),
+    contracts,
+    clock,
+    entropy,
+    processId: options.processId ?? processId(entropy),
+    intentLeaseMs: limits.intentLeaseMs,
+    jobsPerLaneAMinute: limits.jobsPerLaneAMinute,
+    minimumStationVersion: configuration.minimum_station_version,
+    checkpoints,
+  };
+  return {
+    keys,
+    line,
+    checkpoints,
+    stations: {
+      ledger,
+      realm,
+      organization,
+      stationIssuer: stationCa,
+      stationRoot: readCertificate(home, 'stationRoot'),
+      clock,
+      entropy,
+    },
+    receipts: {
+      reader: ledger.reader,
+      checkpoints,
+      realm,
+      intermediates: [issuing.certificate.der],
+    },
+  };
+}
+
+/** Unlike any other process that shares the database, however often it is started. */
+function processId(entropy: Entropy): string {
+  const host =
+    hostname()
+      .replace(/[^A-Za-z0-9-]/g, '')
+      .slice(0, 32) || 'host';
+  return `p-${host}-${toHex(entropy(4))}`;
+}
