@@ -80,12 +80,11 @@ const refused: Record<string, string> = {
   'more than 64 signatures': text + signatureLine('w', fromHex('01020304'), new Uint8Array(1)).repeat(64),
   'more bytes than the cap': text + signatureLine('w', fromHex('01020304'), new Uint8Array(13_000)),
   'half a surrogate pair': text.replace(origin, 'log\ud800'),
-  "the log's signature twice": `${text}${lines[4]}\n`,
 };
 for (const [name, bad] of Object.entries(refused)) {
   test(`refuses a checkpoint with ${name}`, () => {
     assert.notEqual(bad, text);
-    assert.throws(() => verifyCheckpoint(bad, key), { code: 'checkpoint_invalid' });
+    assert.throws(() => parseCheckpoint(bad), { code: 'checkpoint_invalid' });
   });
 }
 
@@ -107,6 +106,27 @@ test('refuses a checkpoint that only a stranger signed, or that is of another or
     signCheckpoint({ origin, size: 1, root }, key, (message) => nodeSign(null, message, other)),
     { code: 'key_locked' },
   );
+});
+
+test("refuses the log's signature twice, and its signature under another origin", () => {
+  assert.throws(() => verifyCheckpoint(`${text}${lines[4]}\n`, key), { code: 'checkpoint_invalid' });
+  const body = checkpointBody('log.example.com/prod', 1, root);
+  const foreign = `${body}\n${signatureLine(origin, key.keyId, sign(toUtf8(body)))}`;
+  assert.throws(() => verifyCheckpoint(foreign, key), { code: 'checkpoint_invalid' });
+});
+
+test('refuses to write a key ID, public key, root, size or name that cannot be', () => {
+  for (const act of [
+    () => signatureLine(origin, fromHex('010203'), new Uint8Array(64)),
+    () => verifierKey(origin, publicKey.subarray(1)),
+    () => verifierKey('two words', publicKey),
+    () => checkpointBody(origin, 1, root.subarray(1)),
+    () => checkpointBody(origin, -1, root),
+    () => checkpointBody(origin, 2 ** 53, root),
+    () => checkpointBody('', 1, root),
+  ]) {
+    assert.throws(act, { code: 'checkpoint_invalid' });
+  }
 });
 
 test('computes the key ID of the specification and reads the verifier key of the Go documentation', () => {

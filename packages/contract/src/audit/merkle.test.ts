@@ -177,6 +177,26 @@ test('I-16: refuses a consistency proof with a bit flipped, a hash dropped or ad
   assert.equal(verifyConsistency(0, 0, roots[1]!, roots[1]!, []), false);
 });
 
+test('refuses hashes that are not 32 bytes and sizes that are no size, without throwing', () => {
+  const long = new Uint8Array(33);
+  const proof = inclusionProof(2, 3, read);
+  assert.equal(verifyInclusion(2, 3, leaves[2]!, [long], roots[3]!), false);
+  assert.equal(verifyInclusion(2, 3, long, proof, roots[3]!), false);
+  assert.equal(verifyInclusion(2, 3, leaves[2]!, proof, long), false);
+  // padded with zeros, a shorter sibling would give the same node hash as the full one
+  const zeroEnded = Uint8Array.from({ length: 32 }, (_, at) => (at === 31 ? 0 : at));
+  const root = nodeHash(zeroEnded, leaves[0]!);
+  assert.equal(verifyInclusion(1, 2, leaves[0]!, [zeroEnded], root), true);
+  assert.equal(verifyInclusion(1, 2, leaves[0]!, [zeroEnded.subarray(0, 31)], root), false);
+  const consistency = consistencyProof(2, 3, read);
+  assert.equal(verifyConsistency(2, 3, roots[2]!, roots[3]!, [long]), false);
+  assert.equal(verifyConsistency(2, 3, long, roots[3]!, consistency), false);
+  for (const old of [-1, 1.5, 4, Number.NaN]) {
+    assert.equal(verifyConsistency(old, 3, roots[2]!, roots[3]!, consistency), false);
+  }
+  assert.throws(() => assembleProof(inclusionPlan(2, 3), []), { code: 'internal' });
+});
+
 test('refuses to plan a proof outside the tree', () => {
   for (const [index, size] of [
     [0, 0],

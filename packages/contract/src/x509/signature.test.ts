@@ -102,6 +102,17 @@ for (const type of ['ec-p256', 'ec-p384'] as const) {
     assert.equal(verifySignature(keys[type], message, pair(r, n - s)), true);
   });
 
+  test(`${type}: refuses an r whose sign octet is missing, so that it reads as negative`, () => {
+    let high: Uint8Array | undefined;
+    // a high r comes up every second time
+    for (let round = 0; round < 200 && high === undefined; round++) {
+      const numbers = DerReader.over(signAs(type, message), 256).enter();
+      const first = numbers.integer();
+      if (first[0] === 0) high = derSequence(derElement(2, first.subarray(1)), derInteger(numbers.integer()));
+    }
+    assert.equal(verifySignature(keys[type], message, high!), false);
+  });
+
   const refused: Record<string, Uint8Array> = {
     'r of zero': pair(0n, s),
     's of zero': pair(r, 0n),
