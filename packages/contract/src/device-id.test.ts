@@ -79,6 +79,14 @@ for (const text of [
     refuses(text, articleGrammar, 'device_id_invalid'));
 }
 
+test('refuses an ID that would read as a station in a certificate', () => {
+  assert.throws(
+    () => parseAnyDeviceId('station:1'),
+    (error) => isImprintError(error, 'device_id_invalid'),
+  );
+  assert.equal(parseAnyDeviceId('station-1'), 'station-1');
+});
+
 test('names the position of the first character at fault', () => {
   refuses('SN-0001x345', articleGrammar, 'device_id_invalid', 8);
   refuses('SN-0001 345', articleGrammar, 'device_id_invalid', 8);
@@ -224,7 +232,8 @@ test('names the fields of a grammar that do not go together', () => {
   assert.deepEqual(faultsOf({ body_alphabet: '012', check: 'luhn-mod-n', year_length: 0 }), ['check']);
   assert.deepEqual(faultsOf({ body_alphabet: 'ABCD', check: 'luhn-mod-n' }), ['year_length']);
   assert.deepEqual(faultsOf({ body_alphabet: 'abcd' }), ['body_alphabet']);
-  for (const prefix of ['-x', '.x', ':', 'C:']) assert.deepEqual(faultsOf({ prefix }), ['prefix'], prefix);
+  for (const prefix of ['-x', '.x', ':', 'C:', 'station:', 'station:x'])
+    assert.deepEqual(faultsOf({ prefix }), ['prefix'], prefix);
   assert.deepEqual(faultsOf({ prefix: 'CD:' }), []);
   assert.deepEqual(grammarFaults(uuid), []);
 });

@@ -24,6 +24,8 @@ export const articleGrammar: DeviceIdGrammar = {
   check: 'none',
 };
 
+/** In the URI of a certificate a station's ID stands behind this, where a device's ID stands bare. */
+const reservedPrefix = 'station:';
 const safeText = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 /** RFC 9562 text form in lower case, versions 1 to 8, its own variant only. */
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -87,6 +89,9 @@ export function parseAnyDeviceId(text: string): DeviceId {
       'Device IDs hold letters, digits and - . _ : only, a letter or digit first, and no space around them.',
       position,
     );
+  }
+  if (text.startsWith(reservedPrefix)) {
+    throw invalid(text, `begins with ${reservedPrefix}`, 'That names stations. Scan the label of a unit.', 1);
   }
   return text as DeviceId;
 }
@@ -166,6 +171,13 @@ export function grammarFaults(grammar: DeviceIdGrammar): GrammarFault[] {
       'prefix',
       'a prefix begins with a letter or digit, and not as a drive does',
       'An ID that begins otherwise reads as an option, a hidden file or a drive.',
+    );
+  }
+  if (grammar.prefix.startsWith(reservedPrefix)) {
+    fault(
+      'prefix',
+      `${reservedPrefix} is reserved: it names stations in certificates`,
+      'Choose another prefix.',
     );
   }
   if (check === 'luhn-mod-n' && alphabet.length % 2 !== 0) {
