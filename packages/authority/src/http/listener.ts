@@ -1,0 +1,88 @@
+/**
+ * What all listeners have in common: caps on bytes, times and connections, a check of the Host header, and problem
+ * documents for everything that goes wrong. It trusts no client, and no framework to hide its insides.
+ */
+import type { Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
+import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { type FaultReport, rawProblem, sendProblem } from './problem.ts';
+
+export interface ListenerOptions {
+  /** Names and addresses that a Host header may bear, beside the loopback ones. */
+  hosts: readonly string[];
+  report: FaultReport;
+  /** TLS where it is given, plain HTTP where not. */
+  tls?: TlsOptions;
+  bodyBytes?: number;
+  requestTimeoutMs?: number;
+}
+
+const loopback = ['localhost', '127.0.0.1', '::1'];
+
+/** A Fastify instance without routes. Unknown paths and methods are `unknown_route`. */
+export function createListener(options: ListenerOptions): FastifyInstance {
+  const requestTimeoutMs = options.requestTimeoutMs ?? limits.requestTimeoutMs;
+  const server = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: Math.min(limits.headersTimeoutMs, requestTimeoutMs),
+    // how often timeouts are looked for: Node's own 30 s would make them mean nothing
+    connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
+    requireHostHeader: true,
+    insecureHTTPParser: false,
+  };
+  const listener = Fastify({
+    ...(options.tls === undefined ? { http: server } : { https: { ...server, ...options.tls } as never }),
+    logger: false,
+    bodyLimit: options.bodyBytes ?? limits.requestBytes,
+    requestTimeout: requestTimeoutMs,
+    // a kept connection is a handshake saved: stations speak every few seconds
+    keepAliveTimeout: 120_000,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    routerOptions: { maxParamLength: 128, caseSensitive: true, ignoreTrailingSlash: false },
+    clientErrorHandler: answerBrokenClient,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, error, options.report);
+    },
+  }) as unknown as FastifyInstance;
+  listener.server.maxConnections = limits.connections;
+  // JSON is the only body; Fastify would take plain text too
+  listener.removeContentTypeParser('text/plain');
+  const hosts = new Set([...loopback, ...options.hosts].map((host) => host.toLowerCase()));
+  listener.addHook('onRequest', async (request) => {
+    requireHost(request.headers.host, hosts);
+    if (request.headers['content-encoding'] !== undefined) {
+      throw new ImprintError('bad_request', 'Compressed bodies are not taken here.', {
+        hint: 'Send the body as it is.',
+      });
+    }
+    if (request.url.includes('?')) {
+      throw new ImprintError('bad_request', 'No path of this listener has a query.');
+    }
+  });
+  listener.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.report));
+  listener.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new ImprintError('unknown_route', 'There is nothing at this path.'), options.report),
+  );
+  return listener;
+}
+
+/** A page in a browser that was led here by a changed name (DNS rebinding) sends that name. */
+function requireHost(header: string | undefined, hosts: ReadonlySet<string>): void {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?$/.exec(header ?? '');
+  const host = (match?.[1] ?? match?.[2])?.toLowerCase();
+  if (host !== undefined && hosts.has(host)) return;
+  throw new ImprintError('bad_request', 'The Host header names another host than this listener.', {
+    hint: 'Use a name that the authority was given with `imprint init --host`.',
+  });
+}
+
+function answerBrokenClient(error: Error & { code?: string }, socket: Socket): void {
+  // a reset or a failed handshake has nobody to answer to
+  if (socket.writable && !socket.destroyed && error.code !== 'ECONNRESET') socket.end(rawProblem(error));
+  else socket.destroy();
+}

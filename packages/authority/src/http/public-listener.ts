@@ -1,0 +1,60 @@
+/**
+ * The listener for anybody: CA certificates, checkpoints and hash tiles over plain HTTP, since each proves itself.
+ * It serves nothing that tells what the factory makes: entry bundles are refused whoever asks.
+ */
+import { ImprintError } from '@imprint/contract/errors';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { createListener } from './listener.ts';
+import type { FaultReport } from './problem.ts';
+
+export interface PublicListenerOptions {
+  hosts: readonly string[];
+  /** PEM. */
+  rootPem: string;
+  issuingPem: string;
+  /** The newest signed checkpoint of what is committed. */
+  checkpoint: () => Promise<string>;
+  /**
+   * The bytes of the hash tile at a path such as `tile/0/x001/067.p/12`, undefined where the log has not grown so far.
+   * Throws bad_request for what is no tile path, not_authorized for entry bundles.
+   */
+  hashTile: (path: string) => Promise<Uint8Array | undefined>;
+  report: FaultReport;
+}
+
+/** A tile never changes: neither a full one nor the one of a given width. */
+const forEver = 'public, max-age=31536000, immutable';
+const forAnHour = 'public, max-age=3600';
+const pemType = 'application/pem-certificate-chain';
+
+/** The listener, not yet listening. */
+export function createPublicListener(options: PublicListenerOptions): FastifyInstance {
+  // nothing here has a body
+  const listener = createListener({ hosts: options.hosts, report: options.report, bodyBytes: 1 });
+  listener.get('/ca/root.pem', (_, reply) => send(reply, options.rootPem, pemType, forAnHour));
+  listener.get('/ca/issuing.pem', (_, reply) => send(reply, options.issuingPem, pemType, forAnHour));
+  listener.get('/checkpoint', async (_, reply) =>
+    send(reply, await options.checkpoint(), 'text/plain; charset=utf-8', 'no-cache'),
+  );
+  listener.get('/tile/*', async (request, reply) => {
+    // as it stands in the request line: a path has one spelling, so nothing is decoded
+    const path = request.url.slice(1);
+    if (path.startsWith('tile/entries')) {
+      throw new ImprintError('not_authorized', 'Entry bundles are for auditors, not for this listener.', {
+        hint: 'A receipt discloses its own entry; an auditor exports the log with `imprint audit export`.',
+      });
+    }
+    const tile = await options.hashTile(path);
+    if (tile === undefined) throw new ImprintError('unknown_route', 'The log has not grown to this tile.');
+    return send(reply, Buffer.from(tile), 'application/octet-stream', forEver);
+  });
+  return listener;
+}
+
+function send(reply: FastifyReply, content: string | Buffer, type: string, cache: string): FastifyReply {
+  return reply
+    .header('cache-control', cache)
+    .header('x-content-type-options', 'nosniff')
+    .type(type)
+    .send(content);
+}

@@ -1,0 +1,102 @@
+/**
+ * Who speaks on a station connection, decided anew at every request (I-11). It trusts TLS for the chain up to the station
+ * root, its own strict parser for what the certificate says, and the registry for whether that is still so.
+ */
+import type { TLSSocket } from 'node:tls';
+import { ImprintError } from '@imprint/contract/errors';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { checkLeaf } from '@imprint/contract/x509/leaf';
+import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+
+/** What the registry says of a station now. */
+export interface RegisteredStation {
+  status: 'invited' | 'pending' | 'confirmed' | 'revoked';
+  certificateSha256: string | null;
+  notAfter: string | null;
+}
+
+/** Answers from what is committed, without a cache. */
+export type FindStation = (stationId: string) => Promise<RegisteredStation | undefined>;
+
+interface Peer {
+  stationId: string;
+  certificateSha256: string;
+  notAfter: string;
+}
+
+export class StationGate {
+  readonly #realm: Realm;
+  readonly #find: FindStation;
+  readonly #clock: () => Date;
+  /** A certificate is read once a connection; undefined where none, or none of ours, was shown. */
+  readonly #peers = new WeakMap<TLSSocket, Peer | undefined>();
+
+  constructor(realm: Realm, find: FindStation, clock: () => Date) {
+    this.#realm = realm;
+    this.#find = find;
+    this.#clock = clock;
+  }
+
+  /**
+   * The ID of the station behind a connection, where it may speak now.
+   * @throws not_authenticated without a certificate of this realm's station CA, with one that ran out or that is not the
+   * registered one; station_pending, station_revoked
+   */
+  async admit(socket: TLSSocket): Promise<string> {
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) {
+      throw new ImprintError('not_authenticated', 'This connection shows no certificate of a station here.', {
+        hint: 'Enrol the station first: `imprint station enroll`.',
+      });
+    }
+    const { stationId } = peer;
+    const station = await this.#find(stationId);
+    if (station?.status === 'revoked') {
+      throw new ImprintError('station_revoked', `Station ${stationId} was revoked.`, {
+        hint: 'Enrol it anew with a fresh token if it is to work again.',
+      });
+    }
+    // before the registered certificate is compared: a station that is enrolled anew has none yet
+    if (station?.status === 'pending' || station?.status === 'invited') {
+      throw new ImprintError('station_pending', `Station ${stationId} is not confirmed.`, {
+        hint: 'Let a person compare the fingerprint and confirm the station.',
+      });
+    }
+    if (station?.certificateSha256 !== peer.certificateSha256) {
+      throw new ImprintError(
+        'not_authenticated',
+        `This is not the certificate that station ${stationId} has now.`,
+        {
+          hint: 'If nobody enrolled this station anew, its key may be in use elsewhere: call whoever runs the authority.',
+        },
+      );
+    }
+    const now = this.#clock().toISOString();
+    if (now > peer.notAfter || station.notAfter === null || now > station.notAfter) {
+      throw new ImprintError('not_authenticated', `The certificate of station ${stationId} ran out.`, {
+        hint: 'Enrol the station anew.',
+      });
+    }
+    return stationId;
+  }
+
+  #peerOf(socket: TLSSocket): Peer | undefined {
+    if (!this.#peers.has(socket)) this.#peers.set(socket, this.#readPeer(socket));
+    return this.#peers.get(socket);
+  }
+
+  #readPeer(socket: TLSSocket): Peer | undefined {
+    if (!socket.authorized) return undefined;
+    const shown = socket.getPeerX509Certificate();
+    if (shown === undefined) return undefined;
+    try {
+      const certificate = parseCertificate(shown.raw);
+      const { id } = checkLeaf(certificate, 'station', this.#realm);
+      if (certificate.extensions.policies?.join() !== realmPolicyOid(this.#realm)) return undefined;
+      return { stationId: id, certificateSha256: certificate.sha256, notAfter: certificate.notAfter };
+    } catch (error) {
+      if (error instanceof ImprintError) return undefined;
+      throw error;
+    }
+  }
+}

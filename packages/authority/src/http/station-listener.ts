@@ -1,0 +1,128 @@
+/**
+ * The listener for factory PCs: TLS 1.3 with certificates of the station CA on both sides. One hook decides who may
+ * speak, before a body is read; the routes come from the API's schemas. It assumes that any station may be hostile.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { type StationRouteName, sessionHeader, stationRoutes } from '@imprint/contract/api/station';
+import { ImprintError } from '@imprint/contract/errors';
+import type { Realm } from '@imprint/contract/x509/realm';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createListener } from './listener.ts';
+import type { FaultReport } from './problem.ts';
+import { type FindStation, StationGate } from './station-gate.ts';
+import { enrolmentRoutes, type StationHandlers } from './station-handlers.ts';
+
+export interface StationListenerOptions {
+  realm: Realm;
+  hosts: readonly string[];
+  /** The server's key, and its certificate with the chain up to the station root (which newcomers pin), PEM. */
+  key: KeyObject;
+  certificateChainPem: string;
+  /** Station CA and station root, PEM. */
+  stationCaPem: string;
+  findStation: FindStation;
+  handlers: StationHandlers;
+  clock: () => Date;
+  report: FaultReport;
+  requestTimeoutMs?: number;
+}
+
+const word = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const handshakeTimeoutMs = 10_000;
+const tlsSessionSeconds = 300;
+
+/** The listener, not yet listening. */
+export function createStationListener(options: StationListenerOptions): FastifyInstance {
+  const listener = createListener({
+    hosts: options.hosts,
+    report: options.report,
+    ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
+    tls: {
+      key: options.key.export({ format: 'pem', type: 'pkcs8' }),
+      cert: options.certificateChainPem,
+      ca: options.stationCaPem,
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      // a newcomer has no certificate yet; the hook below lets it reach the two enrolment routes and nothing else
+      rejectUnauthorized: false,
+      handshakeTimeout: handshakeTimeoutMs,
+      sessionTimeout: tlsSessionSeconds,
+      ALPNProtocols: ['http/1.1'],
+    },
+  });
+  const gate = new StationGate(options.realm, options.findStation, options.clock);
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  // what is found at no path is refused to strangers too, so that they learn nothing of the paths
+  listener.addHook('onRequest', async (request) => {
+    const name = request.routeOptions.config.stationRoute;
+    if (name === undefined || !isEnrolment(name)) {
+      callers.set(request, await admit(gate, request, name));
+    }
+  });
+  for (const name of Object.keys(stationRoutes) as StationRouteName[]) {
+    addRoute(listener, name, options.handlers, (request) => callers.get(request));
+  }
+  return listener;
+}
+
+type Caller = { stationId: string; sessionId?: string } | undefined;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    stationRoute?: StationRouteName;
+  }
+}
+
+function isEnrolment(name: StationRouteName): boolean {
+  return (enrolmentRoutes as readonly StationRouteName[]).includes(name);
+}
+
+async function admit(
+  gate: StationGate,
+  request: FastifyRequest,
+  name: StationRouteName | undefined,
+): Promise<Caller> {
+  const stationId = await gate.admit(request.raw.socket as TLSSocket);
+  if (name === undefined || name === 'openSession') return { stationId };
+  const sessionId = request.headers[sessionHeader];
+  if (typeof sessionId === 'string' && word.test(sessionId)) return { stationId, sessionId };
+  throw new ImprintError('not_authenticated', `The request bears no ${sessionHeader} header.`, {
+    hint: 'Open a session first; the station program does so when it starts.',
+  });
+}
+
+function addRoute(
+  listener: FastifyInstance,
+  name: StationRouteName,
+  handlers: StationHandlers,
+  callerOf: (request: FastifyRequest) => Caller,
+): void {
+  const { method, path, request: requestSchema, response: responseSchema } = stationRoutes[name];
+  // the map's types hold for each route; over the loop's union they cannot be written down
+  const handle = handlers[name] as (body: unknown, caller: Caller, params: unknown) => Promise<unknown>;
+  listener.route({
+    method,
+    url: path,
+    config: { stationRoute: name },
+    handler: async (request, reply) => {
+      const params = request.params as Record<string, string>;
+      for (const value of Object.values(params)) requireWord(value);
+      const body = requestSchema.parse(method === 'GET' ? {} : request.body);
+      const answer = responseSchema.safeParse(await handle(body, callerOf(request), params));
+      if (!answer.success) {
+        throw new ImprintError('internal', `The answer of ${name} is not as its schema says.`, {
+          context: { route: name, path: answer.error.issues[0]?.path.join('.') },
+        });
+      }
+      return reply
+        .header('cache-control', 'no-store')
+        .type('application/json')
+        .send(JSON.stringify(answer.data));
+    },
+  });
+}
+
+function requireWord(value: string): void {
+  if (!word.test(value)) throw new ImprintError('bad_request', 'A part of the path is no ID.');
+}
