@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { after, test } from 'node:test';
+import { decodeEntry } from '@imprint/contract/audit/entry';
+import Database from 'better-sqlite3';
+import { type DatabaseConnection, Kysely, SqliteDialect, SqliteDriver, sql } from 'kysely';
+import { verifyLog } from '../audit/verify.ts';
+import { createSqlite, openSqlite, sqliteFault } from '../storage/sqlite/open-sqlite.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Tables } from '../storage/tables.ts';
+import { append, draft } from './history.test-kit.ts';
+import { testLedger } from './ledger.suite.ts';
+import { HeadMoved, TreeTail } from './tree-tail.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'imprint-ledger-'));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const freshFile = () => join(folder, String(files++), 'authority.db');
+const operator = (id: string) => draft('operator.registered', { operator_id: id });
+
+/** How the disk fails at a commit: nothing of it lasts, or all of it does and only the answer is an error. */
+type Failing = 'lost' | 'kept';
+
+/** The storage with a writer whose commits fail as `failing.now` says. */
+async function failingStorage(file: string, failing: { now: Failing | undefined }): Promise<Storage> {
+  const storage = await createSqlite(file, 'dev');
+  const database = new Database(file);
+  database.pragma('synchronous = FULL');
+  class Driver extends SqliteDriver {
+    override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+      if (failing.now !== 'lost') await super.commitTransaction(connection);
+      if (failing.now !== undefined) throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC');
+    }
+  }
+  class Dialect extends SqliteDialect {
+    override createDriver() {
+      return new Driver({ database });
+    }
+  }
+  const writer = new Kysely<Tables>({ dialect: new Dialect({ database }) });
+  return {
+    writer,
+    reader: storage.reader,
+    openReader: () => storage.openReader(),
+    fault: sqliteFault,
+    async close() {
+      database.close();
+      await storage.close();
+    },
+  };
+}
+
+for (const mode of ['lost', 'kept'] as const) {
+  test(`I-1: after a commit that failed and was ${mode}, nothing is acknowledged or written until a restart`, async () => {
+    const file = freshFile();
+    const failing: { now: Failing | undefined } = { now: undefined };
+    const storage = await failingStorage(file, failing);
+    const { ledger } = testLedger(storage);
+    await append(ledger, operator('before'));
+    failing.now = mode;
+    const results = await Promise.allSettled([append(ledger, operator('a')), append(ledger, operator('b'))]);
+    assert.ok(
+      results.every((result) => result.status === 'rejected' && result.reason.code === 'storage_failed'),
+    );
+    assert.equal(ledger.writable, false);
+    failing.now = undefined;
+    await assert.rejects(append(ledger, operator('c')), { code: 'storage_failed' });
+    // reading goes on
+    assert.equal((await ledger.head()).size, mode === 'lost' ? 1 : 3);
+    await storage.close();
+
+    const reopened = await openSqlite(file, 'dev');
+    const restarted = testLedger(reopened);
+    await append(restarted.ledger, operator('after'));
+    assert.equal((await restarted.ledger.head()).size, mode === 'lost' ? 2 : 4);
+    assert.deepEqual((await verifyLog(reopened.reader, { realm: 'dev' })).findings, []);
+    await reopened.close();
+  });
+}
+
+test('a full disk refuses the tick whole, and writing goes on when there is room', async () => {
+  const storage = await createSqlite(freshFile(), 'dev');
+  const { ledger } = testLedger(storage);
+  await append(ledger, operator('before'));
+  const pages = await sql<{ page_count: number }>`pragma page_count`.execute(storage.writer);
+  await sql`pragma max_page_count = ${sql.lit(pages.rows[0]!.page_count)}`.execute(storage.writer);
+  const bulk = draft('contract.registered', {
+    contract_sha256: 'a'.repeat(64),
+    product: 'gateway',
+    revision: 'r1',
+    text: 'x'.repeat(40_000),
+  });
+  const results = await Promise.allSettled([append(ledger, operator('a')), append(ledger, bulk)]);
+  assert.ok(
+    results.every((result) => result.status === 'rejected' && result.reason.code === 'storage_failed'),
+  );
+  assert.equal((await ledger.head()).size, 1);
+  await sql`pragma max_page_count = 1000000`.execute(storage.writer);
+  await append(ledger, operator('a'), bulk);
+  assert.deepEqual((await verifyLog(storage.reader, { realm: 'dev' })).findings, []);
+  await storage.close();
+});
+
+test('the head moves by compare-and-swap only', async () => {
+  const storage = await createSqlite(freshFile(), 'dev');
+  const { ledger } = testLedger(storage);
+  await append(ledger, operator('a'));
+  const head = await storage.reader.selectFrom('log_head').selectAll().executeTakeFirstOrThrow();
+  const late = await TreeTail.at(storage.reader, head, undefined);
+  late.append({ bytes: new Uint8Array(1), leaf_hash: new Uint8Array(32) });
+  await append(ledger, operator('b'));
+  const writing = storage.writer.transaction().execute(async (tx) => {
+    // its entry would collide as well: here only the row of the head is looked at
+    await tx.deleteFrom('log_entry').where('log_index', '=', 1).execute();
+    await late.write(tx, head, head.last_at);
+  });
+  await assert.rejects(writing, HeadMoved);
+  assert.equal((await ledger.head()).size, 2);
+  await storage.close();
+});
+
+type Looping = ChildProcessByStdio<null, Readable, null>;
+
+function startLoop(file: string, who: string): Looping {
+  const script = new URL('./submit-loop.test-kit.ts', import.meta.url).pathname;
+  return spawn(process.execPath, [script, file, who], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** The acknowledged lines of a process that is killed as soon as it has printed `lines` of them, wherever its tick is. */
+async function killAfter(child: Looping, lines: number): Promise<string[]> {
+  let output = '';
+  let killed = false;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+    if (!killed && output.split('\n').length > lines) {
+      killed = true;
+      child.kill('SIGKILL');
+    }
+  });
+  const [, signal] = await once(child, 'close');
+  assert.equal(signal, 'SIGKILL');
+  return output.split('\n').slice(0, -1);
+}
+
+async function assertKept(file: string, acknowledged: string[]): Promise<void> {
+  const storage = await openSqlite(file, 'dev');
+  const report = await verifyLog(storage.reader, { realm: 'dev' });
+  assert.deepEqual(report.findings, []);
+  const rows = await storage.reader.selectFrom('log_entry').selectAll().execute();
+  const byIndex = new Map(rows.map((row) => [row.log_index, decodeEntry(row.bytes)]));
+  for (const line of acknowledged) {
+    const [index, operatorId] = line.split(' ') as [string, string];
+    assert.deepEqual(byIndex.get(Number(index))?.data, { operator_id: operatorId }, line);
+  }
+  await storage.close();
+}
+
+test('I-1: kill -9 at any moment loses nothing that was acknowledged, and the log verifies', async () => {
+  const file = freshFile();
+  await (await createSqlite(file, 'dev')).close();
+  const acknowledged: string[] = [];
+  // three deaths of one database, each at another place of a tick
+  for (const [round, lines] of [3, 40, 211].entries()) {
+    acknowledged.push(...(await killAfter(startLoop(file, `round-${round}`), lines)));
+    await assertKept(file, acknowledged);
+  }
+  assert.ok(acknowledged.length >= 254);
+});
+
+test('I-16: two processes on one database append to one log, also when one of them is killed', async () => {
+  const file = freshFile();
+  await (await createSqlite(file, 'dev')).close();
+  const [one, two] = [startLoop(file, 'one'), startLoop(file, 'two')];
+  const acknowledged = (await Promise.all([killAfter(one, 60), killAfter(two, 150)])).flat();
+  await assertKept(file, acknowledged);
+});
