@@ -2,7 +2,9 @@
 import { Command } from 'commander';
 import { addContractCommands } from './commands/contract.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
+import { addStationAdminCommands } from './commands/station-admin.ts';
 
 export function buildProgram(): Command {
   const program = new Command('imprint')
@@ -10,7 +12,9 @@ export function buildProgram(): Command {
     .version('0.1.0')
     .showHelpAfterError('(add --help for what is possible)');
   addInitCommand(program);
+  addServeCommand(program);
   addContractCommands(program);
+  addStationAdminCommands(program);
   addSimCommand(program);
   return program;
 }

@@ -2,7 +2,7 @@
 import type { JobView } from '@imprint/contract/api/station';
 import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { toPem } from '@imprint/contract/x509/pem';
-import { proveEntry } from '../audit/prove.ts';
+import { proveDevice } from '../audit/prove.ts';
 import { requireJob } from './job.ts';
 import type { LineCore } from './line-core.ts';
 
@@ -50,17 +50,17 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
       : null,
     lease_expires_at: job.lease_expires_at,
     server_time: core.clock().toISOString(),
-    receipt: device.completed_index === null ? null : await receiptAt(core, device.completed_index),
+    receipt: device.completed_index === null ? null : await receiptOf(core, job.device_id),
   };
 }
 
-/** The receipt (JSON text) of the job.completed entry at this index of the committed log. */
-export function receiptAt(core: LineCore, logIndex: number): Promise<string> {
+/** The receipt (JSON text) of a device that is done. @throws unknown_device, job_state_wrong */
+export function receiptOf(core: LineCore, deviceId: string): Promise<string> {
   const source = {
     reader: core.ledger.reader,
     checkpoints: core.checkpoints,
     realm: core.realm,
     intermediates: [core.issuer.issuer.certificate.der],
   };
-  return proveEntry(source, logIndex);
+  return proveDevice(source, deviceId);
 }

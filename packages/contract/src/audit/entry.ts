@@ -15,8 +15,8 @@ import { limits } from '../limits.ts';
 export const hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** IDs of jobs, stations, sites, orders, lines, operators: one word that may stand in a path, a URL and a statement. */
 export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
-/** Device IDs: what every grammar keeps to. */
-export const deviceIdText = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/);
+/** Device IDs: what every grammar keeps to, and what a certificate's serialNumber (PrintableString) can carry. */
+export const deviceIdText = z.string().regex(/^[A-Za-z0-9.:-]{1,64}$/);
 /** UTC with milliseconds, `2026-01-09T08:00:00.000Z`. */
 export const instant = z.iso.datetime({ precision: 3 });
 export const serialHex = z.string().regex(/^(?:[0-9a-f]{2}){1,20}$/);
@@ -48,7 +48,7 @@ export const position = z.strictObject({
 export const readBack = z.strictObject({
   device_id: deviceIdText,
   certificate_sha256: hash,
-  /** SHA-256 over the DER certificates of the chain, one after another. */
+  /** SHA-256 over the DER certificates between leaf and root, the nearest to the leaf first, one after another. */
   chain_sha256: hash,
   trust_anchor_sha256: hash,
   factory_config_sha256: hash,

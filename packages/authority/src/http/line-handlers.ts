@@ -1,0 +1,54 @@
+/** Which function of the job flow stands behind each route of the station listener. */
+import type { ResponseOf } from '@imprint/contract/api/route';
+import type { StationRoutes } from '@imprint/contract/api/station';
+import { openCheck, recordCheck } from '../jobs/checks.ts';
+import { completeJob } from '../jobs/complete-job.ts';
+import { endAttempt } from '../jobs/end-attempt.ts';
+import { CredentialIssuing } from '../jobs/issue-credential.ts';
+import { jobView, receiptOf } from '../jobs/job-view.ts';
+import type { LineCore } from '../jobs/line-core.ts';
+import { openJob } from '../jobs/open-job.ts';
+import { reportOperation } from '../jobs/operations.ts';
+import { quarantineJob } from '../jobs/quarantine.ts';
+import { reportSealed } from '../jobs/report-sealed.ts';
+import { reportWritten } from '../jobs/report-written.ts';
+import { closeShift, openShift } from '../jobs/shifts.ts';
+import { submitProof } from '../jobs/submit-proof.ts';
+import { contractText } from '../registry/contract-shelf.ts';
+import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
+import { openSession } from '../stations/session.ts';
+import type { StationCore } from '../stations/station-core.ts';
+import type { StationHandlers } from './station-handlers.ts';
+
+type Completion = ResponseOf<StationRoutes['completeJob']>;
+
+export function lineHandlers(line: LineCore, stations: StationCore): StationHandlers {
+  const issuing = new CredentialIssuing(line);
+  return {
+    requestEnrolment: (request) => requestEnrolment(stations, request),
+    collectEnrolment: (request) => collectEnrolment(stations, request),
+    openSession: (request, { stationId }) => openSession(line, stationId, request),
+    contract: async (_, __, { contract_sha256 }) => ({
+      text: await contractText(line.ledger.reader, contract_sha256!),
+    }),
+    openShift: (request, caller) => openShift(line, caller, request),
+    closeShift: (request, caller, { shift_id }) => closeShift(line, caller, shift_id!, request),
+    openJob: async (request, caller) => {
+      const { job_id, attempt } = await openJob(line, caller, request);
+      return jobView(line, job_id, attempt);
+    },
+    issueCredential: (request, caller, { job_id }) => issuing.issue(caller, job_id!, request),
+    reportWritten: (request, caller, { job_id }) => reportWritten(line, caller, job_id!, request),
+    submitProof: (request, caller, { job_id }) => submitProof(line, caller, job_id!, request),
+    reportSealed: (request, caller, { job_id }) => reportSealed(line, caller, job_id!, request),
+    completeJob: async (request, caller, { job_id }): Promise<Completion> => {
+      const { device_id, device_state } = await completeJob(line, caller, job_id!, request);
+      return { receipt: await receiptOf(line, device_id), device_state };
+    },
+    endAttempt: (request, caller, { job_id }) => endAttempt(line, caller, job_id!, request),
+    quarantineJob: (request, caller, { job_id }) => quarantineJob(line, caller, job_id!, request),
+    reportOperation: (request, caller) => reportOperation(line, caller, request),
+    openCheck: (request, caller) => openCheck(line, caller, request),
+    recordCheck: (request, caller, { check_id }) => recordCheck(line, caller, check_id!, request),
+  };
+}

@@ -1,0 +1,123 @@
+/** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+import { hashTile } from '@imprint/authority/audit/tiles';
+import { lineHandlers } from '@imprint/authority/http/line-handlers';
+import { createPublicListener } from '@imprint/authority/http/public-listener';
+import { createStationListener } from '@imprint/authority/http/station-listener';
+import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
+import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { limits } from '@imprint/contract/limits';
+import { toPem } from '@imprint/contract/x509/pem';
+import type { Command } from 'commander';
+import type { FastifyInstance } from 'fastify';
+import { readCertificate } from '../authority-home.ts';
+import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
+import { untilStopped } from '../until-stopped.ts';
+
+interface ServeOptions {
+  home: string;
+  passphraseFile?: string;
+  stationPort?: string;
+  publicPort?: string;
+  json?: boolean;
+}
+
+/** Adds the command `serve`. */
+export function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('run the authority: the station listener (mTLS) and the public listener')
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
+    .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
+    .option('--json', 'say where it listens as one JSON line')
+    .addHelpText('after', '\nExample:\n  imprint serve --home ./authority')
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const listeners: FastifyInstance[] = [];
+  try {
+    const unlocked = await authority.unlock();
+    const { line } = unlocked;
+    await closeStaleIntents(line);
+    const { station, public: open } = authority.configuration.listeners;
+    const stationListener = stationListenerOf(authority, unlocked, await unlocked.keys.read(keyNames.server));
+    const publicListener = publicListenerOf(authority, unlocked);
+    listeners.push(stationListener, publicListener);
+    const addresses = {
+      station: await stationListener.listen({
+        host: station.host,
+        port: Number(options.stationPort ?? station.port),
+      }),
+      public: await publicListener.listen({ host: open.host, port: Number(options.publicPort ?? open.port) }),
+    };
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify({ event: 'ready', ...addresses })}\n`
+        : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\nControl-C stops it.\n`,
+    );
+    const sweeping = setInterval(() => {
+      closeStaleIntents(line).catch(report);
+    }, limits.intentLeaseMs);
+    await untilStopped();
+    clearInterval(sweeping);
+  } finally {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await authority.close();
+  }
+}
+
+function stationListenerOf(
+  authority: OpenAuthority,
+  { line, stations }: UnlockedAuthority,
+  key: Parameters<typeof createStationListener>[0]['key'],
+): FastifyInstance {
+  const { home, configuration, ledger, clock } = authority;
+  const stationCas =
+    toPem('CERTIFICATE', readCertificate(home, 'stationCa')) +
+    toPem('CERTIFICATE', readCertificate(home, 'stationRoot'));
+  return createStationListener({
+    realm: configuration.realm,
+    hosts: configuration.hosts,
+    key,
+    certificateChainPem: toPem('CERTIFICATE', readCertificate(home, 'server')) + stationCas,
+    stationCaPem: stationCas,
+    findStation: async (stationId) => {
+      const row = await ledger.reader
+        .selectFrom('station')
+        .select(['status', 'certificate_sha256', 'not_after'])
+        .where('station_id', '=', stationId)
+        .executeTakeFirst();
+      return (
+        row && { status: row.status, certificateSha256: row.certificate_sha256, notAfter: row.not_after }
+      );
+    },
+    handlers: lineHandlers(line, stations),
+    clock,
+    report,
+  });
+}
+
+function publicListenerOf(
+  authority: OpenAuthority,
+  { line, checkpoints }: UnlockedAuthority,
+): FastifyInstance {
+  const { home, configuration, ledger } = authority;
+  return createPublicListener({
+    hosts: configuration.hosts,
+    rootPem: line.rootPem,
+    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    checkpoint: async () => (await checkpoints.latest()).text,
+    hashTile: (path) => hashTile(ledger.reader, path),
+    report,
+  });
+}
+
+/** A fault on our side goes to standard error, with its place; what clients do wrong is answered and not reported. */
+function report(error: unknown): void {
+  process.stderr.write(
+    `${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+}

@@ -1,0 +1,14 @@
+/** Runs one command over an authority's home and closes it again, whatever comes of it. */
+import { type OpenAuthority, openAuthority } from './open-authority.ts';
+
+export async function withAuthority<T>(
+  options: { home: string; passphraseFile?: string },
+  work: (authority: OpenAuthority) => Promise<T>,
+): Promise<T> {
+  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  try {
+    return await work(authority);
+  } finally {
+    await authority.close();
+  }
+}
