@@ -82,7 +82,8 @@ export class DutSession {
     this.#seq = 0;
     const request: FramedRequest = { seq: 0, cmd: 'hello', payload: { versions: [1] } };
     const reply = await this.#exchange(request, { sends: helloSends, firstMs: firstHelloMs });
-    this.#hello = readReply('hello', plainFields(reply));
+    const fields = reply.held ? await this.#fetchHeld('hello', reply.held) : plainFields(reply);
+    this.#hello = readReply('hello', fields);
     return this.#hello;
   }
 

@@ -19,14 +19,17 @@ const signWorkMs = 10_000;
 export async function powerCycle(work: Work): Promise<void> {
   const { dut } = work.visit;
   const before = await dut.call('status', {});
+  let unanswered: unknown;
   try {
     await dut.call('reboot', {});
   } catch (error) {
     // The answer may be lost to the reset that was asked for; the boot counter says whether it came.
     if (!isImprintError(error, 'dut_reset', 'dut_silent', 'dut_garbled', 'link_lost')) throw error;
+    unanswered = error;
   }
   work.unit = await identifyAgain(work.visit, work.unit);
   if (work.unit.status.boot_count <= before.boot_count) {
+    if (unanswered !== undefined) throw unanswered;
     throw new LineFailure('unit_refused', 'the unit did not start anew when it was told to');
   }
 }
