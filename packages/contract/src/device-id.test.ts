@@ -148,7 +148,7 @@ test('luhn-mod-n IDs catch every adjacent transposition but first with last of t
 
 const grammars = fc
   .record({
-    prefix: fc.constantFrom('', 'SN-', 'a.b_c:'),
+    prefix: fc.constantFrom('', 'SN-', 'a.b-c:'),
     site_length: fc.nat(3),
     year_length: fc.constantFrom<0 | 2 | 4>(0, 2, 4),
     body_alphabet: fc.constantFrom(

@@ -26,7 +26,7 @@ export const articleGrammar: DeviceIdGrammar = {
 
 /** In the URI of a certificate a station's ID stands behind this, where a device's ID stands bare. */
 const reservedPrefix = 'station:';
-const safeText = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
+const safeText = /^[A-Za-z0-9][A-Za-z0-9.:-]*$/;
 /** RFC 9562 text form in lower case, versions 1 to 8, its own variant only. */
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -82,11 +82,11 @@ export function parseAnyDeviceId(text: string): DeviceId {
   }
   if (!safeText.test(text)) {
     const position =
-      1 + Array.from(text).findIndex((c, i) => !(i === 0 ? /[A-Za-z0-9]/ : /[A-Za-z0-9._:-]/).test(c));
+      1 + Array.from(text).findIndex((c, i) => !(i === 0 ? /[A-Za-z0-9]/ : /[A-Za-z0-9.:-]/).test(c));
     throw invalid(
       text,
       `has a character at position ${position} that no device ID holds`,
-      'Device IDs hold letters, digits and - . _ : only, a letter or digit first, and no space around them.',
+      'Device IDs hold letters, digits and - . : only, a letter or digit first, and no space around them.',
       position,
     );
   }

@@ -63,7 +63,7 @@ export const manifestSchema = z.strictObject({
     device_id: z
       .string()
       .max(limits.deviceIdLength)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'a device ID is letters, digits and - . _ :'),
+      .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, 'a device ID is letters, digits and - . :'),
     hw_rev: word('a hardware revision', 64),
     sku: word('a SKU', 64),
   }),

@@ -43,7 +43,7 @@ const fieldGrammar = z.strictObject({
   prefix: z
     .string()
     .max(16)
-    .regex(/^[A-Za-z0-9._:-]*$/, 'a prefix holds letters, digits and - . _ : only'),
+    .regex(/^[A-Za-z0-9.:-]*$/, 'a prefix holds letters, digits and - . : only'),
   /** Characters that name the site, and digits that name the year; 0 where the ID carries none. */
   site_length: z.int().min(0).max(8),
   year_length: z.literal([0, 2, 4]),
