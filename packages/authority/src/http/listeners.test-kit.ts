@@ -92,7 +92,7 @@ export async function openTestListener(requestTimeoutMs = 10_000): Promise<TestL
       registered.set(stationId, {
         status: 'confirmed',
         certificateSha256: sha256Hex(identity.certificate),
-        notAfter: new Date(now.getTime() + 29 * 86_400_000).toISOString(),
+        notAfter: new Date(now.getTime() + 60 * 86_400_000).toISOString(),
       });
       return identity;
     },

@@ -153,13 +153,18 @@ describe('lint', () => {
     const make = (changes: Partial<DeviceTerms>) =>
       prepareDevice(bounded, profileOf(changes), facts, serial, testNow);
     assert.equal(make({ validity: { days: 30 } }).notBefore, '2026-01-09T07:58:00.000Z');
+    const expected = expectDevice(bounded, profileOf({ validity: { days: 30 } }), facts, serial, testNow);
+    const early = { ...parts(bounded), notBefore: '2026-01-09T07:57:59.000Z' };
+    refusedBy('not-before-issuers', () => lintTbs(tbs.encodeTbs(early), expected));
     refusedBy('not-after-issuers', () => make({ validity: 'forever' }));
     refusedBy('not-after-issuers', () => make({ validity: { days: 3650 } }));
     const expired = {
       ...bounded,
       certificate: { ...bounded.certificate, notAfter: '2026-01-09T07:59:59.000Z' },
     };
-    assert.throws(() => prepareDevice(expired, profileOf({ validity: { days: 1 } }), facts, serial, testNow));
+    refusedBy('not-after-issuers', () =>
+      prepareDevice(expired, profileOf({ validity: { days: 1 } }), facts, serial, testNow),
+    );
     assert.throws(
       () => prepareDevice(bounded, profileOf(), facts, serial, new Date('2025-12-31T00:00:00Z')),
       (error) => isImprintError(error, 'clock_untrusted'),

@@ -117,10 +117,15 @@ export function lintTbs(tbs: Uint8Array, expected: Expectation): Certificate {
   return certificate;
 }
 
-/** The contract's parser reads certificates, so the TBS gets an empty signature, which is not looked at. */
+/**
+ * The contract's parser reads certificates, so the TBS gets an empty signature, which is not looked at, and the issuer's
+ * algorithm, which must be the one that the TBS names.
+ */
 function read(tbs: Uint8Array, expected: Expectation): Certificate {
   try {
-    const certificate = parseCertificate(encodeCertificate(tbs, expected.issuer.signer.keyType, noSignature));
+    const certificate = parseCertificate(
+      encodeCertificate(tbs, expected.issuer.certificate.publicKey.type, noSignature),
+    );
     checkLeaf(certificate, expected.purpose, expected.issuer.realm);
     return certificate;
   } catch (cause) {
@@ -135,7 +140,6 @@ function lintSerial(certificate: Certificate, { serial }: Expectation): void {
 
 function lintIssuer(certificate: Certificate, { issuer, spki }: Expectation): void {
   rule('issuer-name', equalBytes(certificate.issuer.der, issuer.certificate.subject.der));
-  rule('signature-algorithm', certificate.signedWith === issuer.certificate.publicKey.type);
   // a leaf with its CA's key could sign for that CA
   rule('key-not-issuers', !equalBytes(spki, issuer.certificate.publicKey.spki));
 }
@@ -149,11 +153,11 @@ function lintValidity(certificate: Certificate, expected: Expectation): void {
   rule('not-before-within-skew', begin > now.getTime() - skewMs - second);
   rule('not-before-issuers', begin >= Date.parse(issuer.certificate.notBefore));
   rule('not-after-issuers', end <= Date.parse(issuer.certificate.notAfter));
-  rule('issuer-valid-now', now.getTime() <= Date.parse(issuer.certificate.notAfter));
   const wanted = validity === 'forever' ? Date.UTC(9999, 11, 31, 23, 59, 59) : begin + validity.days * dayMs;
   rule('not-after', end === wanted);
 }
 
+/** Some of this the contract's leaf check has seen; it stands here too, so that a change there loosens nothing here. */
 function lintExtensions(found: Extensions, expected: Expectation): void {
   const { issuer } = expected;
   rule('extensions', Object.keys(found).sort().join() === leafExtensions.join());
