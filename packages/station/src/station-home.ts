@@ -1,0 +1,138 @@
+/**
+ * A station's folder: `station.json`, its certificate and key, the authority's root, journal and labels. The key is in a
+ * file of its own that its owner alone can read, and a folder that others can read is refused.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { name, realmName } from '@imprint/contract/audit/entry';
+import { canonicalJson } from '@imprint/contract/canonical-json';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
+import { z } from 'zod';
+
+export const laneSettings = z.strictObject({
+  lane: z.int().min(1).max(limits.lanesPerStation),
+  /** `tcp://host:port`, or the path of a serial port by where it is plugged in. */
+  port: z.string().min(1).max(300),
+  baud: z.optional(z.int().min(50).max(20_000_000)),
+  /** What this lane does: the first visit, the second one, or the check at packing. */
+  operation: z.optional(z.enum(['provision', 'seal', 'pack'])),
+});
+export type LaneSettings = z.infer<typeof laneSettings>;
+
+export const stationSettings = z.strictObject({
+  station_version: z.literal(1),
+  realm: realmName,
+  station_id: name,
+  authority_url: z.url({ protocol: /^https$/ }).max(300),
+  /** File names inside the folder. */
+  authority_ca_file: z.literal('authority-ca.pem'),
+  certificate_file: z.literal('station.pem'),
+  key_file: z.literal('station-key.pem'),
+  lanes: z.array(laneSettings).max(limits.lanesPerStation),
+  labels: z.optional(
+    z.strictObject({
+      /** Run with the label's file as its only argument, without a shell. */
+      command: z.optional(z.array(z.string().min(1).max(300)).min(1).max(16)),
+    }),
+  ),
+  /** Days after which acknowledged work is forgotten. */
+  journal_days: z.optional(z.int().min(1).max(365)),
+});
+export type StationSettings = z.infer<typeof stationSettings>;
+
+export interface StationHome {
+  folder: string;
+  settings: StationSettings;
+  /** What the authority records of the configuration: a hash over `station.json` as it is meant, not as it is spaced. */
+  configurationSha256: string;
+  identity: { certificatePem: string; keyPem: string };
+  authorityCaPem: string;
+  journalPath: string;
+  labelsFolder: string;
+}
+
+export const stationFiles = {
+  settings: 'station.json',
+  authorityCa: 'authority-ca.pem',
+  certificate: 'station.pem',
+  key: 'station-key.pem',
+} as const;
+
+/** @throws home_missing, file_invalid */
+export function openStationHome(folder: string): StationHome {
+  const path = join(folder, stationFiles.settings);
+  if (!existsSync(path)) {
+    throw new ImprintError('home_missing', `${folder} is not the folder of an enrolled station`, {
+      hint: 'Enrol it first: imprint station enroll --token-file FILE --home DIR',
+    });
+  }
+  const settings = readSettings(path);
+  const keyPath = join(folder, settings.key_file);
+  refuseOpenToOthers(keyPath);
+  return {
+    folder,
+    settings,
+    configurationSha256: sha256Hex(new TextEncoder().encode(canonicalJson(settings))),
+    identity: { certificatePem: read(join(folder, settings.certificate_file)), keyPem: read(keyPath) },
+    authorityCaPem: read(join(folder, settings.authority_ca_file)),
+    journalPath: join(folder, 'journal.sqlite'),
+    labelsFolder: join(folder, 'labels'),
+  };
+}
+
+/** Makes the folder where it is not there, for its owner alone. */
+export function makeStationFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+/** Writes a file whole or not at all, readable by its owner alone. */
+export function writeOwn(path: string, text: string): void {
+  const draft = `${path}.new`;
+  writeFileSync(draft, text, { mode: 0o600, flush: true });
+  chmodSync(draft, 0o600);
+  renameSync(draft, path);
+}
+
+function readSettings(path: string): StationSettings {
+  let value: unknown;
+  try {
+    value = JSON.parse(read(path));
+  } catch (cause) {
+    if (cause instanceof ImprintError) throw cause;
+    throw new ImprintError('file_invalid', `${path} is not JSON`, { cause });
+  }
+  const result = stationSettings.safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    throw new ImprintError(
+      'file_invalid',
+      `${path}: ${issue.path.join('.') || 'the file'}: ${issue.message}`,
+      {
+        hint: 'Mend the file; docs/guide/station.md says what stands in it.',
+      },
+    );
+  }
+  const lanes = result.data.lanes.map(({ lane }) => lane);
+  if (new Set(lanes).size !== lanes.length)
+    throw new ImprintError('file_invalid', `${path}: a lane stands twice`);
+  return result.data;
+}
+
+function read(path: string): string {
+  try {
+    if (statSync(path).size > limits.requestBytes) throw new RangeError('it is too long');
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ImprintError('file_invalid', `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function refuseOpenToOthers(path: string): void {
+  const { mode } = statSync(path);
+  if ((mode & 0o077) === 0) return;
+  throw new ImprintError('file_invalid', `${path} can be read by others`, {
+    hint: `Find out who had access. If nobody had: chmod 600 ${path}. Otherwise revoke the station and enrol it anew.`,
+  });
+}
