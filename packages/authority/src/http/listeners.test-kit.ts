@@ -12,8 +12,8 @@ import { spkiOf } from '../issuing/requests.test-kit.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import { stationProfile } from '../issuing/station-profile.ts';
 import { makeKey } from '../signer/software.ts';
+import type { RegisteredStation } from '../stations/find-station.ts';
 import { makeTestRealm, pem, type TestRealm } from '../trust/hierarchy.test-kit.ts';
-import type { RegisteredStation } from './station-gate.ts';
 import type { StationHandlers } from './station-handlers.ts';
 import { createStationListener } from './station-listener.ts';
 

@@ -7,16 +7,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { checkLeaf } from '@imprint/contract/x509/leaf';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
-
-/** What the registry says of a station now. */
-export interface RegisteredStation {
-  status: 'invited' | 'pending' | 'confirmed' | 'revoked';
-  certificateSha256: string | null;
-  notAfter: string | null;
-}
-
-/** Answers from what is committed, without a cache. */
-export type FindStation = (stationId: string) => Promise<RegisteredStation | undefined>;
+import type { FindStation } from '../stations/find-station.ts';
 
 interface Peer {
   stationId: string;

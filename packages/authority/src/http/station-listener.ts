@@ -8,9 +8,10 @@ import { type StationRouteName, sessionHeader, stationRoutes } from '@imprint/co
 import { ImprintError } from '@imprint/contract/errors';
 import type { Realm } from '@imprint/contract/x509/realm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FindStation } from '../stations/find-station.ts';
 import { createListener } from './listener.ts';
 import type { FaultReport } from './problem.ts';
-import { type FindStation, StationGate } from './station-gate.ts';
+import { StationGate } from './station-gate.ts';
 import { enrolmentRoutes, type StationHandlers } from './station-handlers.ts';
 
 export interface StationListenerOptions {

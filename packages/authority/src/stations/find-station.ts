@@ -1,8 +1,17 @@
 /** What the tables say of a station at this moment, for the gate that decides at every request. */
 import type { Kysely } from 'kysely';
-import type { FindStation, RegisteredStation } from '../http/station-gate.ts';
 import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
+
+/** What the registry says of a station now. */
+export interface RegisteredStation {
+  status: 'invited' | 'pending' | 'confirmed' | 'revoked';
+  certificateSha256: string | null;
+  notAfter: string | null;
+}
+
+/** Answers from what is committed, without a cache. */
+export type FindStation = (stationId: string) => Promise<RegisteredStation | undefined>;
 
 export function findStation(reader: Kysely<Tables>): FindStation {
   return async (stationId) => (await select(reader, { id: stationId })).rows[0];

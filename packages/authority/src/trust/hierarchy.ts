@@ -61,7 +61,7 @@ export interface Hierarchy {
 }
 
 const alwaysHosts = ['localhost', '127.0.0.1', '::1'];
-/** The listener's certificate is renewed by `serve` from the station CA; a year bounds a stolen key. */
+/** A year bounds a stolen key; {@link issueServerCertificate} makes the successor, and stations see no difference. */
 export const serverDays = 365;
 const serverSkewMs = 5 * 60_000;
 
