@@ -87,6 +87,15 @@ test('refuses an ID that would read as a station in a certificate', () => {
   assert.equal(parseAnyDeviceId('station-1'), 'station-1');
 });
 
+test('an unsafe character is refused even where a grammar that nobody checked has it', () => {
+  refuses(
+    'SN-0000/345',
+    { ...articleGrammar, body_alphabet: '0123456789/' } as DeviceIdGrammar,
+    'device_id_invalid',
+    8,
+  );
+});
+
 test('names the position of the first character at fault', () => {
   refuses('SN-0001x345', articleGrammar, 'device_id_invalid', 8);
   refuses('SN-0001 345', articleGrammar, 'device_id_invalid', 8);

@@ -387,3 +387,22 @@ test('ordinary configuration is not suspected', () => {
   const text = gateway.replace(/values: \{.*\}/, () => `values: ${values}`);
   assert.deepEqual(parseProvisioningContract(text, 'g').warnings, []);
 });
+
+test('a number where text belongs is answered with the way to write it', () => {
+  assert.match(refusalOf(changed(gateway, '"2026.1"', '2026.1')).findings[0]!.hint, /Put it in quotes/);
+});
+
+test('a superseded credential is not accepted for longer than it is valid', () => {
+  const { findings } = refusalOf(changed(sensor, 'days: 7300', 'days: 30'));
+  assert.match(findings[0]!.message, /longer than it is valid/);
+  parseProvisioningContract(changed(sensor, 'days: 7300', 'days: 31'), 's.yaml');
+});
+
+test('a factory configuration that no message to the unit can carry is refused, whatever its room', () => {
+  const values = Array.from({ length: 40 }, (_, i) => `    text_${i}: "${'x y '.repeat(60)}"`).join('\n');
+  const text = changed(gateway, 'max_bytes: 2048', 'max_bytes: 65536').replace(
+    / {2}values: \{.*\}/,
+    `  values:\n${values}`,
+  );
+  assert.match(refusalOf(text).findings[0]!.message, /has room for 8192/);
+});

@@ -27,6 +27,8 @@ for (const [name, text, line, column, says] of [
   ['an alias', 'a: &x 1\nb: *x\n', 1, 4, /anchor/],
   ['an alias to nowhere', 'a: 1\nb: *x\n', 2, 4, /alias/],
   ['an anchor inside a flow list', 'a: [1, &x 2]\n', 1, 8, /anchor/],
+  ['an anchor behind a value', 'a: "x" &y\n', 1, 8, /anchor/],
+  ['an anchor before a block text', 'a: &x |\n b\n', 1, 4, /anchor/],
   ['a tag', 'a: !!str 1\n', 1, 4, /tag/],
   ['a tag of code', 'a: !!js/function "1"\n', 1, 4, /tag/],
   ['a tag on the whole', '!!map\na: 1\n', 1, 1, /tag/],

@@ -113,7 +113,7 @@ function text(name: string, value: string): string {
   return define(name, quoted(value));
 }
 
-/** With a suffix, so that the largest roll-back counter does not overflow an int. */
+/** Unsigned, as registers and counters are: the largest roll-back counter has the type of its neighbours. */
 function number(name: string, value: number): string {
   return define(name, `${value}u`);
 }

@@ -2,7 +2,6 @@
 
 import type { CST } from 'yaml';
 import { limits } from '../limits.ts';
-import { quoteText } from '../quote-text.ts';
 import type { FoundAt } from './tree-findings.ts';
 
 const refusedTokens: Record<string, [what: string, hint: string]> = {
@@ -58,9 +57,6 @@ function refusal(token: CST.Token | CST.SourceToken, depth: number): FoundAt | u
     const message = `more than ${limits.yamlEntries} entries in one collection`;
     return { offset, message, hint: 'Remove what does not belong here.' };
   }
-  if ('source' in token && typeof token.source === 'string' && token.source.includes('\0')) {
-    return { offset, message: `a NUL character in ${quoteText(token.source)}`, hint: 'Delete it.' };
-  }
   return undefined;
 }
 
@@ -74,7 +70,6 @@ function childrenOf(token: CST.Token | CST.SourceToken): CST.Token[] {
   if ('items' in token) {
     for (const item of token.items) children.push(...item.start, item.key, ...(item.sep ?? []), item.value);
   }
-  if ('props' in token) children.push(...token.props);
   if ('end' in token && Array.isArray(token.end)) children.push(...token.end);
   return children.filter((child) => child !== null && child !== undefined);
 }
