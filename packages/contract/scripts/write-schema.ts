@@ -1,4 +1,7 @@
-/** Writes the JSON Schema of provisioning contracts that editors read. Run it after a change of the contract's shape. */
+/**
+ * Writes the JSON Schema of provisioning contracts that editors read. Run it, then `npm run format`, after a change
+ * of the contract's shape.
+ */
 
 import { writeFileSync } from 'node:fs';
 import { contractJsonSchema } from '../src/provisioning-contract.ts';
