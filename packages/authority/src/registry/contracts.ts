@@ -1,0 +1,64 @@
+/** Contracts enter the registry as the exact text that was checked; one revision of a product is one text for ever. */
+import type { Actor } from '@imprint/contract/audit/entry';
+import { ImprintError } from '@imprint/contract/errors';
+import { type ParsedContract, parseProvisioningContract } from '@imprint/contract/provisioning-contract';
+import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
+
+/** A contract's file, read and checked. */
+export interface CheckedContract extends ParsedContract {
+  text: string;
+}
+
+/** @throws contract_invalid with `file:line:column` */
+export function checkContract(text: string, fileName: string): CheckedContract {
+  return { ...parseProvisioningContract(text, fileName), text };
+}
+
+/**
+ * Registers a contract; one that is there already stays as it is.
+ * @throws order_conflict where its product has another text under this revision
+ */
+export function registerContract(
+  ledger: Ledger,
+  by: Actor,
+  checked: CheckedContract,
+): Promise<{ contract_sha256: string; registered: boolean }> {
+  return ledger.submit(async (reading) => {
+    const entries = await contractDrafts(reading, by, checked);
+    return { entries, reply: () => ({ contract_sha256: checked.sha256, registered: entries.length > 0 }) };
+  });
+}
+
+/** The entry that registers a contract; none where it is registered. */
+export async function contractDrafts(
+  reading: Reading,
+  by: Actor,
+  checked: CheckedContract,
+): Promise<Draft[]> {
+  const { contract, sha256, text } = checked;
+  const { product, revision } = contract;
+  const known = await reading.tx
+    .selectFrom('contract')
+    .select('contract_sha256')
+    .where((row) =>
+      row.or([
+        row('contract_sha256', '=', sha256),
+        row.and([row('product', '=', product), row('revision', '=', revision)]),
+      ]),
+    )
+    .executeTakeFirst();
+  if (known === undefined) {
+    const data = { contract_sha256: sha256, product, revision, text };
+    return [{ type: 'contract.registered', actor: by, data }];
+  }
+  if (known.contract_sha256 !== sha256) {
+    throw new ImprintError(
+      'order_conflict',
+      `revision ${revision} of ${product} is registered with another text (${known.contract_sha256})`,
+      {
+        hint: 'Give the changed contract a new revision: what was built under the old one must stay readable.',
+      },
+    );
+  }
+  return [];
+}
