@@ -72,7 +72,10 @@ export async function openTestListener(requestTimeoutMs = 10_000): Promise<TestL
     findStation: async (stationId) => registered.get(stationId),
     handlers,
     clock: () => now,
-    report: (error) => faults.push(error),
+    report: (error) => {
+      faults.push(error);
+      throw new Error('the log is full of secrets');
+    },
     requestTimeoutMs,
   });
   await listener.listen({ host: '127.0.0.1', port: 0 });
@@ -117,7 +120,7 @@ export async function makeStation(realm: TestRealm, stationId: string, now: Date
 
 /** An agent that keeps one connection, with a client certificate where one is given. */
 export function agentFor(
-  test: TestListener,
+  test: Pick<TestListener, 'realm'>,
   identity?: Identity,
   above: readonly Uint8Array[] = [test.realm.hierarchy.certificates.stationCa],
 ): Agent {
@@ -150,7 +153,11 @@ export interface Ask {
   headers?: Record<string, string>;
 }
 
-export function ask(test: TestListener, agent: Agent, { method, path, body, headers }: Ask): Promise<Answer> {
+export function ask(
+  test: Pick<TestListener, 'port'>,
+  agent: Agent,
+  { method, path, body, headers }: Ask,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let socket: TLSSocket;
     const outgoing = httpsRequest(

@@ -54,7 +54,13 @@ export function knownError(error: unknown): ImprintError | undefined {
 export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
   const ours = knownError(error);
   const problem = toProblem(ours ?? error);
-  if (problem.status >= 500) report(error, { method: reply.request.method, path: pathOf(reply.request.url) });
+  if (problem.status >= 500) {
+    try {
+      report(error, { method: reply.request.method, path: pathOf(reply.request.url) });
+    } catch {
+      // a report that fails must not become the answer: the framework would send its text
+    }
+  }
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')
