@@ -1,6 +1,7 @@
 /** The command line as a whole: every command, by name, in the order in which a newcomer meets them. */
 import { Command } from 'commander';
 import { addContractCommands } from './commands/contract.ts';
+import { addDemoCommand } from './commands/demo.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
@@ -11,6 +12,7 @@ export function buildProgram(): Command {
     .description('Identity, keys, certificates and first configuration for manufactured devices')
     .version('0.1.0')
     .showHelpAfterError('(add --help for what is possible)');
+  addDemoCommand(program);
   addInitCommand(program);
   addServeCommand(program);
   addContractCommands(program);

@@ -4,12 +4,10 @@
  */
 import type { StationRequest } from '@imprint/contract/api/station';
 import { toHex } from '@imprint/contract/bytes';
-import { canonicalJson } from '@imprint/contract/canonical-json';
 import { ImprintError } from '@imprint/contract/errors';
 import { factoryConfigText } from '@imprint/contract/factory-config';
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
-import { sha256Hex } from '@imprint/contract/hash';
-import { manifestFromContract } from '@imprint/contract/job-manifest';
+import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Selectable } from 'kysely';
@@ -270,7 +268,7 @@ async function openNew(opening: Opening, order: Order, device: Device): Promise<
   if (order.issued + Number(promised.count) >= order.quantity + order.scrap_allowance)
     throw quotaExhausted(order);
   const jobId = `j-${toHex(core.entropy(10))}`;
-  const manifest = canonicalJson(
+  const manifest = pinManifest(
     manifestFromContract(contract, order.contract_sha256, {
       deviceId: device.device_id,
       hwRev: request.hw_rev,
@@ -288,8 +286,8 @@ async function openNew(opening: Opening, order: Order, device: Device): Promise<
       sku: order.sku,
       hw_rev: request.hw_rev,
       contract_sha256: order.contract_sha256,
-      manifest_sha256: sha256Hex(new TextEncoder().encode(manifest)),
-      manifest,
+      manifest_sha256: manifest.sha256,
+      manifest: manifest.text,
       factory_config: factoryConfigText({
         contract,
         contractSha256: order.contract_sha256,
