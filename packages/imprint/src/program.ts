@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addContractCommands } from './commands/contract.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addSampleCommands } from './commands/sample.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
 import { addStationAdminCommands } from './commands/station-admin.ts';
@@ -17,6 +18,7 @@ export function buildProgram(): Command {
   addServeCommand(program);
   addContractCommands(program);
   addStationAdminCommands(program);
+  addSampleCommands(program);
   addSimCommand(program);
   return program;
 }
