@@ -3,7 +3,7 @@
  * fingerprint on both screens. Only the key that used the token first can collect the certificate.
  */
 import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
-import type { Actor } from '@imprint/contract/audit/entry';
+import type { Actor, EntryData } from '@imprint/contract/audit/entry';
 import { fromBase64, toBase64, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -102,6 +102,11 @@ async function requireToken(db: Kysely<Tables>, secret: string, publicKeySha256:
   });
 }
 
+interface Confirmed {
+  token: PreparedCertificate;
+  recorded: EntryData<'station.confirmed'>;
+}
+
 /**
  * A person has compared the fingerprint; the station's certificate is made. The intent (serial, TBS hash) is durable
  * before the station CA signs, as for devices.
@@ -113,7 +118,7 @@ export async function confirmStation(
   stationId: string,
   fingerprint: string,
 ): Promise<{ certificate_sha256: string }> {
-  const confirmed = await core.ledger.submit<PreparedCertificate>(async (reading) => {
+  const { token, recorded } = await core.ledger.submit<Confirmed>(async (reading) => {
     const waiting = await reading.tx
       .selectFrom('enrolment_token')
       .selectAll()
@@ -136,24 +141,24 @@ export async function confirmStation(
       makeSerial(reading.now, core.entropy),
       reading.now,
     );
+    const recorded = {
+      station_id: stationId,
+      public_key_sha256: waiting.used_by_key_sha256,
+      serial: token.serialHex,
+      tbs_sha256: token.tbsSha256,
+      not_after: token.notAfter,
+    };
     return {
-      entries: [
-        {
-          type: 'station.confirmed',
-          actor: by,
-          data: {
-            station_id: stationId,
-            public_key_sha256: waiting.used_by_key_sha256,
-            serial: token.serialHex,
-            tbs_sha256: token.tbsSha256,
-            not_after: token.notAfter,
-          },
-        },
-      ],
-      reply: () => token,
+      entries: [{ type: 'station.confirmed', actor: by, data: recorded }],
+      reply: () => ({ token, recorded }),
     };
   });
-  const { certificate, certificateSha256 } = await issue(confirmed, core.stationIssuer, confirmed);
+  const { certificate, certificateSha256 } = await issue(token, core.stationIssuer, {
+    serialHex: recorded.serial,
+    tbsSha256: recorded.tbs_sha256,
+    profileSha256: stationProfile(core.organization, core.realm).sha256,
+    issuerSha256: core.stationIssuer.certificate.sha256,
+  });
   return core.ledger.submit(async () => ({
     entries: [
       {
@@ -161,7 +166,7 @@ export async function confirmStation(
         actor: by,
         data: {
           station_id: stationId,
-          serial: confirmed.serialHex,
+          serial: recorded.serial,
           certificate_sha256: certificateSha256,
           certificate_b64: toBase64(certificate),
         },

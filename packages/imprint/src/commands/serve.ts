@@ -4,6 +4,7 @@ import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { createStationListener } from '@imprint/authority/http/station-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
+import { findStation } from '@imprint/authority/stations/find-station';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -84,16 +85,7 @@ function stationListenerOf(
     key,
     certificateChainPem: toPem('CERTIFICATE', readCertificate(home, 'server')) + stationCas,
     stationCaPem: stationCas,
-    findStation: async (stationId) => {
-      const row = await ledger.reader
-        .selectFrom('station')
-        .select(['status', 'certificate_sha256', 'not_after'])
-        .where('station_id', '=', stationId)
-        .executeTakeFirst();
-      return (
-        row && { status: row.status, certificateSha256: row.certificate_sha256, notAfter: row.not_after }
-      );
-    },
+    findStation: findStation(ledger.reader),
     handlers: lineHandlers(line, stations),
     clock,
     report,
