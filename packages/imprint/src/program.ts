@@ -1,8 +1,13 @@
 /** The command line as a whole: every command, by name, in the order in which a newcomer meets them. */
 import { Command } from 'commander';
+import { addAuditCommands } from './commands/audit.ts';
 import { addContractCommands } from './commands/contract.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDeviceCommands } from './commands/device.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addOperatorCommands } from './commands/operator.ts';
+import { addOrderCommands } from './commands/order.ts';
+import { addReceiptCommands } from './commands/receipt.ts';
 import { addSampleCommands } from './commands/sample.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
@@ -18,7 +23,12 @@ export function buildProgram(): Command {
   addServeCommand(program);
   addContractCommands(program);
   addStationAdminCommands(program);
+  addOrderCommands(program);
+  addOperatorCommands(program);
   addSampleCommands(program);
+  addDeviceCommands(program);
+  addAuditCommands(program);
+  addReceiptCommands(program);
   addSimCommand(program);
   return program;
 }

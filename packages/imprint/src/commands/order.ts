@@ -1,0 +1,215 @@
+/** `imprint order`: production orders and the device IDs that belong to them. */
+import { checkContract } from '@imprint/authority/registry/contracts';
+import { listOrders, type OrderReport, showOrder } from '@imprint/authority/registry/order-view';
+import { closeOrder, createOrder, importIds, type OrderStand } from '@imprint/authority/registry/orders';
+import { limits } from '@imprint/contract/limits';
+import type { Command } from 'commander';
+import { collect, instantOf, wholeNumber } from '../parse-option.ts';
+import { readBoundedFile } from '../read-bounded-file.ts';
+import { facts, say, table } from '../say.ts';
+import { withAuthority } from '../with-authority.ts';
+
+interface HomeOptions {
+  home: string;
+  json?: boolean;
+}
+
+interface CreateOptions extends HomeOptions {
+  contract: string;
+  sku: string;
+  lot: string;
+  quantity: string;
+  scrap: string;
+  site: string[];
+  station: string[];
+  hwRev: string[];
+  opens?: string;
+  closes?: string;
+  imported?: boolean;
+  idSite?: string;
+  idYear?: string;
+}
+
+const dayMs = 86_400_000;
+const defaultDays = 30;
+/** A line an ID, with room for further columns. */
+const idFileBytes = 16 * 1024 * 1024;
+
+/** Adds `order create|import|show|list|close`. */
+export function addOrderCommands(program: Command): void {
+  const order = program.command('order').description('production orders');
+
+  withHome(order.command('create'))
+    .description('create an order under a contract, with generated device IDs')
+    .argument('<order>', 'ID of the order, such as PO-1001')
+    .requiredOption('--contract <file>', 'provisioning contract, YAML')
+    .requiredOption('--sku <sku>', 'SKU, one of the contract’s')
+    .requiredOption('--lot <lot>', 'lot or batch')
+    .requiredOption('--quantity <n>', 'units to make')
+    .option('--scrap <n>', 'units that may be lost on the way', '0')
+    .option('--site <site>', 'site that may work on it; may be repeated', collect, [])
+    .option('--station <station>', 'station that may work on it; may be repeated', collect, [])
+    .option(
+      '--hw-rev <revision>',
+      'hardware revision; may be repeated (default: all of the contract)',
+      collect,
+      [],
+    )
+    .option('--opens <time>', 'when work may begin (default: now)')
+    .option('--closes <time>', `when work ends (default: ${defaultDays} days after opening)`)
+    .option('--imported', 'IDs come from a file: imprint order import')
+    .option('--id-site <site>', 'site as it stands in the IDs, where the grammar has one')
+    .option('--id-year <year>', 'year as it stands in the IDs (default: the year of opening)')
+    .addHelpText(
+      'after',
+      example(
+        'imprint order create PO-1001 --home ./authority --contract examples/contracts/gateway.yaml --sku gateway-wifi --lot L7 --quantity 500 --scrap 10 --site berlin --id-site M1',
+      ),
+    )
+    .action(create);
+
+  withHome(order.command('import'))
+    .description('bring device IDs into an order that was created with --imported; all of a file or none')
+    .argument('<order>', 'ID of the order')
+    .argument('<file>', 'one ID a line, or CSV with a column device_id')
+    .addHelpText('after', example('imprint order import PO-1002 ids.csv --home ./authority'))
+    .action((orderId: string, file: string, options: HomeOptions) =>
+      withAuthority(options, async ({ ledger, contracts, person }) => {
+        const text = readBoundedFile(file, idFileBytes);
+        const stand = await importIds(ledger, contracts, person, orderId, { text, name: file });
+        say(options, stand, [standLine(stand)]);
+      }),
+    );
+
+  withHome(order.command('show'))
+    .description('show an order: how far it is, its units by outcome, its yield')
+    .argument('<order>', 'ID of the order')
+    .addHelpText('after', example('imprint order show PO-1001 --home ./authority'))
+    .action((orderId: string, options: HomeOptions) =>
+      withAuthority(options, async ({ ledger }) => {
+        const report = await showOrder(ledger.reader, orderId);
+        say(options, report, reportLines(report));
+      }),
+    );
+
+  withHome(order.command('list'))
+    .description(`list orders, the newest ${limits.pageRows} first`)
+    .option('--open', 'only those that are not closed')
+    .addHelpText('after', example('imprint order list --home ./authority --open'))
+    .action((options: HomeOptions & { open?: boolean }) =>
+      withAuthority(options, async ({ ledger }) => {
+        const orders = await listOrders(ledger.reader, { open: options.open === true });
+        const rows = orders.map((row) => [
+          row.order_id,
+          row.sku,
+          row.lot,
+          `${row.issued}/${row.quota}`,
+          row.closed_at === null ? `open until ${row.closes_at}` : `closed ${row.closed_at}`,
+        ]);
+        say(
+          options,
+          { orders },
+          rows.length === 0
+            ? ['There is no order yet: imprint order create']
+            : table([['ORDER', 'SKU', 'LOT', 'ISSUED', 'STATE'], ...rows]),
+        );
+      }),
+    );
+
+  withHome(order.command('close'))
+    .description('close an order: nothing new is begun, what is begun may finish')
+    .argument('<order>', 'ID of the order')
+    .requiredOption('--reason <text>', 'why; it stands in the log')
+    .addHelpText('after', example('imprint order close PO-1001 --home ./authority --reason "lot complete"'))
+    .action((orderId: string, options: HomeOptions & { reason: string }) =>
+      withAuthority(options, async ({ ledger, person }) => {
+        await closeOrder(ledger, person, orderId, options.reason);
+        say(options, { order_id: orderId, closed: true }, [`Order ${orderId} is closed.`]);
+      }),
+    );
+}
+
+function create(orderId: string, options: CreateOptions): Promise<void> {
+  return withAuthority(options, async ({ ledger, entropy, clock, person }) => {
+    const checked = checkContract(readBoundedFile(options.contract, limits.yamlBytes), options.contract);
+    const opensAt = options.opens === undefined ? clock().toISOString() : instantOf('--opens', options.opens);
+    const opens = new Date(opensAt);
+    const closesAt =
+      options.closes === undefined
+        ? new Date(opens.getTime() + defaultDays * dayMs).toISOString()
+        : instantOf('--closes', options.closes);
+    const year =
+      options.idYear === undefined
+        ? opens.getUTCFullYear()
+        : wholeNumber('--id-year', options.idYear, 2000, 9999);
+    const site = options.idSite === undefined ? {} : { site: options.idSite };
+    const stand = await createOrder(ledger, entropy, person, checked, {
+      orderId,
+      sku: options.sku,
+      lot: options.lot,
+      quantity: wholeNumber('--quantity', options.quantity, 1, limits.orderQuantity),
+      scrapAllowance: wholeNumber('--scrap', options.scrap, 0, limits.orderQuantity),
+      sites: options.site,
+      stations: options.station,
+      ...(options.hwRev.length === 0 ? {} : { hardwareRevisions: options.hwRev }),
+      opensAt,
+      closesAt,
+      ids: options.imported === true ? { source: 'imported' } : { source: 'generated', year, ...site },
+    });
+    const next =
+      options.imported === true
+        ? `Bring its IDs: imprint order import ${orderId} FILE --home ${options.home}`
+        : `Its IDs: imprint device list --order ${orderId} --home ${options.home}`;
+    say(options, { ...stand, contract_sha256: checked.sha256, opens_at: opensAt, closes_at: closesAt }, [
+      standLine(stand),
+      next,
+    ]);
+  });
+}
+
+function standLine({ order_id, allocated, quota }: OrderStand): string {
+  return `Order ${order_id} has ${allocated} device IDs of a quota of ${quota}.`;
+}
+
+function reportLines(order: OrderReport): string[] {
+  const { jobs, yield: of } = order;
+  const share = (value: number | null) => (value === null ? null : `${(value * 100).toFixed(2)} %`);
+  return [
+    ...facts({
+      order: order.order_id,
+      product: `${order.product}, ${order.sku}, ${order.hardware_revisions.join(' ')}`,
+      lot: order.lot,
+      contract: order.contract_sha256,
+      open: `${order.opens_at} to ${order.closes_at}`,
+      closed: order.closed_at,
+      sites: order.sites.join(' ') || null,
+      stations: order.stations.join(' ') || null,
+      quota: `${order.quota} (${order.quantity} and ${order.scrap_allowance} scrap)`,
+      'device IDs': `${order.allocated}, ${order.id_source}`,
+      issued: `${order.issued}, ${order.remaining} remaining`,
+    }),
+    '',
+    ...facts({
+      'in work': jobs.open,
+      done: jobs.done,
+      quarantined: jobs.quarantined,
+      abandoned: jobs.abandoned,
+      'passed at first': of.first_pass,
+      'passed after retest': of.retested,
+      'first-pass yield': share(of.first_pass_yield),
+      'final yield': share(of.final_yield),
+    }),
+    '',
+    ...table([['DEVICES', ''], ...Object.entries(order.devices)]),
+  ];
+}
+
+function withHome(command: Command): Command {
+  return command
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--json', 'print one JSON object');
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`;
+}
