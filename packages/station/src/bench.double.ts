@@ -88,6 +88,7 @@ export class Bench {
   readonly plan: UnitPlan;
   readonly fixture = new Fixture();
   readonly events: LineEvent[] = [];
+  readonly printed: string[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), 'imprint-station-'));
   link = new FixtureLink(this.fixture);
   journal: Journal;
@@ -173,6 +174,7 @@ export class Bench {
       timers: systemTimers,
       emit: (event) => this.events.push(event),
       signal: new AbortController().signal,
+      printLabel: async (deviceId) => void this.printed.push(deviceId),
       scanLabel: async (deviceId) => deviceId,
       ...change,
     };

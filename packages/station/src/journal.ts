@@ -278,9 +278,11 @@ function openDatabase(path: string): Database.Database {
   const db = new Database(path);
   try {
     chmodSync(path, 0o600);
+    // One process a station: a second one that is started by mistake finds the journal locked.
+    db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
-    db.pragma('busy_timeout = 2000');
+    db.pragma('busy_timeout = 500');
     if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Damaged('quick_check found damage');
     const version = db.pragma('user_version', { simple: true });
     if (version === 0) {
@@ -308,6 +310,13 @@ function isDamage(error: unknown): boolean {
 
 function storageFailed(cause: unknown): ImprintError {
   if (cause instanceof ImprintError) return cause;
+  if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) {
+    return new ImprintError('storage_failed', 'another process of this station has the journal open', {
+      hint: 'Stop the other one first: a station runs once.',
+      context: { journal: true },
+      cause,
+    });
+  }
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ImprintError('storage_failed', `the station cannot write its journal: ${reason}`, {
     hint: 'Stop this station. Check its disk for free space and errors; start it again when the disk is sound.',

@@ -22,7 +22,7 @@ export type LineEvent =
   | { event: 'started'; lane: number; device_id: string | null }
   | { event: 'step'; lane: number; device_id: string | null; step: StepName }
   | { event: 'resumed'; lane: number; device_id: string | null; step: StepName; reason: string }
-  | { event: 'label'; lane: number; device_id: string; mode: LabelMode; path: string | null }
+  | { event: 'label'; lane: number; device_id: string; mode: LabelMode }
   | {
       event: 'passed';
       lane: number;

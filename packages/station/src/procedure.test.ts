@@ -96,6 +96,7 @@ describe('a unit on the line', () => {
     };
     passed(await bench.run(unit, null, { operation: 'seal', scanLabel }));
     assert.deepEqual(scanned, ['at-end']);
+    assert.deepEqual(bench.printed, deviceIds);
   });
 
   it('a route with work between goes in two visits: the first ends at the proof, the second proves again before it seals', async () => {

@@ -12,7 +12,7 @@ import { whatToDo } from './operator-ui/advice.ts';
 import { attestAndComplete, powerCycle, selftest } from './steps/attest.ts';
 import { identify, identifyAgain } from './steps/identify.ts';
 import { ensureKey } from './steps/key.ts';
-import { confirmLabel } from './steps/label.ts';
+import { confirmLabel, printAtOpening } from './steps/label.ts';
 import { openJob } from './steps/open.ts';
 import { prove } from './steps/prove.ts';
 import { seal } from './steps/seal.ts';
@@ -31,6 +31,7 @@ export async function provisionUnit(visit: Visit): Promise<Outcome> {
     const unit = await course.persist(() => course.step('identify', () => identify(visit)));
     const work = await course.step('open', () => openJob(visit, unit, course.opened));
     if (work.job.state === 'done') return await confirmDone(course, work);
+    await course.step('open', () => printAtOpening(work));
     await course.persist(() => walk(course, work));
     return await course.end(work);
   } catch (error) {
@@ -76,6 +77,7 @@ class Course {
   readonly #visit: Visit;
   readonly #spentMs = new Map<StepName, number>();
   #step: StepName = 'identify';
+  #shown: StepName | undefined;
   #unit: IdentifiedUnit | undefined;
   #work: Work | undefined;
   #interruptions = 0;
@@ -98,7 +100,9 @@ class Course {
     }
     this.#step = name;
     if (this.#work) journal.recordStep(this.#work.job.job_id, this.#work.job.attempt, name);
-    emit({ event: 'step', lane: place.lane, device_id: this.#deviceId, step: name });
+    if (name !== this.#shown)
+      emit({ event: 'step', lane: place.lane, device_id: this.#deviceId, step: name });
+    this.#shown = name;
     const begunMs = timers.nowMs();
     try {
       const result = await run();

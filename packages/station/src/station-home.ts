@@ -74,12 +74,32 @@ export function openStationHome(folder: string): StationHome {
   return {
     folder,
     settings,
-    configurationSha256: sha256Hex(new TextEncoder().encode(canonicalJson(settings))),
+    configurationSha256: configurationHash(settings),
     identity: { certificatePem: read(join(folder, settings.certificate_file)), keyPem: read(keyPath) },
     authorityCaPem: read(join(folder, settings.authority_ca_file)),
     journalPath: join(folder, 'journal.sqlite'),
     labelsFolder: join(folder, 'labels'),
   };
+}
+
+/** The same station with lanes replaced or added, as the command line names them. */
+export function withLanes(home: StationHome, lanes: readonly LaneSettings[], baud?: number): StationHome {
+  const byNumber = new Map(home.settings.lanes.map((lane) => [lane.lane, lane]));
+  for (const lane of lanes) byNumber.set(lane.lane, lane);
+  const merged = [...byNumber.values()]
+    .sort((a, b) => a.lane - b.lane)
+    .map((lane) => (baud === undefined ? lane : { ...lane, baud }));
+  if (merged.length === 0) {
+    throw new ImprintError('usage', 'this station has no lane', {
+      hint: 'Name one in station.json, or with --lane 1=tcp://host:port.',
+    });
+  }
+  const settings = { ...home.settings, lanes: merged };
+  return { ...home, settings, configurationSha256: configurationHash(settings) };
+}
+
+function configurationHash(settings: StationSettings): string {
+  return sha256Hex(new TextEncoder().encode(canonicalJson(settings)));
 }
 
 /** Makes the folder where it is not there, for its owner alone. */

@@ -33,7 +33,9 @@ export interface Visit {
   emit: Emit;
   /** Aborted when the operator cancels or the station stops; looked at between steps. */
   signal: AbortSignal;
-  /** Has the label printed where it is not there yet, and gives what was scanned back from it. */
+  /** Has the label of this ID printed. */
+  printLabel(deviceId: string, symbology: string): Promise<void>;
+  /** Waits for what is scanned from the label that sticks on the unit now. */
   scanLabel(deviceId: string, mode: LabelMode): Promise<string>;
 }
 

@@ -39,7 +39,7 @@ export async function identifyAgain(visit: Visit, before: IdentifiedUnit): Promi
 }
 
 /** Says hello and refuses what no contract can allow. */
-async function greet(visit: Visit): Promise<IdentifiedUnit> {
+export async function greet(visit: Visit): Promise<IdentifiedUnit> {
   const hello = await visit.dut.start();
   const { view, rootSha256 } = visit.station;
   if (hello.realm !== view.realm) {

@@ -127,8 +127,6 @@ function withForeign(error: unknown, visit: Visit, unit: IdentifiedUnit): unknow
   return new LineFailure(
     'foreign_identity',
     `the unit already bears ${held}, and ${visit.scanned} was scanned: ${error.message}`,
-    {
-      cause: error,
-    },
+    { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) },
   );
 }
