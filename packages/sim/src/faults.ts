@@ -81,7 +81,7 @@ export class FaultSource {
   }
 
   drawCut(): ArmedCut {
-    const after = drawBelow(this.#entropy, 3);
+    const after = drawBelow(this.#entropy, 2);
     return { after, share: drawFraction(this.#entropy), burnt: drawFraction(this.#entropy) < 0.5 };
   }
 
