@@ -2,7 +2,7 @@
 import { ImprintError } from '@imprint/contract/errors';
 
 /** For options that may be given several times. */
-export function collect(value: string, before: readonly string[]): string[] {
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 

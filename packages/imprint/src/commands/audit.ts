@@ -35,7 +35,6 @@ export function addAuditCommands(program: Command): void {
       '--checkpoint <file>',
       'an earlier checkpoint that the log must continue; may be repeated',
       collect,
-      [],
     )
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -119,9 +118,9 @@ export function addAuditCommands(program: Command): void {
     );
 }
 
-function verify(options: AuditOptions & { checkpoint: string[] }): Promise<void> {
+function verify(options: AuditOptions & { checkpoint?: string[] }): Promise<void> {
   return withAuthority(options, async ({ storage, configuration, logKey }) => {
-    const texts = options.checkpoint.map((file) => readBoundedFile(file, limits.noteBytes));
+    const texts = (options.checkpoint ?? []).map((file) => readBoundedFile(file, limits.noteBytes));
     const showProgress = process.stderr.isTTY && options.json !== true;
     const report = await withSnapshot(storage, (reader) =>
       verifyLog(reader, {
@@ -158,7 +157,12 @@ async function writeOut(
   text: Iterable<string> | AsyncIterable<string>,
 ): Promise<void> {
   if (out === undefined) {
-    await pipeline(Readable.from(text), process.stdout, { end: false });
+    try {
+      await pipeline(Readable.from(text), process.stdout, { end: false });
+    } catch (error) {
+      // whoever reads, such as head, has seen enough
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+    }
     return;
   }
   try {

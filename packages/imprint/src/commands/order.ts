@@ -2,11 +2,14 @@
 import { checkContract } from '@imprint/authority/registry/contracts';
 import { listOrders, type OrderReport, showOrder } from '@imprint/authority/registry/order-view';
 import { closeOrder, createOrder, importIds, type OrderStand } from '@imprint/authority/registry/orders';
+import { isImprintError } from '@imprint/contract/errors';
+import { type Finding, findingText } from '@imprint/contract/finding';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
 import { collect, instantOf, wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
-import { facts, say, table } from '../say.ts';
+import { ExitCode } from '../run-program.ts';
+import { facts, plain, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
 interface HomeOptions {
@@ -20,9 +23,9 @@ interface CreateOptions extends HomeOptions {
   lot: string;
   quantity: string;
   scrap: string;
-  site: string[];
-  station: string[];
-  hwRev: string[];
+  site?: string[];
+  station?: string[];
+  hwRev?: string[];
   opens?: string;
   closes?: string;
   imported?: boolean;
@@ -47,13 +50,12 @@ export function addOrderCommands(program: Command): void {
     .requiredOption('--lot <lot>', 'lot or batch')
     .requiredOption('--quantity <n>', 'units to make')
     .option('--scrap <n>', 'units that may be lost on the way', '0')
-    .option('--site <site>', 'site that may work on it; may be repeated', collect, [])
-    .option('--station <station>', 'station that may work on it; may be repeated', collect, [])
+    .option('--site <site>', 'site that may work on it; may be repeated', collect)
+    .option('--station <station>', 'station that may work on it; may be repeated', collect)
     .option(
       '--hw-rev <revision>',
       'hardware revision; may be repeated (default: all of the contract)',
       collect,
-      [],
     )
     .option('--opens <time>', 'when work may begin (default: now)')
     .option('--closes <time>', `when work ends (default: ${defaultDays} days after opening)`)
@@ -76,7 +78,9 @@ export function addOrderCommands(program: Command): void {
     .action((orderId: string, file: string, options: HomeOptions) =>
       withAuthority(options, async ({ ledger, contracts, person }) => {
         const text = readBoundedFile(file, idFileBytes);
-        const stand = await importIds(ledger, contracts, person, orderId, { text, name: file });
+        const stand = await orReport(file, options, () =>
+          importIds(ledger, contracts, person, orderId, { text, name: file }),
+        );
         say(options, stand, [standLine(stand)]);
       }),
     );
@@ -149,9 +153,9 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
       lot: options.lot,
       quantity: wholeNumber('--quantity', options.quantity, 1, limits.orderQuantity),
       scrapAllowance: wholeNumber('--scrap', options.scrap, 0, limits.orderQuantity),
-      sites: options.site,
-      stations: options.station,
-      ...(options.hwRev.length === 0 ? {} : { hardwareRevisions: options.hwRev }),
+      sites: options.site ?? [],
+      stations: options.station ?? [],
+      ...(options.hwRev === undefined ? {} : { hardwareRevisions: options.hwRev }),
       opensAt,
       closesAt,
       ids: options.imported === true ? { source: 'imported' } : { source: 'generated', year, ...site },
@@ -168,7 +172,23 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
 }
 
 function standLine({ order_id, allocated, quota }: OrderStand): string {
-  return `Order ${order_id} has ${allocated} device IDs of a quota of ${quota}.`;
+  return `Order ${order_id} has ${allocated} of the ${quota} device IDs of its quota.`;
+}
+
+/** The value, or where a file is at fault every line of it that is wrong, and the end of the command. */
+async function orReport<T>(file: string, options: HomeOptions, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isImprintError(error, 'file_invalid') || !Array.isArray(error.context.findings)) throw error;
+    const findings = error.context.findings as Finding[];
+    if (options.json) process.stdout.write(`${JSON.stringify({ ok: false, file, errors: findings })}\n`);
+    for (const finding of findings) {
+      process.stderr.write(`${plain(findingText(file, finding))}\n  ${finding.hint}\n`);
+    }
+    process.stderr.write('Nothing of the file was imported.\n');
+    throw new ExitCode(1);
+  }
 }
 
 function reportLines(order: OrderReport): string[] {
