@@ -26,5 +26,5 @@ export type ResponseOf<R> = R extends Route<z.ZodType, infer A> ? z.infer<A> : n
 
 /** The path with its parameters filled in, each percent-encoded. */
 export function fillPath(path: string, params: Record<string, string>): string {
-  return path.replace(/:([a-z_]+)/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
+  return path.replace(/:([a-z][a-z0-9_]*)/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
 }
