@@ -1,6 +1,6 @@
 /** `imprint sim`: simulated units behind TCP ports or pseudo-terminals, steered by JSON lines on standard input. */
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LineSplitter } from '@imprint/contract/dut/line-splitter';
@@ -15,6 +15,9 @@ import { SimulatedFloor } from '@imprint/sim/simulated-floor';
 import { type OpenFixture, openTcpFixture } from '@imprint/sim/tcp-fixture';
 import { planFromContract, type UnitPlan } from '@imprint/sim/unit-plan';
 import { type Command, Option } from 'commander';
+import { wholeNumber } from '../parse-option.ts';
+import { readBoundedFile } from '../read-bounded-file.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 interface SimOptions {
   units: number;
@@ -113,6 +116,8 @@ Example:
 }
 
 async function runSim(options: SimOptions): Promise<void> {
+  // Whoever reads that the units are ready may send the signal at once.
+  const stopped = untilStopped();
   const plan = planOf(options);
   const say = (event: ControlEvent) =>
     process.stdout.write(`${options.json ? JSON.stringify(event) : sentence(event)}\n`);
@@ -139,15 +144,19 @@ async function runSim(options: SimOptions): Promise<void> {
       fixtures: fixtures.map(({ port }, at) => ({ fixture: at + 1, port })),
       units: options.units,
     });
-    await steer(floor, say);
+    await steer(floor, say, stopped);
   } finally {
     await Promise.all(fixtures.map((fixture) => fixture.close()));
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Carries out what comes in, in order, until standard input ends or a signal comes. */
-function steer(floor: SimulatedFloor, say: (event: ControlEvent) => void): Promise<void> {
+/** Carries out what comes in, in order, until standard input ends, the reader is gone, or a signal comes. */
+function steer(
+  floor: SimulatedFloor,
+  say: (event: ControlEvent) => void,
+  stopped: Promise<void>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const splitter = new LineSplitter(controlLineBytes);
     let done: Promise<void> = Promise.resolve();
@@ -160,19 +169,17 @@ function steer(floor: SimulatedFloor, say: (event: ControlEvent) => void): Promi
     const end = () => {
       process.stdin.removeListener('data', take);
       process.stdin.pause();
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeListener(signal, end);
       done.then(resolve, reject);
     };
     process.stdin.on('data', take);
     process.stdin.once('end', end);
-    // Whoever started the units is gone: there is nobody left to tell.
     process.stdout.once('error', end);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+    void stopped.then(end);
   });
 }
 
 function planOf(options: SimOptions): UnitPlan {
-  const text = readText(options.contract, limits.yamlBytes);
+  const text = readBoundedFile(options.contract, limits.yamlBytes);
   const { contract } = parseProvisioningContract(text, options.contract);
   const isArticle = options.protocol === 'article';
   if (options.root === undefined && !isArticle) {
@@ -201,7 +208,7 @@ function planOf(options: SimOptions): UnitPlan {
 }
 
 function rootSha256(file: string): string {
-  const pem = readText(file, 2 * limits.certificateBytes);
+  const pem = readBoundedFile(file, 2 * limits.certificateBytes);
   try {
     return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
   } catch (cause) {
@@ -212,39 +219,18 @@ function rootSha256(file: string): string {
   }
 }
 
-function readText(file: string, maxBytes: number): string {
-  let bytes: Buffer;
-  try {
-    if (statSync(file).size > maxBytes) throw new RangeError(`it is longer than ${maxBytes} bytes`);
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new ImprintError('file_invalid', `${file} cannot be read: ${(cause as Error).message}.`, { cause });
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new ImprintError('file_invalid', `${file} is not UTF-8 text.`, { cause });
-  }
-}
-
-function whole(flags: string, description: string, least: number, most: number): Option {
-  return new Option(flags, description).argParser((text) => {
-    const value = Number(text);
-    if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
-    throw new ImprintError(
-      'usage',
-      `${flags.split(' ')[0]} is a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`,
-    );
-  });
+function whole(flags: string, description: string, low: number, high: number): Option {
+  const option = new Option(flags, description);
+  return option.argParser((text) => wholeNumber(option.long!, text, low, high));
 }
 
 function share(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text) => {
+  const option = new Option(flags, description);
+  return option.argParser((text) => {
     if (/^(?:0(?:\.\d{1,9})?|1(?:\.0{1,9})?)$/.test(text)) return Number(text);
-    throw new ImprintError(
-      'usage',
-      `${flags.split(' ')[0]} is a number from 0 to 1, not ${JSON.stringify(text)}.`,
-    );
+    throw new ImprintError('usage', `${option.long} takes a number from 0 to 1, not ${text}`, {
+      hint: 'Such as 0.05 for one exchange in twenty.',
+    });
   });
 }
 
