@@ -11,6 +11,7 @@ import { addReceiptCommands } from './commands/receipt.ts';
 import { addSampleCommands } from './commands/sample.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
+import { addStationCommands } from './commands/station.ts';
 import { addStationAdminCommands } from './commands/station-admin.ts';
 
 export function buildProgram(): Command {
@@ -22,9 +23,10 @@ export function buildProgram(): Command {
   addInitCommand(program);
   addServeCommand(program);
   addContractCommands(program);
-  addStationAdminCommands(program);
   addOrderCommands(program);
   addOperatorCommands(program);
+  addStationAdminCommands(program);
+  addStationCommands(program);
   addSampleCommands(program);
   addDeviceCommands(program);
   addAuditCommands(program);
