@@ -14,7 +14,8 @@ let realm: TestRealm;
 let otherRealm: TestRealm;
 before(async () => {
   realm = await makeTestRealm('dev');
-  otherRealm = await makeTestRealm('other');
+  // The same names with other keys: nothing but the signatures tells the two apart.
+  otherRealm = await makeTestRealm('dev');
 });
 
 async function powered(changes: Partial<UnitPlan> = {}): Promise<UnitDriver> {
@@ -69,10 +70,12 @@ test('takes no certificate without anchor and key, under another root, for anoth
   assert.equal(await write(leaf), undefined);
 });
 
-test('a leaf does not pass for an issuer', async () => {
+test('a certificate that is no CA’s does not pass for an issuer, however good its signature', async () => {
   const driver = await powered();
-  const leaf = await driver.provision(realm);
-  const reply = await driver.ask('write_certs', { device_cert_pem: leaf, chain_pem: leaf });
+  await driver.provision(realm);
+  const { spki } = driver.unit.board.keySlot.publicKey()!;
+  const { leaf, chainPem } = await realm.leafOfNoCa('GW-1', spki);
+  const reply = await driver.ask('write_certs', { device_cert_pem: leaf, chain_pem: chainPem });
   assert.equal(reply.error, 'wrong_root');
 });
 

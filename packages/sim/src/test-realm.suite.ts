@@ -21,6 +21,8 @@ export interface TestRealm {
   intermediatePem: string;
   /** A leaf over the key (SubjectPublicKeyInfo, DER) whose subject's serialNumber is the device ID. */
   leaf(deviceId: string, spki: Uint8Array): Promise<string>;
+  /** The same, issued by a certificate of this realm that is no CA's; with the chain that leads there. */
+  leafOfNoCa(deviceId: string, spki: Uint8Array): Promise<{ leaf: string; chainPem: string }>;
 }
 
 export async function makeTestRealm(name: string): Promise<TestRealm> {
@@ -35,17 +37,35 @@ export async function makeTestRealm(name: string): Promise<TestRealm> {
     true,
   );
   const pem = (certificate: X509Certificate) => `${certificate.toString('pem')}\n`;
+  const chainPem = pem(intermediateCertificate) + pem(rootCertificate);
   return {
     rootPem: pem(rootCertificate),
     rootSha256: sha256Hex(new Uint8Array(rootCertificate.rawData)),
     intermediatePem: pem(intermediateCertificate),
-    chainPem: pem(intermediateCertificate) + pem(rootCertificate),
-    leaf: async (deviceId, spki) => {
-      const key = new PublicKey(new Uint8Array(spki));
-      const subject = `2.5.4.5=${deviceId}, CN=${deviceId}`;
-      return pem(await certify(subject, key, intermediateCertificate.subject, intermediate, false));
+    chainPem,
+    leaf: async (deviceId, spki) =>
+      pem(await leafOf(deviceId, spki, intermediateCertificate.subject, intermediate)),
+    leafOfNoCa: async (deviceId, spki) => {
+      const device = await generate();
+      const subject = `CN=${name} device`;
+      const issuer = await certify(
+        subject,
+        device.publicKey,
+        intermediateCertificate.subject,
+        intermediate,
+        false,
+      );
+      return {
+        leaf: pem(await leafOf(deviceId, spki, issuer.subject, device)),
+        chainPem: pem(issuer) + chainPem,
+      };
     },
   };
+}
+
+function leafOf(deviceId: string, spki: Uint8Array, issuer: string, issuerKey: webcrypto.CryptoKeyPair) {
+  const subject = `2.5.4.5=${deviceId}, CN=${deviceId}`;
+  return certify(subject, new PublicKey(new Uint8Array(spki)), issuer, issuerKey, false);
 }
 
 function generate(): Promise<webcrypto.CryptoKeyPair> {
