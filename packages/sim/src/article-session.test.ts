@@ -4,7 +4,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { test } from 'node:test';
 import { frameLine } from '@imprint/contract/dut/frame';
 import { Pkcs10CertificateRequest } from '@peculiar/x509';
-import { planFor, UnitDriver } from './unit-driver.suite.ts';
+import { planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
 
 function articleUnit(): UnitDriver {

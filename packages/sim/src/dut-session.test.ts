@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
 import { type DutCommand, dutCommands } from '@imprint/contract/dut/message';
-import { dutVectors } from '@imprint/contract/dut/vectors.suite';
-import { makeTestRealm, type TestRealm } from './test-realm.suite.ts';
-import { asked, factoryConfig, hash, planFor, UnitDriver } from './unit-driver.suite.ts';
+import { dutVectors } from '@imprint/contract/dut/vectors.test-kit';
+import { makeTestRealm, type TestRealm } from './test-realm.test-kit.ts';
+import { asked, factoryConfig, hash, planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit, type UnitPlan } from './unit-plan.ts';
-import { VirtualTiming } from './virtual-timing.suite.ts';
+import { VirtualTiming } from './virtual-timing.test-kit.ts';
 
 let realm: TestRealm;
 before(async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { frameLine, parseReplyLine, parseRequestLine } from '@imprint/contract/dut/frame';
 import { seededEntropy } from './entropy.ts';
 import { defaultFaultWeights, type FaultKind, FaultSource } from './faults.ts';
-import { planFor, UnitDriver } from './unit-driver.suite.ts';
+import { planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
 
 const kinds = Object.keys(defaultFaultWeights) as FaultKind[];

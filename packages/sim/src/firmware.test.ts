@@ -6,8 +6,8 @@ import type { AttestedState } from '@imprint/contract/dut/statement';
 import { attestBytes, proveBytes } from '@imprint/contract/dut/statement';
 import { seededEntropy } from './entropy.ts';
 import { Firmware } from './firmware.ts';
-import { makeTestRealm, type TestRealm } from './test-realm.suite.ts';
-import { asked, factoryConfig, hash, nonce, planFor, UnitDriver } from './unit-driver.suite.ts';
+import { makeTestRealm, type TestRealm } from './test-realm.test-kit.ts';
+import { asked, factoryConfig, hash, nonce, planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit, type UnitPlan } from './unit-plan.ts';
 
 let realm: TestRealm;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frameLine } from '@imprint/contract/dut/frame';
 import { Fixture } from './fixture.ts';
-import { planFor } from './unit-driver.suite.ts';
+import { planFor } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
-import { VirtualTiming } from './virtual-timing.suite.ts';
+import { VirtualTiming } from './virtual-timing.test-kit.ts';
 
 const plan = planFor({ rootSha256: '0'.repeat(64) });
 const hello = Buffer.from(`${frameLine({ seq: 0, cmd: 'hello', payload: { versions: [1] } })}\n`);

@@ -4,8 +4,8 @@ import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { before, test } from 'node:test';
 import { type AttestedState, attestBytes, proveBytes } from '@imprint/contract/dut/statement';
 import type { HostileMode } from './hostile.ts';
-import { makeTestRealm, type TestRealm } from './test-realm.suite.ts';
-import { asked, hash, planFor, UnitDriver } from './unit-driver.suite.ts';
+import { makeTestRealm, type TestRealm } from './test-realm.test-kit.ts';
+import { asked, hash, planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
 
 let realm: TestRealm;

@@ -10,7 +10,7 @@ import { frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
 import { isImprintError } from '@imprint/contract/errors';
 import { openPtyFixture } from './pty-fixture.ts';
 import { openTcpFixture } from './tcp-fixture.ts';
-import { planFor } from './unit-driver.suite.ts';
+import { planFor } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
 
 const plan = planFor({ rootSha256: '0'.repeat(64) });

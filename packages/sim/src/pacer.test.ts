@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pacer } from './pacer.ts';
-import { VirtualTiming } from './virtual-timing.suite.ts';
+import { VirtualTiming } from './virtual-timing.test-kit.ts';
 
 function paced(baud: number | undefined) {
   const timing = new VirtualTiming();

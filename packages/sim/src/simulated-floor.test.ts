@@ -5,7 +5,7 @@ import { defaultFaultWeights, type FaultKind } from './faults.ts';
 import { Fixture } from './fixture.ts';
 import { SimulatedFloor } from './simulated-floor.ts';
 import type { OpenFixture } from './tcp-fixture.ts';
-import { planFor } from './unit-driver.suite.ts';
+import { planFor } from './unit-driver.test-kit.ts';
 import type { UnitPlan } from './unit-plan.ts';
 
 function floorOf(units: number, fixtures = 2, changes: Partial<UnitPlan> = {}, firstUnit = 1) {

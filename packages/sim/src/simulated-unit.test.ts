@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frameLine } from '@imprint/contract/dut/frame';
-import { planFor, UnitDriver } from './unit-driver.suite.ts';
+import { planFor, UnitDriver } from './unit-driver.test-kit.ts';
 import { makeUnit } from './unit-plan.ts';
-import { VirtualTiming } from './virtual-timing.suite.ts';
+import { VirtualTiming } from './virtual-timing.test-kit.ts';
 
 const realm = { rootSha256: '0'.repeat(64) };
 const makeKey = frameLine({

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { crc32Hex } from './crc32.ts';
-import { dutVectors } from './vectors.suite.ts';
+import { dutVectors } from './vectors.test-kit.ts';
 
 test('gives the CRC of every vector', () => {
   for (const { text, crc } of dutVectors.crc32) assert.equal(crc32Hex(Buffer.from(text)), crc, text);

@@ -8,7 +8,7 @@ import {
   parseReplyLine,
   parseRequestLine,
 } from './frame.ts';
-import { dutVectors } from './vectors.suite.ts';
+import { dutVectors } from './vectors.test-kit.ts';
 
 const parse = (kind: 'request' | 'reply', line: string) =>
   kind === 'request' ? parseRequestLine(line) : parseReplyLine(line);

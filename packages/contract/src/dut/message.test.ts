@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { limits } from '../limits.ts';
 import { parseReplyLine, parseRequestLine } from './frame.ts';
 import { type DutCommand, dutCommands, isDutErrorCode } from './message.ts';
-import { dutVectors } from './vectors.suite.ts';
+import { dutVectors } from './vectors.test-kit.ts';
 
 test('I-10: every command refuses a field that it does not know', () => {
   for (const name of Object.keys(dutCommands) as DutCommand[]) {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { hardwareUidText } from '../hardware-uid.ts';
 import { type AttestedState, attestBytes, type ProveStatement, proveBytes } from './statement.ts';
-import { dutVectors } from './vectors.suite.ts';
+import { dutVectors } from './vectors.test-kit.ts';
 
 const { prove, attest, ed25519_public_key } = dutVectors.statements;
 

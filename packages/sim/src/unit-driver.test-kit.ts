@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type FramedReply, type FramedRequest, frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
 import type { SimulatedUnit } from './simulated-unit.ts';
-import type { TestRealm } from './test-realm.suite.ts';
+import type { TestRealm } from './test-realm.test-kit.ts';
 import type { UnitPlan } from './unit-plan.ts';
 
 export const hash = (text: string) => createHash('sha256').update(text).digest('hex');
