@@ -1,0 +1,82 @@
+/**
+ * An authority to measure: a real home on a real disk with one enrolled station. The station is enrolled by the same
+ * functions as any other; only the person who compares the fingerprints is played.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { join } from 'node:path';
+import { collectEnrolment, confirmStation, requestEnrolment } from '@imprint/authority/stations/enrolment';
+import { inviteStation } from '@imprint/authority/stations/invite';
+import { toBase64 } from '@imprint/contract/bytes';
+import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
+import { limits } from '@imprint/contract/limits';
+import { toPem } from '@imprint/contract/x509/pem';
+import { certificationRequest } from '@imprint/station/certification-request';
+import { Child } from 'imprint/demo/child';
+import { initAuthority } from 'imprint/init-authority';
+import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
+
+export const benchSite = 'site-1';
+export const benchStation = 'st-1';
+export const stationVersion = '0.1.0';
+export const noConfiguration = '0'.repeat(64);
+
+/** What a TLS client needs to speak as the station, PEM. */
+export interface StationIdentity {
+  certificatePem: string;
+  keyPem: string;
+  authorityCaPem: string;
+}
+
+export interface BenchHome {
+  folder: string;
+  authority: OpenAuthority;
+  unlocked: UnlockedAuthority;
+  identity: StationIdentity;
+}
+
+/** Makes the home in `folder`/authority and leaves it open in this process. */
+export async function makeBenchHome(folder: string): Promise<BenchHome> {
+  const home = join(folder, 'authority');
+  await initAuthority(home, {
+    version: 1,
+    realm: 'dev',
+    organization: 'Example Devices',
+    log_origin: 'imprint.local/bench',
+    hosts: [],
+    listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
+    minimum_station_version: stationVersion,
+  });
+  const authority = await openAuthority(home);
+  const unlocked = await authority.unlock();
+  return { folder: home, authority, unlocked, identity: await enrol(authority, unlocked) };
+}
+
+/** The home's listeners in a process of their own, as `imprint serve` starts them. */
+export async function serve(home: BenchHome): Promise<{ url: string; process: Child }> {
+  const process = new Child('serve', ['serve', '--home', home.folder, '--json']);
+  const ready = await process.next(({ event }) => event === 'ready');
+  return { url: String(ready.station), process };
+}
+
+async function enrol(authority: OpenAuthority, { stations }: UnlockedAuthority): Promise<StationIdentity> {
+  const { person } = authority;
+  const { token } = await inviteStation(stations, person, {
+    stationId: benchStation,
+    site: benchSite,
+    line: 'line-1',
+    lanes: limits.lanesPerStation,
+    // the listener's port is not known yet, and nobody follows this address
+    url: 'https://127.0.0.1:1',
+  });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const csr_b64 = toBase64(certificationRequest(benchStation, publicKey, privateKey));
+  const request = { token: parseEnrolmentToken(token).secret, csr_b64 };
+  const { public_key_sha256 } = await requestEnrolment(stations, request);
+  await confirmStation(stations, person, benchStation, public_key_sha256);
+  const { certificate_pem } = await collectEnrolment(stations, request);
+  return {
+    certificatePem: certificate_pem! + toPem('CERTIFICATE', stations.stationIssuer.certificate.der),
+    keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    authorityCaPem: toPem('CERTIFICATE', stations.stationRoot),
+  };
+}

@@ -1,0 +1,68 @@
+/** Durable issuing, measured in this process and over mTLS: each certificate's intent and itself are fsynced before the answer. */
+import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
+import { openSession } from '@imprint/authority/stations/session';
+import { sessionHeader } from '@imprint/contract/api/station';
+import { type BenchHome, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
+import { type LoadResult, runLoad } from './load.ts';
+import type { WaitingUnit } from './open-jobs.ts';
+
+/** Of the units of one run, the share with which connections and compilers are warmed before the clock runs. */
+export const warmUpShare = 0.25;
+
+/** The home's station with a live session, as every issuing needs one. */
+export async function beginSession(home: BenchHome): Promise<string> {
+  const session = await openSession(home.unlocked.line, benchStation, {
+    station_version: stationVersion,
+    configuration_sha256: noConfiguration,
+    station_time: home.authority.clock().toISOString(),
+    last_checkpoint: null,
+  });
+  return session.session_id;
+}
+
+/** `CredentialIssuing.issue` with so many callers at once; certificates a second. */
+export async function issueInProcess(
+  home: BenchHome,
+  sessionId: string,
+  units: readonly WaitingUnit[],
+  callers: number,
+): Promise<number> {
+  const issuing = new CredentialIssuing(home.unlocked.line);
+  const caller = { stationId: benchStation, sessionId };
+  const issueAll = async (some: readonly WaitingUnit[]) => {
+    let next = 0;
+    const worker = async () => {
+      for (let at = next++; at < some.length; at = next++) {
+        const { jobId, requestId, csrB64 } = some[at]!;
+        await issuing.issue(caller, jobId, { request_id: requestId, attempt: 1, csr_b64: csrB64 });
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, worker));
+  };
+  const warmUp = Math.floor(units.length * warmUpShare);
+  await issueAll(units.slice(0, warmUp));
+  const begun = performance.now();
+  await issueAll(units.slice(warmUp));
+  return ((units.length - warmUp) * 1000) / (performance.now() - begun);
+}
+
+/** The station listener at `url` asked for certificates over so many kept mTLS connections. */
+export function issueOverMtls(
+  home: BenchHome,
+  url: string,
+  sessionId: string,
+  units: readonly WaitingUnit[],
+  connections: number,
+): Promise<LoadResult> {
+  return runLoad(home.folder, {
+    origin: url,
+    connections,
+    warmUp: Math.floor(units.length * warmUpShare),
+    headers: { [sessionHeader]: sessionId },
+    tls: home.identity,
+    requests: units.map(({ jobId, requestId, csrB64 }) => ({
+      path: `/station/v1/jobs/${jobId}/credential`,
+      body: JSON.stringify({ request_id: requestId, attempt: 1, csr_b64: csrB64 }),
+    })),
+  });
+}

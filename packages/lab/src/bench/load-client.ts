@@ -1,0 +1,64 @@
+/**
+ * A client that asks as fast as its connections allow, in a process of its own: `node load-client.ts WORK.json`. It gives
+ * one JSON line, and counts an answer only where it is a certificate.
+ */
+import { readFileSync } from 'node:fs';
+import { Pool } from 'undici';
+import { percentile } from './figures.ts';
+import type { LoadResult, LoadWork } from './load.ts';
+
+const answerTimeoutMs = 30_000;
+
+const work = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as LoadWork;
+const pool = new Pool(work.origin, {
+  connections: work.connections,
+  pipelining: 1,
+  keepAliveTimeout: 60_000,
+  headersTimeout: answerTimeoutMs,
+  bodyTimeout: answerTimeoutMs,
+  ...(work.tls && {
+    connect: {
+      cert: work.tls.certificatePem,
+      key: work.tls.keyPem,
+      ca: work.tls.authorityCaPem,
+      allowPartialTrustChain: true,
+    },
+  }),
+});
+const headers = { ...work.headers, 'content-type': 'application/json' };
+
+async function ask({ path, body }: LoadWork['requests'][number]): Promise<void> {
+  const answer = await pool.request({ path, method: 'POST', headers, body });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200 || !text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new Error(`${work.origin}${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  }
+}
+
+/** Sends them all, one at a time on each connection. */
+async function askAll(requests: LoadWork['requests']): Promise<number[]> {
+  const latenciesMs: number[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let at = next++; at < requests.length; at = next++) {
+      const begun = performance.now();
+      await ask(requests[at]!);
+      latenciesMs.push(performance.now() - begun);
+    }
+  };
+  await Promise.all(Array.from({ length: work.connections }, worker));
+  return latenciesMs;
+}
+
+// connections are made, and both programs are compiled, before the clock runs
+await askAll(work.requests.slice(0, work.warmUp));
+const begun = performance.now();
+const latenciesMs = await askAll(work.requests.slice(work.warmUp));
+const seconds = (performance.now() - begun) / 1000;
+const result: LoadResult = {
+  perSecond: latenciesMs.length / seconds,
+  p50Ms: percentile(latenciesMs, 0.5),
+  p99Ms: percentile(latenciesMs, 0.99),
+};
+process.stdout.write(`${JSON.stringify(result)}\n`);
+await pool.close();
