@@ -43,6 +43,8 @@ export const limits = {
   /** Scans: one line typed by a barcode reader. */
   scanBytes: 256,
   orderQuantity: 1_000_000,
+  /** IDs of one imported file: what one transaction takes without others waiting long. */
+  idsPerImport: 100_000,
   lanesPerStation: 64,
   jobLeaseMs: 15 * 60_000,
   /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */

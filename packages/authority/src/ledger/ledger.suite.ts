@@ -1,5 +1,6 @@
 /** The ledger's obligations as tests, run once for every storage. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { decodeEntry } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
@@ -26,17 +27,20 @@ export interface StorageForTests {
   dispose(): Promise<void>;
 }
 
+const shake = (text: string, outputLength: number) =>
+  new Uint8Array(createHash('shake256', { outputLength }).update(text).digest());
+
 const start = Date.parse('2026-01-09T08:00:00.000Z');
 
 /** A ledger whose clock stands until a test moves it, and whose salts are counted. */
 export function testLedger(storage: Storage, options: { decisionsPerTick?: number } = {}) {
   const time = { ms: start };
-  let salts = 0;
+  let drawn = 0;
   const ledger = new TickLedger({
     storage,
     realm: 'dev',
     clock: () => new Date(time.ms),
-    entropy: (length) => Buffer.from(h(`salt ${salts++}`), 'hex').subarray(0, length),
+    entropy: (length) => shake(`salts ${drawn++}`, length),
     ...options,
   });
   return { ledger, time };

@@ -5,6 +5,7 @@
 import { type DeviceId, parseDeviceId } from '@imprint/contract/device-id';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Finding, findingsError } from '@imprint/contract/finding';
+import { limits } from '@imprint/contract/limits';
 import type { DeviceIdGrammar } from '@imprint/contract/provisioning-contract';
 
 export interface ListedId {
@@ -45,6 +46,15 @@ export function parseIdList(text: string, fileName: string, grammar: DeviceIdGra
     if (cell === undefined) {
       findings.push({ line, column: 1, message: 'this line has no device ID', hint: 'Give one ID a line.' });
       continue;
+    }
+    if (listed.length === limits.idsPerImport) {
+      findings.push({
+        line,
+        column: 1,
+        message: `the file names more than ${limits.idsPerImport} device IDs`,
+        hint: 'Cut it into several files and import one after another.',
+      });
+      break;
     }
     const finding = checkId(cell, line, grammar, lineOf);
     if (finding !== undefined) findings.push(finding);

@@ -220,3 +220,13 @@ test('a cell is read as RFC 4180 has it', () => {
     { deviceId: 'GW-M126000041S', line: 2, column: 23 },
   ]);
 });
+
+test('a file of more IDs than one transaction takes is refused whole', () => {
+  const grammar = withGrammar(plain('0123456789', 6), 'r-long').contract.identity.grammar;
+  const text = Array.from({ length: 100_001 }, (_, at) => `X-${String(at).padStart(6, '0')}`).join('\n');
+  assert.throws(() => parseIdList(text, 'ids.csv', grammar), {
+    code: 'file_invalid',
+    message: 'ids.csv:100001:1: the file names more than 100000 device IDs',
+  });
+  assert.equal(parseIdList(text.slice(0, text.lastIndexOf('\n')), 'ids.csv', grammar).length, 100_000);
+});

@@ -13,6 +13,8 @@ export const schemaVersion = 1;
 export interface SchemaFlavor {
   bytes: 'blob' | 'bytea';
   tableOptions?: RawBuilder<unknown>;
+  /** For tables of small rows that are found by their key: SQLite keeps them in the key's own tree. */
+  keyedTableOptions?: RawBuilder<unknown>;
 }
 
 export interface MetaTable {
@@ -281,6 +283,15 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   open_check: ['check_id'],
 };
 
+const keyedTables: ReadonlySet<string> = new Set<TableName>([
+  'device_history',
+  'public_key',
+  'unit',
+  'unit_part',
+  'nonce',
+  'request',
+]);
+
 /** What must be there before: a credential of no job, or a job of no device, cannot be written. */
 const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, targetColumn: string][] } = {
   device: [['order_id', 'production_order', 'order_id']],
@@ -364,7 +375,8 @@ async function createTable(
   for (const [column, target, targetColumn] of references[table as TableName] ?? []) {
     keyed = keyed.addForeignKeyConstraint(`${table}_${column}`, [column] as never, target, [targetColumn]);
   }
-  if (flavor.tableOptions !== undefined) keyed = keyed.modifyEnd(flavor.tableOptions);
+  const options = keyedTables.has(table) ? flavor.keyedTableOptions : flavor.tableOptions;
+  if (options !== undefined) keyed = keyed.modifyEnd(options);
   await keyed.execute();
 }
 

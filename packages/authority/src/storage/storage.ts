@@ -22,6 +22,7 @@ export type StorageFault = 'refused' | 'busy' | 'full' | 'broken' | 'foreign';
  * - `reader` sees what is committed, never waits for the writer, and cannot write.
  */
 export interface Storage {
+  /** One connection, and the ledger's alone: a second user would find itself inside the ledger's transaction. */
   readonly writer: Kysely<Tables>;
   readonly reader: Kysely<Tables>;
   /** A further connection for reads, for whoever holds a long transaction; the caller destroys it. */

@@ -1,4 +1,5 @@
 /** Entries of jobs and their attempts: what happens to one unit between its first scan and done. */
+import { canonicalJson } from '@imprint/contract/canonical-json';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
 import type { Kysely } from 'kysely';
 import { statement } from '../../storage/statement.ts';
@@ -25,7 +26,7 @@ export const jobProjections: Projections<JobEntries> = {
     await insertJob(tx, {
       ...data,
       hardware_uid: hardwareUid,
-      hardware_uid_parts: JSON.stringify(parts),
+      hardware_uid_parts: canonicalJson(parts),
       opened_at: entry.at,
     });
     await bindUnit(tx, { hardware_uid: hardwareUid, device_id });
@@ -73,7 +74,7 @@ export const jobProjections: Projections<JobEntries> = {
     mustChangeOne(
       await endAttempt(tx, {
         ...data,
-        durations_ms: JSON.stringify(data.durations_ms),
+        durations_ms: canonicalJson(data.durations_ms),
         ended_at: at,
       }),
       'job_state_wrong',
@@ -83,13 +84,13 @@ export const jobProjections: Projections<JobEntries> = {
   },
 
   'job.written': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'written', { written: JSON.stringify(data) });
+    await moveJob(tx, data.job_id, 'written', { written: canonicalJson(data) });
   },
   'job.proven': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'proven', { proven: JSON.stringify(data) });
+    await moveJob(tx, data.job_id, 'proven', { proven: canonicalJson(data) });
   },
   'job.sealed': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'sealed', { sealed: JSON.stringify(data) });
+    await moveJob(tx, data.job_id, 'sealed', { sealed: canonicalJson(data) });
   },
 
   'job.completed': async (tx, entry, index) => {
@@ -103,7 +104,7 @@ export const jobProjections: Projections<JobEntries> = {
       step: null,
       failure_code: null,
       reason: null,
-      durations_ms: JSON.stringify(data.reported.durations_ms),
+      durations_ms: canonicalJson(data.reported.durations_ms),
       ended_at: at,
     });
     await completeDevice(tx, {

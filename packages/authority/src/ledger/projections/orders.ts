@@ -1,4 +1,5 @@
 /** Entries of production orders and of the device IDs that belong to them. */
+import { canonicalJson } from '@imprint/contract/canonical-json';
 import { actorText, mustChangeOne, type Projections } from './projections.ts';
 
 export const orderProjections: Projections<'order.created' | 'order.ids-allocated' | 'order.closed'> = {
@@ -7,9 +8,9 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
       .insertInto('production_order')
       .values({
         ...data,
-        hardware_revisions: JSON.stringify(data.hardware_revisions),
-        sites: JSON.stringify(data.sites),
-        stations: JSON.stringify(data.stations),
+        hardware_revisions: canonicalJson(data.hardware_revisions),
+        sites: canonicalJson(data.sites),
+        stations: canonicalJson(data.stations),
         created_at: at,
         closed_at: null,
         issued: 0,

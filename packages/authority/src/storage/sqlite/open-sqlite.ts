@@ -16,7 +16,15 @@ import { preparedDatabase } from './prepared-database.ts';
 
 const busyTimeoutMs = 10_000;
 
-const flavor = { bytes: 'blob', tableOptions: sql`strict` } as const;
+/** KiB of pages that the writer keeps, and pages that the WAL may hold before they are copied into the database. */
+const cacheKiB = 65_536;
+const walPages = 4_000;
+
+const flavor = {
+  bytes: 'blob',
+  tableOptions: sql`strict`,
+  keyedTableOptions: sql`strict, without rowid`,
+} as const;
 
 /**
  * Opens the database in `file`.
@@ -95,6 +103,8 @@ function openConnections(file: string): SqliteStorage {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    database.pragma(`cache_size = -${cacheKiB}`);
+    database.pragma(`wal_autocheckpoint = ${walPages}`);
     // overwritten pages are zeroed: nothing that was deleted lies about
     database.pragma('secure_delete = FAST');
   } catch (cause) {
