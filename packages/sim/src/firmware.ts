@@ -2,7 +2,6 @@
  * The program of a simulated unit: what each command does to the board. It composes what it signs from what it
  * holds, takes nothing that is not signed under its pinned root, and writes nothing once it is sealed.
  */
-import type { X509Certificate } from 'node:crypto';
 import {
   type DutCommand,
   type DutErrorCode,
@@ -20,7 +19,9 @@ import type { KeyType } from '@imprint/contract/provisioning-contract';
 import type { Board } from './board.ts';
 import { chainsTo, readCertificates, subjectPublicKey, subjectSerialNumbers } from './certificate-check.ts';
 import { sha256Hex } from './key-slot.ts';
-import type { StoredItem } from './memory-map.ts';
+import { Refusal } from './refusal.ts';
+import { selfTest } from './self-test.ts';
+import { type KeyRecord, readConfig, StoredItems } from './stored-items.ts';
 
 export interface FirmwareImage {
   product: string;
@@ -45,29 +46,17 @@ export type Outcome =
 /** The commands that the session answers itself. */
 type Spoken = Exclude<DutCommand, 'hello' | 'put_chunk' | 'get_chunk'>;
 
-class Refusal extends Error {
-  readonly code: DutErrorCode;
-  constructor(code: DutErrorCode, detail: string) {
-    super(detail);
-    this.code = code;
-  }
-}
-
-interface KeyRecord {
-  slot: number;
-  type: KeyType;
-  public_key_sha256: string;
-}
-
 export class Firmware {
   readonly image: FirmwareImage;
   protected readonly board: Board;
+  readonly #items: StoredItems;
   /** Why the unit does not leave its boot loader, if it does not. */
   readonly bootRefusal: string | undefined;
 
   /** Boots: what is stored is held against what the build pins. */
   constructor(board: Board, image: FirmwareImage) {
     this.board = board;
+    this.#items = new StoredItems(board);
     this.image = image;
     this.bootRefusal = this.#findBootRefusal();
   }
@@ -103,12 +92,12 @@ export class Firmware {
       if (sha256Hex(certificate.raw) !== this.image.rootSha256) {
         throw new Refusal('wrong_root', 'this is not the root that the firmware pins');
       }
-      this.#write('trust_anchor', trust_anchor_pem);
+      this.#items.write('trust_anchor', trust_anchor_pem);
       return {};
     },
     set_device_id: ({ device_id }) => {
       this.#refuseIfSealed();
-      this.#write('device_id', device_id);
+      this.#items.write('device_id', device_id);
       return {};
     },
     write_factory_config: ({ config }) => {
@@ -117,14 +106,17 @@ export class Firmware {
       if (realm === undefined)
         throw new Refusal('bad_payload', 'no JSON with log_id, contract_sha256 and realm');
       if (realm !== this.image.realm) throw new Refusal('refused', 'the configuration is for another realm');
-      this.#write('factory_config', config);
+      this.#items.write('factory_config', config);
       return {};
     },
     write_certs: (payload) => this.writeCerts(payload),
-    read_trust_anchor: () => ({ trust_anchor_pem: this.#read('trust_anchor') }),
+    read_trust_anchor: () => ({ trust_anchor_pem: this.#items.read('trust_anchor') }),
     read_device_id: () => ({ device_id: this.deviceId() }),
-    read_factory_config: () => ({ config: this.#read('factory_config') }),
-    read_certs: () => ({ device_cert_pem: this.#read('device_cert'), chain_pem: this.#read('chain') }),
+    read_factory_config: () => ({ config: this.#items.read('factory_config') }),
+    read_certs: () => ({
+      device_cert_pem: this.#items.read('device_cert'),
+      chain_pem: this.#items.read('chain'),
+    }),
     prove: (payload) => this.prove(payload),
     attest: (payload) => this.attest(payload),
     write_boot_flags: ({ boot_flags }) => {
@@ -136,7 +128,7 @@ export class Firmware {
       return {};
     },
     finalize: (payload) => this.finalize(payload),
-    selftest: () => this.selftest(),
+    selftest: () => selfTest(this.board, this.#items),
     reboot: () => ({}),
     sign_challenge: ({ challenge_b64 }) => {
       if (!this.signsChallenges())
@@ -146,18 +138,19 @@ export class Firmware {
   };
 
   protected status(): DutReply<'status'> {
-    const key = this.#key();
-    const certificate = this.#certificate();
+    const key = this.#items.key();
+    const certificate = this.#items.certificate();
+    const anchor = this.#items.trustAnchor();
     return {
       boot_count: this.board.bootCount,
       debug_lock: this.board.fuses.debugLock,
       boot_flags: this.board.fuses.bootFlags,
-      device_id: this.#peek('device_id') ?? null,
+      device_id: this.#items.peek('device_id') ?? null,
       key: key ?? null,
       certificate_sha256: certificate ? sha256Hex(certificate.raw) : null,
-      chain_sha256: hashOrNull(this.#peek('chain')),
-      trust_anchor_sha256: this.#anchor() ? sha256Hex(this.#anchor()!.raw) : null,
-      factory_config_sha256: hashOrNull(this.#peek('factory_config')),
+      chain_sha256: hashOrNull(this.#items.peek('chain')),
+      trust_anchor_sha256: anchor ? sha256Hex(anchor.raw) : null,
+      factory_config_sha256: hashOrNull(this.#items.peek('factory_config')),
       torn: this.board.memory.torn(),
     };
   }
@@ -169,7 +162,7 @@ export class Firmware {
     if (!this.image.keyTypes.includes(payload.type)) {
       throw new Refusal('refused', `the slot makes no key of type ${payload.type}`);
     }
-    const held = this.#key();
+    const held = this.#items.key();
     if (!held || payload.replace) {
       this.#refuseIfSealed();
       keySlot.generate(payload.type);
@@ -179,7 +172,7 @@ export class Firmware {
         type: payload.type,
         public_key_sha256: sha256Hex(spki),
       };
-      this.#write('key', JSON.stringify(record));
+      this.#items.write('key', JSON.stringify(record));
     } else if (held.type !== payload.type) {
       throw new Refusal('key_exists', `the slot holds a key of type ${held.type}`);
     }
@@ -197,23 +190,23 @@ export class Firmware {
     const [leaf, ...others] = readCertificates(payload.device_cert_pem) ?? [];
     const chain = readCertificates(payload.chain_pem);
     if (!leaf || others.length > 0 || !chain) throw new Refusal('bad_payload', 'not certificates in PEM');
-    const anchor = this.#anchor();
+    const anchor = this.#items.trustAnchor();
     if (!anchor) throw new Refusal('not_written', 'the trust anchor comes first');
-    const key = this.#key();
+    const key = this.#items.key();
     if (!key) throw new Refusal('no_key', 'the key comes first');
     if (!chainsTo(anchor, leaf, chain))
       throw new Refusal('wrong_root', 'the chain does not lead to the anchor');
     if (sha256Hex(subjectPublicKey(leaf)) !== key.public_key_sha256) {
       throw new Refusal('wrong_device', 'the certificate is for another key');
     }
-    const id = this.#peek('device_id');
+    const id = this.#items.peek('device_id');
     const named = subjectSerialNumbers(leaf);
     if (id !== undefined && (named.length !== 1 || named[0] !== id)) {
       throw new Refusal('wrong_device', 'the certificate names another device ID');
     }
-    this.#refuseIfTooLong('chain', payload.chain_pem);
-    this.#write('device_cert', payload.device_cert_pem);
-    this.#write('chain', payload.chain_pem);
+    this.#items.refuseIfTooLong('chain', payload.chain_pem);
+    this.#items.write('device_cert', payload.device_cert_pem);
+    this.#items.write('chain', payload.chain_pem);
     return {};
   }
 
@@ -229,8 +222,8 @@ export class Firmware {
 
   /** What a proof says, from the unit's own storage; of the asker come job, attempt and nonce only. */
   protected statement(asked: DutPayload<'prove'>): ProveStatement {
-    const config = readConfig(this.#read('factory_config'));
-    const certificate = this.#certificate();
+    const config = readConfig(this.#items.read('factory_config'));
+    const certificate = this.#items.certificate();
     if (!config || !certificate) throw new Refusal('not_written', 'configuration or certificate is missing');
     return {
       realm: this.image.realm,
@@ -246,7 +239,7 @@ export class Firmware {
   }
 
   protected attestedState(): AttestedState {
-    const anchor = this.#anchor();
+    const anchor = this.#items.trustAnchor();
     if (!anchor) throw new Refusal('not_written', 'the trust anchor was not written');
     return {
       debug_lock: this.board.fuses.debugLock,
@@ -256,14 +249,14 @@ export class Firmware {
       rollback_counter: this.image.rollbackCounter,
       boot_count: this.board.bootCount,
       trust_anchor_sha256: sha256Hex(anchor.raw),
-      factory_config_sha256: sha256Hex(this.#read('factory_config')),
+      factory_config_sha256: sha256Hex(this.#items.read('factory_config')),
       storage_map_sha256: this.image.storageMapSha256,
     };
   }
 
   protected signedReply(bytes: Uint8Array): { signed_by: string; signature_b64: string } {
     const signedBy = this.deviceId();
-    if (!this.#key()) throw new Refusal('no_key', 'the slot holds no key');
+    if (!this.#items.key()) throw new Refusal('no_key', 'the slot holds no key');
     return { signed_by: signedBy, signature_b64: Buffer.from(this.sign(bytes)).toString('base64') };
   }
 
@@ -276,7 +269,7 @@ export class Firmware {
   }
 
   protected deviceId(): string {
-    return this.#read('device_id');
+    return this.#items.read('device_id');
   }
 
   protected finalize(payload: DutPayload<'finalize'>): DutReply<'finalize'> {
@@ -284,40 +277,12 @@ export class Firmware {
     return { debug_lock: this.board.fuses.debugLock };
   }
 
-  protected selftest(): DutReply<'selftest'> {
-    const torn = this.board.memory.torn();
-    const key = this.#key();
-    const held = this.board.keySlot.publicKey();
-    const certificate = this.#certificate();
-    const usable = key !== undefined && held !== undefined && sha256Hex(held.spki) === key.public_key_sha256;
-    const matches =
-      usable &&
-      certificate !== undefined &&
-      sha256Hex(subjectPublicKey(certificate)) === key.public_key_sha256;
-    const id = this.#peek('device_id');
-    const results = [
-      check('storage', torn.length === 0, torn.length === 0 ? 'no torn record' : `torn: ${torn.join(', ')}`),
-      check('key', usable, usable ? `a ${key.type} key in slot ${key.slot}` : 'no usable key'),
-      check('certificate', matches, matches ? 'for the key in the slot' : 'none, or for another key'),
-      check('device-id', id !== undefined, id !== undefined ? 'written' : 'not written'),
-      check(
-        'boot-flags',
-        true,
-        Object.entries(this.board.fuses.bootFlags)
-          .map(([name, on]) => `${name}=${on ? 1 : 0}`)
-          .join(' '),
-      ),
-      check('debug-lock', true, this.board.fuses.debugLock),
-    ];
-    return { passed: results.every((result) => result.passed), results };
-  }
-
   #findBootRefusal(): string | undefined {
-    const anchor = this.#anchor();
+    const anchor = this.#items.trustAnchor();
     if (anchor && sha256Hex(anchor.raw) !== this.image.rootSha256) {
       return 'boot refused: the stored trust anchor is not the root that the firmware pins';
     }
-    const config = this.#peek('factory_config');
+    const config = this.#items.peek('factory_config');
     const realm = config === undefined ? undefined : readConfig(config)?.realm;
     if (realm !== undefined && realm !== this.image.realm) {
       return 'boot refused: the stored configuration is of another realm';
@@ -327,48 +292,6 @@ export class Firmware {
 
   #refuseIfSealed(): void {
     if (this.board.fuses.debugLock !== 'open') throw new Refusal('sealed', 'the debug lock is closed');
-  }
-
-  #refuseIfTooLong(item: StoredItem, text: string): void {
-    if (!this.board.memory.fits(item, Buffer.from(text))) {
-      throw new Refusal('too_long', `${item} is longer than its place in the storage map`);
-    }
-  }
-
-  #write(item: StoredItem, text: string): void {
-    this.#refuseIfTooLong(item, text);
-    this.board.memory.write(item, Buffer.from(text));
-  }
-
-  /** The item's text; `not_written` or, where its record is torn, `storage_failed`. */
-  #read(item: StoredItem): string {
-    const stored = this.board.memory.read(item);
-    if (stored.kind === 'torn')
-      throw new Refusal('storage_failed', `the record of ${item} fails its own check`);
-    if (stored.kind === 'empty') throw new Refusal('not_written', `${item} was not written`);
-    return Buffer.from(stored.bytes).toString('utf8');
-  }
-
-  #peek(item: StoredItem): string | undefined {
-    const stored = this.board.memory.read(item);
-    return stored.kind === 'whole' ? Buffer.from(stored.bytes).toString('utf8') : undefined;
-  }
-
-  #key(): KeyRecord | undefined {
-    const text = this.#peek('key');
-    const record = text === undefined ? undefined : (JSON.parse(text) as KeyRecord);
-    const held = this.board.keySlot.publicKey();
-    return record && held && sha256Hex(held.spki) === record.public_key_sha256 ? record : undefined;
-  }
-
-  #certificate(): X509Certificate | undefined {
-    const text = this.#peek('device_cert');
-    return text === undefined ? undefined : readCertificates(text)?.[0];
-  }
-
-  #anchor(): X509Certificate | undefined {
-    const text = this.#peek('trust_anchor');
-    return text === undefined ? undefined : readCertificates(text)?.[0];
   }
 }
 
@@ -382,22 +305,6 @@ function isSpoken(name: string): name is Spoken {
   return Object.hasOwn(dutCommands, name) && !['hello', 'put_chunk', 'get_chunk'].includes(name);
 }
 
-function readConfig(text: string): { log_id: string; contract_sha256: string; realm: string } | undefined {
-  try {
-    const { log_id, contract_sha256, realm } = JSON.parse(text) as Record<string, unknown>;
-    const isHash = (value: unknown): value is string =>
-      typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
-    if (!isHash(log_id) || !isHash(contract_sha256) || typeof realm !== 'string') return undefined;
-    return { log_id, contract_sha256, realm };
-  } catch {
-    return undefined;
-  }
-}
-
 function hashOrNull(text: string | undefined): string | null {
   return text === undefined ? null : sha256Hex(text);
-}
-
-function check(name: string, passed: boolean, detail: string) {
-  return { name, passed, detail };
 }
