@@ -124,18 +124,18 @@ function deviceLines(device: DeviceReport): string[] {
           ? null
           : `entry ${device.completed_index}: imprint audit prove ${device.device_id}`,
     }),
-    ...section(
-      table([
-        ['CERTIFICATE', 'STATUS', 'SERIAL', 'FINGERPRINT', 'ISSUER'],
-        ...device.credentials.map((row) => [
-          row.profile,
-          row.status,
-          row.serial,
-          row.certificate_sha256,
-          row.issuer_sha256,
-        ]),
-      ]),
-    ),
+    ...device.credentials.flatMap((row) => [
+      '',
+      `${row.profile.toUpperCase()} ${row.status}`,
+      ...facts({
+        '  serial': row.serial,
+        '  certificate': row.certificate_sha256,
+        '  public key': `${row.public_key_sha256} (${row.key_type})`,
+        '  issuer': row.issuer_sha256,
+        '  valid': `${row.not_before} to ${row.not_after}`,
+        '  revoked': row.revoked_at === null ? null : `${row.revoked_at}, ${row.revocation_reason}`,
+      }),
+    ]),
     ...section(
       table([
         ['OPERATION', 'OUTCOME', 'STATION', 'AT'],
