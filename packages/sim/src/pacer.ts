@@ -1,6 +1,6 @@
 /**
- * Lets bytes through as a serial line does: ten bits a byte, never sooner. Each piece is released when its last bit
- * has gone by, on a schedule that does not drift however late a timer fires.
+ * Lets bytes through as a serial line does, ten bits a byte, to within a millisecond: each piece is released when its
+ * last bit has gone by, on a schedule that does not drift however late a timer fires.
  */
 import type { Timing } from './timing.ts';
 
