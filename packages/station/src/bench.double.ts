@@ -32,7 +32,7 @@ export const sensorText = readFileSync(
 export const gatewayIds = ['GW-M1260000017', 'GW-M1260000025', 'GW-M1260000033', 'GW-M1260000041'];
 
 /** The station's patience, ten times shorter: a simulated unit answers in a millisecond. */
-const hurriedTimers: Timers = {
+export const hurriedTimers: Timers = {
   nowMs: () => systemTimers.nowMs() * 10,
   after: (delayMs, action) => systemTimers.after(delayMs / 10, action),
 };
@@ -124,6 +124,11 @@ export class Bench {
   newUnit(plan: Partial<UnitPlan> = {}): SimulatedUnit {
     this.#units++;
     return makeUnit({ ...this.plan, ...plan }, this.#units);
+  }
+
+  /** The next session is a new one. */
+  async renew(): Promise<void> {
+    this.#session = undefined;
   }
 
   /** A station as after a start: everything but the journal and the units is new. */

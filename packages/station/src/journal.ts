@@ -275,14 +275,13 @@ export class Journal {
 }
 
 function openDatabase(path: string): Database.Database {
-  const db = new Database(path);
+  const db = new Database(path, { timeout: 500 });
   try {
     chmodSync(path, 0o600);
     // One process a station: a second one that is started by mistake finds the journal locked.
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
-    db.pragma('busy_timeout = 500');
     if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Damaged('quick_check found damage');
     const version = db.pragma('user_version', { simple: true });
     if (version === 0) {
