@@ -46,7 +46,7 @@ import { derExplicit, derInteger, derTime } from '@imprint/contract/x509/der-wri
 import { caSubject, encodeName } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';
 import { toPem } from '@imprint/contract/x509/pem';
-import { parsePublicKey, publicKeySha256 } from '@imprint/contract/x509/public-key';
+import { type PublicKey, parsePublicKey, publicKeySha256 } from '@imprint/contract/x509/public-key';
 import { deviceUri, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { AuthorityClient } from './authority-client.ts';
 
@@ -406,7 +406,7 @@ export class AuthorityDouble implements AuthorityClient {
   }
 
   #issue(job: Job, request: StationRequest<'issueCredential'>): StationResponse<'issueCredential'> {
-    const spki = spkiOfRequest(fromBase64(request.csr_b64));
+    const spki = keyOfRequest(fromBase64(request.csr_b64)).spki;
     const keySha256 = publicKeySha256(spki);
     const owner = this.#keys.get(keySha256);
     if (owner !== undefined && owner !== job.view.device_id)
@@ -524,7 +524,7 @@ function base() {
 }
 
 /** The SubjectPublicKeyInfo in a request, found by the fixed bytes that each type begins with. */
-function spkiOfRequest(csr: Uint8Array): Uint8Array {
+export function keyOfRequest(csr: Uint8Array): PublicKey {
   const prefixes = [
     '3059301306072a8648ce3d020106082a8648ce3d030107034200',
     '3076301006072a8648ce3d020106052b81040022036200',
@@ -534,7 +534,7 @@ function spkiOfRequest(csr: Uint8Array): Uint8Array {
   const hex = toHex(csr);
   for (const [index, prefix] of prefixes.entries()) {
     const at = hex.indexOf(prefix);
-    if (at >= 0 && at % 2 === 0) return parsePublicKey(csr.slice(at / 2, at / 2 + lengths[index]!)).spki;
+    if (at >= 0 && at % 2 === 0) return parsePublicKey(csr.slice(at / 2, at / 2 + lengths[index]!));
   }
   throw refuse('csr_invalid', 'there is no key in this request');
 }
