@@ -39,6 +39,7 @@ export class SerialLink implements DutLink {
       serial.flush(() => resolve());
     });
     this.#serial = serial;
+    runPromisesWhenPolled(serial);
     let reason = 'the port went away';
     serial.on('error', (error) => {
       reason = error.message;
@@ -77,6 +78,18 @@ export class SerialLink implements DutLink {
       serial.close(() => resolve());
     });
   }
+}
+
+/**
+ * The library's native poller calls into JavaScript without letting promises run afterwards, and the read that follows
+ * is one: it would wait for whatever wakes the process next, seconds later on a quiet line. An immediate wakes it now.
+ */
+function runPromisesWhenPolled(serial: SerialPort): void {
+  const { port } = serial;
+  if (!port || !('poller' in port)) return;
+  const wake = () => void setImmediate(() => {});
+  port.poller.on('readable', wake);
+  port.poller.on('writable', wake);
 }
 
 function lost(port: string, reason: string): ImprintError {
