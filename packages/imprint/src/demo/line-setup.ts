@@ -94,7 +94,7 @@ async function setUp(
 
   say(`creating an order for ${options.devices} units`);
   const { orderId, deviceIds } = await makeOrder(authority, options.devices);
-  const badge = `badge-${toHex(systemEntropy(8))}`;
+  const badge = `OP-${toHex(systemEntropy(8))}`;
   await registerOperator(authority.ledger, systemEntropy, authority.person, { name: 'Demo Operator', badge });
 
   say(`laying ${options.devices} simulated units into trays`);
@@ -102,12 +102,13 @@ async function setUp(
   const lanes = trays.flatMap((tray) => tray.lanes);
   say(`enrolling two stations: ${lanes.length} lanes to provision, ${trays.length} to pack`);
   const [station, packing] = await Promise.all([
-    startStation(options, authority, stationUrl, 'st-1', lanes, badge, start),
+    startStation(options, authority, stationUrl, 'st-1', 'provision', lanes, badge, start),
     startStation(
       options,
       authority,
       stationUrl,
       'pack-1',
+      'pack',
       trays.map((tray) => tray.packing),
       badge,
       start,
@@ -195,6 +196,7 @@ async function startStation(
   authority: OpenAuthority,
   url: string,
   stationId: string,
+  work: 'provision' | 'pack',
   lanes: (Fixture & { lane: number })[],
   badge: string,
   start: (name: string, args: string[]) => Child,
@@ -222,15 +224,18 @@ async function startStation(
   ]);
   const shown = await enrolling.next(({ event }) => event === 'fingerprint');
   // In a factory a person compares the two screens here; the demo plays that person.
-  await confirmStation(stations, authority.person, stationId, String(shown.public_key_sha256));
+  await confirmStation(stations, authority.person, stationId, String(shown.fingerprint));
   await enrolling.ends();
   const station = start(stationId, [
     'station',
     'run',
     ...['--home', home, '--json'],
-    ...lanes.flatMap(({ lane, port }) => ['--lane', `${lane}=${port}`]),
+    ...lanes.flatMap(({ lane, port }) => [
+      '--lane',
+      work === 'pack' ? `${lane}:pack=${port}` : `${lane}=${port}`,
+    ]),
   ]);
   await station.next(({ event }) => event === 'ready');
-  await station.ask(`OP-${badge}`, ({ event }) => event === 'shift');
+  await station.ask(badge, ({ event }) => event === 'shift');
   return station;
 }

@@ -141,7 +141,7 @@ class Packer {
     const place = this.#tray.packing;
     for (let scans = 0; scans < scansPerUnit; scans++) {
       await lay(place, unit);
-      const verdict = await this.#line.packing.ask(`LANE-${place.lane} PACK ${deviceId}`, (event) =>
+      const verdict = await this.#line.packing.ask(`LANE-${place.lane} ${deviceId}`, (event) =>
         isVerdict(event, place.lane),
       );
       await lift(place);

@@ -8,6 +8,7 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
       .insertInto('production_order')
       .values({
         ...data,
+        station_share: data.station_share ?? null,
         hardware_revisions: canonicalJson(data.hardware_revisions),
         sites: canonicalJson(data.sites),
         stations: canonicalJson(data.stations),
