@@ -8,7 +8,7 @@ import { HttpsAuthorityClient } from '@imprint/station/https-authority-client';
 import { openJournal } from '@imprint/station/journal';
 import { SpoolLabelPrinter } from '@imprint/station/label';
 import { Line } from '@imprint/station/line';
-import type { Emit } from '@imprint/station/line-event';
+import type { Emit, LineEvent } from '@imprint/station/line-event';
 import { linkTo } from '@imprint/station/open-link';
 import { Outbox } from '@imprint/station/outbox';
 import { type Recovered, recover } from '@imprint/station/recover';
@@ -88,10 +88,7 @@ export async function runStation(run: StationRun): Promise<boolean> {
       orders: session.view.orders.map(({ order_id }) => order_id),
     });
     redelivery = setInterval(() => void redeliver(outbox), redeliveryMs);
-    const ended = await Promise.race([
-      readScans(run.input, line),
-      run.stopped.then(() => 'stopped' as const),
-    ]);
+    const ended = await Promise.race([readScans(run, line), run.stopped.then(() => 'stopped' as const)]);
     if (ended === 'stopped') await line.stop('the station was stopped');
     else await line.idle();
     await redeliver(outbox);
@@ -105,14 +102,24 @@ export async function runStation(run: StationRun): Promise<boolean> {
 }
 
 /** Hands each line to the station; resolves when the input ends. */
-async function readScans(input: Readable, line: Line): Promise<'ended'> {
+async function readScans({ input, emit }: StationRun, line: Line): Promise<'ended'> {
   const splitter = new LineSplitter(limits.scanBytes);
   for await (const bytes of input) {
-    for (const text of splitter.push(bytes as Uint8Array).lines) await line.scan(text);
+    const { lines, dropped } = splitter.push(bytes as Uint8Array);
+    for (const text of lines) await line.scan(text);
+    if (dropped > 0) emit(tooLong);
     if (line.isHalted) break;
   }
   return 'ended';
 }
+
+const tooLong: LineEvent = {
+  event: 'refused',
+  lane: null,
+  scan: '…',
+  message: 'a scan is longer than any label of ours',
+  hint: 'Scan again, one label at a time.',
+};
 
 /** What waits goes out again; a journal that fails here is met by the next unit's work, which stops the line. */
 async function redeliver(outbox: Outbox): Promise<void> {

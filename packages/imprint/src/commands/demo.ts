@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
-import { setUpLine } from '../demo/line-setup.ts';
+import { Child } from '../demo/child.ts';
+import { type StartChild, setUpLine } from '../demo/line-setup.ts';
 import { workOrder } from '../demo/operators.ts';
 import type { DemoOptions } from '../demo/options.ts';
 import { Progress } from '../demo/progress.ts';
@@ -56,17 +57,34 @@ export function addDemoCommand(program: Command): void {
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
-  const say = (sentence: string) => process.stderr.write(`  ${sentence}\n`);
   process.stderr.write(
     `A line in ${options.home} (${options.link === 'pty' ? 'pseudo-terminals' : 'TCP'})\n`,
   );
   mkdirSync(options.home, { recursive: true, mode: 0o700 });
-  const line = await setUpLine(options, say);
+  const children: Child[] = [];
+  const start: StartChild = (name, args) => {
+    const child = new Child(name, args);
+    children.push(child);
+    return child;
+  };
+  const interrupted = untilStopped().then(() => {
+    throw new ExitCode(130);
+  });
+  try {
+    await Promise.race([runLine(options, start, children), interrupted]);
+  } finally {
+    // The newest first: a station finds its authority still there when it ends.
+    for (const child of children.reverse()) await child.stop();
+  }
+}
+
+async function runLine(options: DemoOptions, start: StartChild, children: Child[]): Promise<void> {
+  const line = await setUpLine(options, start, (sentence) => process.stderr.write(`  ${sentence}\n`));
   try {
     const progress = new Progress(options.devices, () => performance.now());
     const stopView = showProgress(progress, process.stderr);
     try {
-      await workOrder(line, progress);
+      await Promise.race([workOrder(line, progress), ...children.map((child) => child.broke)]);
     } finally {
       stopView();
     }
@@ -80,9 +98,6 @@ async function runDemo(options: DemoOptions): Promise<void> {
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     if (!ok) throw new ExitCode(1);
   } finally {
-    // Stations first, so that none of them finds its authority gone.
-    await Promise.all([line.station.stop(), line.packing.stop()]);
-    await Promise.all(line.children.map((child) => child.stop()));
     await line.authority.close();
   }
 }

@@ -82,6 +82,7 @@ export class Child {
 
   /** Asks it to end and waits until it has. */
   async stop(): Promise<number> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#ended;
     this.#stopping = true;
     this.#process.stdin!.end();
     this.#process.kill('SIGTERM');

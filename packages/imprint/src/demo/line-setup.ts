@@ -16,7 +16,7 @@ import { certificateFiles } from '../authority-home.ts';
 import { initAuthority } from '../init-authority.ts';
 import { type OpenAuthority, openAuthority, systemEntropy } from '../open-authority.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
-import { Child } from './child.ts';
+import type { Child } from './child.ts';
 import type { DemoOptions } from './options.ts';
 
 export const contractFile = fileURLToPath(
@@ -50,30 +50,16 @@ export interface DemoLine {
   station: Child;
   packing: Child;
   trays: Tray[];
-  children: Child[];
 }
+
+/** Starts a process of the line; whoever gave the function also ends the process. */
+export type StartChild = (name: string, args: string[]) => Child;
 
 /** Sets everything up; `say` hears one sentence a step. */
-export async function setUpLine(options: DemoOptions, say: (sentence: string) => void): Promise<DemoLine> {
-  const children: Child[] = [];
-  const start = (name: string, args: string[]): Child => {
-    const child = new Child(name, args);
-    children.push(child);
-    return child;
-  };
-  try {
-    return await setUp(options, say, start, children);
-  } catch (error) {
-    await Promise.all(children.map((child) => child.stop()));
-    throw error;
-  }
-}
-
-async function setUp(
+export async function setUpLine(
   options: DemoOptions,
+  start: StartChild,
   say: (sentence: string) => void,
-  start: (name: string, args: string[]) => Child,
-  children: Child[],
 ): Promise<DemoLine> {
   const authorityHome = join(options.home, 'authority');
   say('making an authority of the dev realm: root, CAs, log key, database');
@@ -114,7 +100,7 @@ async function setUp(
       start,
     ),
   ]);
-  return { authorityHome, authority, publicUrl, deviceIds, orderId, station, packing, trays, children };
+  return { authorityHome, authority, publicUrl, deviceIds, orderId, station, packing, trays };
 }
 
 async function makeOrder(
@@ -146,11 +132,7 @@ async function makeOrder(
   return { orderId, deviceIds: rows.map((row) => row.device_id) };
 }
 
-async function startTrays(
-  options: DemoOptions,
-  rootFile: string,
-  start: (name: string, args: string[]) => Child,
-): Promise<Tray[]> {
+async function startTrays(options: DemoOptions, rootFile: string, start: StartChild): Promise<Tray[]> {
   const trayCount = Math.min(options.lanes, options.trays, options.devices);
   const share = (total: number, at: number) =>
     Math.floor((total * (at + 1)) / trayCount) - Math.floor((total * at) / trayCount);
@@ -171,7 +153,7 @@ async function startTray(
   options: DemoOptions,
   rootFile: string,
   tray: { at: number; firstUnit: number; units: number; firstLane: number; lanes: number },
-  start: (name: string, args: string[]) => Child,
+  start: StartChild,
 ): Promise<Tray> {
   const { at, firstUnit, units, firstLane, lanes } = tray;
   const sim = start(`sim ${at + 1}`, [
@@ -199,7 +181,7 @@ async function startStation(
   work: 'provision' | 'pack',
   lanes: (Fixture & { lane: number })[],
   badge: string,
-  start: (name: string, args: string[]) => Child,
+  start: StartChild,
 ): Promise<Child> {
   const home = join(options.home, stationId);
   const { stations } = await authority.unlock();

@@ -18,10 +18,7 @@ interface Labelled {
 export async function workOrder(line: DemoLine, progress: Progress): Promise<void> {
   const forget = line.station.onEvent((event) => watch(event, progress));
   try {
-    await Promise.race([
-      Promise.all(line.trays.map((tray) => workTray(line, tray, progress))),
-      ...line.children.map((child) => child.broke),
-    ]);
+    await Promise.all(line.trays.map((tray) => workTray(line, tray, progress)));
   } finally {
     forget();
   }
