@@ -1,7 +1,7 @@
 /** The text that is written to a unit as its factory configuration: what it may know for ever, and nothing secret. */
 import { canonicalJson } from './canonical-json.ts';
 import { sha256Hex } from './hash.ts';
-import type { ProvisioningContract } from './provisioning-contract.ts';
+import type { ProvisioningContract } from './provisioning-contract/schema.ts';
 
 export interface FactoryConfigInput {
   contract: ProvisioningContract;
