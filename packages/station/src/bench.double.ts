@@ -89,6 +89,7 @@ export class Bench {
   readonly fixture = new Fixture();
   readonly events: LineEvent[] = [];
   readonly printed: string[] = [];
+  readonly halted: string[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), 'imprint-station-'));
   link = new FixtureLink(this.fixture);
   journal: Journal;
@@ -179,6 +180,7 @@ export class Bench {
       timers: systemTimers,
       emit: (event) => this.events.push(event),
       signal: new AbortController().signal,
+      halt: (reason) => void this.halted.push(reason),
       printLabel: async (deviceId) => void this.printed.push(deviceId),
       scanLabel: async (deviceId) => deviceId,
       ...change,

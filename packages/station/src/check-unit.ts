@@ -65,6 +65,7 @@ export async function checkUnit(visit: Visit, deviceId: string, purpose: Purpose
     };
   } catch (error) {
     const failure = lineFailureOf(error, 'check');
+    if (failure.stopsStation) visit.halt(failure.message);
     return {
       event: 'failed',
       lane: place.lane,

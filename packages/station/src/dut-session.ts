@@ -24,8 +24,8 @@ import type { Timers } from './timers.ts';
 /** How long a healthy unit takes to begin its answer; each resend waits twice as long, up to `limits.dutReplyTimeoutMs`. */
 const firstReplyMs = 400;
 /** A unit that boots hears nothing for a moment: hello is asked soon and often, since asking twice does no harm. */
-const firstHelloMs = 50;
-const helloSends = 9;
+const firstHelloMs = 20;
+const helloSends = 10;
 /** Bytes of a long answer, for the time that they take on a paced wire. */
 const longReplyBytes = 2_048;
 const reopenTries = 20;

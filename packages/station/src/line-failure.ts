@@ -1,5 +1,5 @@
 /** Why an attempt failed, in the closed words of the line: the one place that turns every other error into them. */
-import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
+import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
 import { type FailureCode, type FailureConsequence, failureCodes } from '@imprint/contract/failure-code';
 import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { isJournalFailure } from './journal.ts';
@@ -41,11 +41,21 @@ export class LineFailure extends Error {
     return failureCodes[this.code];
   }
 
-  /** True where this station's own disk failed: after that it takes no more work. */
+  /** True where this station takes no more work: its own disk failed, or the authority no longer knows it. */
   get stopsStation(): boolean {
-    return isJournalFailure(this.cause);
+    return isJournalFailure(this.cause) || isImprintError(this.cause, ...exclusions);
   }
 }
+
+/** After one of these every further request would be refused too, or should not be made. */
+const exclusions: readonly ErrorCode[] = [
+  'log_inconsistent',
+  'not_authenticated',
+  'station_outdated',
+  'station_pending',
+  'station_revoked',
+  'station_session_taken',
+];
 
 const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   certificate_refused: 'certificate_wrong',

@@ -258,13 +258,33 @@ describe('a line of several lanes', { timeout: 60_000 }, () => {
       throw new ImprintError('storage_failed', 'no space left on device', { context: { journal: true } });
     };
     line.bench.journal.recordStep = full;
-    line.bench.journal.recordFact = full;
     await line.scan(`LANE-1 ${id1}`);
     await line.line.idle();
     assert.equal(line.of('failed')[0]!.failure_code, 'station_failed');
     assert.equal(line.of('stopped').length, 1);
     await line.scan(`LANE-2 ${id2}`);
     assert.equal(line.of('started').length, 1, 'no unit is taken any more');
+  });
+});
+
+describe('a station that the authority no longer knows', () => {
+  it('I-11: stops at the first refusal and takes no unit any more', async () => {
+    for (const code of ['station_revoked', 'station_session_taken'] as const) {
+      using line = await new LineBench(1).start();
+      line.load(1);
+      await line.scan('OP-1001');
+      const call = line.bench.authority.call.bind(line.bench.authority);
+      line.bench.authority.call = async (route, params, request) => {
+        if (route === 'reportWritten') throw new ImprintError(code, 'not any more');
+        return call(route, params, request);
+      };
+      await line.scan(id1);
+      await line.line.idle();
+      assert.equal(line.of('failed')[0]?.failure_code, 'authority_refused');
+      assert.equal(line.of('stopped').length, 1);
+      await line.scan(id2);
+      assert.equal(line.of('started').length, 1);
+    }
   });
 });
 

@@ -12,6 +12,7 @@ import { DutSession } from './dut-session.ts';
 import { isJournalFailure, type Journal } from './journal.ts';
 import type { LabelPrinter } from './label.ts';
 import type { Emit, YieldCounts } from './line-event.ts';
+import { LineFailure } from './line-failure.ts';
 import type { Outbox } from './outbox.ts';
 import { type Outcome, provisionUnit } from './procedure.ts';
 import { parseScanLine, type ScanLine } from './scan-line.ts';
@@ -84,7 +85,7 @@ export class Line {
       try {
         await this.#take(parseScanLine(line));
       } catch (error) {
-        if (isJournalFailure(error)) return this.#halt(error);
+        if (isJournalFailure(error)) return this.#halt((error as Error).message);
         this.#refuse(null, line, error);
       }
     });
@@ -260,11 +261,13 @@ export class Line {
       timers,
       emit,
       signal: work.abort.signal,
+      halt: (reason) => this.#halt(reason),
       printLabel: async (deviceId, symbology) => void (await labels.print(deviceId, symbology)),
       scanLabel: (deviceId, mode) => {
         emit({ event: 'label', lane: settings.lane, device_id: deviceId, mode });
         return new Promise((resolve, reject) => {
-          const cancelled = () => reject(new ImprintError('internal', 'the label was not scanned'));
+          const cancelled = () =>
+            reject(new LineFailure('operator_cancelled', 'the label was not scanned back'));
           work.abort.signal.addEventListener('abort', cancelled, { once: true });
           work.giveLabel = (scanned) => {
             work.giveLabel = null;
@@ -281,7 +284,6 @@ export class Line {
     this.#options.emit(outcome);
     if (isSample && outcome.event === 'passed') this.#checked.add(outcome.device_id);
     if (!isSample) this.#count(outcome);
-    if (outcome.event === 'failed' && outcome.failure_code === 'station_failed') this.#haltIfDiskFailed();
   }
 
   #count(outcome: Outcome): void {
@@ -297,19 +299,10 @@ export class Line {
     this.#options.emit({ event: 'yield', ...this.#counts });
   }
 
-  /** Fails closed: whatever the journal cannot take is not done. */
-  #haltIfDiskFailed(): void {
-    try {
-      this.#options.journal.recordFact('disk', 'sound');
-    } catch (error) {
-      this.#halt(error);
-    }
-  }
-
-  #halt(error: unknown): void {
+  /** Fails closed: nothing more is begun, and what is at work stops at its next step. */
+  #halt(reason: string): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    const reason = (error as Error).message;
     for (const { work } of this.#lanes.values()) work?.abort.abort(reason);
     this.#options.emit({ event: 'stopped', reason });
   }

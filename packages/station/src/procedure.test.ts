@@ -376,6 +376,21 @@ describe('a station that dies or loses its network', () => {
     }
   });
 
+  it('I-22: a request whose answer was lost for good is the same request after a restart', async () => {
+    using bench = new Bench();
+    const unit = bench.newUnit();
+    await bench.visit(id);
+    bench.authority.loss = (route) => (route === 'openJob' ? 'reply' : undefined);
+    failed(await bench.run(unit, id), 'authority_unreachable');
+    bench.authority.loss = () => undefined;
+    await bench.restart();
+    const outcome = passed(await bench.run(unit, id));
+    assert.equal(outcome.attempt, 1, 'it is the attempt that was opened before');
+    const opened = bench.authority.calls.filter((call) => call.route === 'openJob');
+    assert.ok(opened.length > 1);
+    assert.equal(new Set(opened.map((call) => call.request.request_id)).size, 1);
+  });
+
   it('I-29: each request and each reply lost once: nothing is done twice', async () => {
     for (const lost of ['request', 'reply'] as const) {
       using bench = new Bench();
@@ -432,6 +447,31 @@ describe('an authority that errs', () => {
     assert.ok(!bench.link.commands().some((command) => writes.includes(command)));
   });
 
+  it('I-26: a certificate for this ID and an earlier key of the unit is not written; a lost key is certified anew', async () => {
+    let earlier: Record<string, unknown> | undefined;
+    using bench = changed((route, answer) => (route === 'issueCredential' && earlier ? earlier : answer));
+    const unit = bench.newUnit();
+    bench.authority.loss = (route) => (route === 'reportWritten' ? 'request' : undefined);
+    failed(await bench.run(unit, id), 'authority_unreachable');
+    bench.authority.loss = () => undefined;
+    unit.board.keySlot.generate('ec-p256');
+    earlier = { ...bench.authority.job(id)!.view.certificate, serial: '01' };
+    failed(await bench.run(unit, id), 'certificate_wrong');
+  });
+
+  it('a unit that lost its key before it was proven gets a certificate for its new one', async () => {
+    using bench = new Bench();
+    const unit = bench.newUnit();
+    await bench.visit(id);
+    bench.authority.loss = (route) => (route === 'reportWritten' ? 'request' : undefined);
+    failed(await bench.run(unit, id), 'authority_unreachable');
+    bench.authority.loss = () => undefined;
+    unit.board.keySlot.generate('ec-p256');
+    passed(await bench.run(unit, id));
+    assertFinished(bench, unit, id);
+    assert.equal(bench.authority.issued.length, 2);
+  });
+
   it('a job for another ID, unit, contract or root is refused before any write', async () => {
     const errors: [Record<string, unknown>, string][] = [
       [{ device_id: otherId }, 'id_mismatch'],
@@ -444,6 +484,58 @@ describe('an authority that errs', () => {
       failed(await bench.run(bench.newUnit(), id), code);
       assert.deepEqual(bench.link.commands(), ['hello', 'status']);
     }
+  });
+
+  it('I-26: the station verifies the proof by itself, whatever the authority says to it', async () => {
+    for (const hostile of ['wrong-key', 'replay'] as const) {
+      using bench = changed((_, answer) => answer);
+      bench.authority.loss = (route) => {
+        assert.notEqual(route, 'submitProof', 'a wrong proof is not even sent');
+        return undefined;
+      };
+      failed(await bench.run(bench.newUnit({ hostile }), id), 'proof_wrong');
+    }
+  });
+
+  it('what reads back other than it was written fails the attempt before the proof', async () => {
+    using bench = new Bench();
+    const unit = bench.newUnit();
+    const { memory } = unit.board;
+    const read = memory.read.bind(memory);
+    memory.read = (item) => {
+      const stored = read(item);
+      return item === 'factory_config' && stored.kind === 'whole'
+        ? { kind: 'whole', bytes: Buffer.from(`${Buffer.from(stored.bytes)} `) }
+        : stored;
+    };
+    failed(await bench.run(unit, id), 'read_back_wrong');
+    assert.ok(!bench.link.commands().includes('prove'));
+  });
+
+  it('I-27: a unit that started anew between its power cycle and its word is not believed', async () => {
+    using bench = changed((_, answer) => answer);
+    const unit = bench.newUnit();
+    bench.link.tap = (line) => {
+      if (line.includes('"cmd":"attest"')) unit.board.bootCount++;
+      return true;
+    };
+    failed(await bench.run(unit, id), 'attest_wrong');
+  });
+
+  it('I-27: the station compares the attested state by itself', async () => {
+    using bench = changed((_, answer) => answer);
+    bench.authority.loss = (route) => {
+      assert.notEqual(route, 'completeJob', 'a wrong state is not even sent');
+      return undefined;
+    };
+    // This one tells the truth when it attests, and lies about its lock in between: only from the seal on.
+    const unit = bench.newUnit();
+    const { fuses } = unit.board;
+    bench.link.tap = (line) => {
+      if (line.includes('"cmd":"attest"')) Object.defineProperty(fuses, 'debugLock', { get: () => 'open' });
+      return true;
+    };
+    failed(await bench.run(unit, id), 'attest_wrong');
   });
 
   it('a unit whose proof the authority refuses is set aside', async () => {

@@ -182,6 +182,7 @@ class Course {
   async fail(error: unknown): Promise<Outcome> {
     const failure = lineFailureOf(error, this.#step);
     const attemptsLeft = await this.#report(failure);
+    if (failure.stopsStation) this.#visit.halt(failure.message);
     return {
       event: 'failed',
       lane: this.#visit.place.lane,

@@ -33,6 +33,8 @@ export interface Visit {
   emit: Emit;
   /** Aborted when the operator cancels or the station stops; looked at between steps. */
   signal: AbortSignal;
+  /** This station may take no more work. */
+  halt(reason: string): void;
   /** Has the label of this ID printed. */
   printLabel(deviceId: string, symbology: string): Promise<void>;
   /** Waits for what is scanned from the label that sticks on the unit now. */
