@@ -1,0 +1,45 @@
+/**
+ * A fixture with simulated units in a process of its own, as a unit has a processor of its own: started by `fork`, it opens
+ * a TCP port paced at the given baud rate, lays unit after unit in, and tells what each had to do.
+ */
+import { openTcpFixture } from '@imprint/sim/tcp-fixture';
+import { makeUnit, type UnitPlan } from '@imprint/sim/unit-plan';
+
+/** What the parent asks, and what it hears. */
+export type LaneRequest =
+  | { open: { plan: Omit<UnitPlan, 'commandDelayMs' | 'timing'>; baud: number } }
+  | { load: { unit: number; commandDelayMs: number } }
+  | { report: true };
+export interface LaneAnswer {
+  port: string;
+  /** Of the unit that lies in the fixture: commands carried out (hello apart), and boots after the first. */
+  commands: number;
+  boots: number;
+}
+
+let fixture: Awaited<ReturnType<typeof openTcpFixture>>;
+let plan: UnitPlan;
+let commandDelayMs = 0;
+let commands = 0;
+
+async function carryOut(request: LaneRequest): Promise<void> {
+  if ('open' in request) {
+    fixture = await openTcpFixture({ baud: request.open.baud });
+    // a unit answers a hello as soon as it hears one: it is asked again and again while a unit boots
+    const delay = (name: string) => {
+      if (name === 'hello') return 0;
+      commands++;
+      return commandDelayMs;
+    };
+    plan = { ...request.open.plan, commandDelayMs: delay };
+  } else if ('load' in request) {
+    commands = 0;
+    commandDelayMs = request.load.commandDelayMs;
+    fixture.fixture.load(makeUnit(plan, request.load.unit));
+  }
+  const boots = fixture.fixture.unit === undefined ? 0 : fixture.fixture.unit.board.bootCount - 1;
+  process.send!({ port: fixture.port, commands, boots } satisfies LaneAnswer);
+}
+
+process.on('message', (request: LaneRequest) => void carryOut(request));
+process.on('disconnect', () => process.exit());

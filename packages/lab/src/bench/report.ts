@@ -1,0 +1,108 @@
+/** What a run of the benchmark says: rows with their spread, ratios of pairs, and what was reached; as a table or as JSON. */
+import { table } from 'imprint/say';
+import { type Spread, spreadOf } from './figures.ts';
+
+export interface Row {
+  name: string;
+  /** What one figure is: `certificates a second`, `percent`. */
+  unit: string;
+  /** One figure a round. */
+  figures: number[];
+  /** What the figure includes, and what a peer does not do. */
+  note: string;
+  /** Further medians of the same row, such as `p50Ms`. */
+  besides?: Record<string, number>;
+}
+
+export interface Ratio {
+  name: string;
+  spread: Spread;
+}
+
+/** A figure of the row that has to be at least, or at most, so much. */
+export interface Reach {
+  what: string;
+  wanted: string;
+  found: number;
+  reached: boolean;
+}
+
+export interface Report {
+  machine: { cpu: string; cores: number; node: string; loadBefore: number };
+  quick: boolean;
+  rounds: number;
+  rows: Row[];
+  ratios: Ratio[];
+  reach: Reach[];
+  /** Rows that could not be measured here, each with what to do about it. */
+  leftOut: string[];
+}
+
+/** What one part of the benchmark adds. */
+export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut'>;
+
+/** One line: the object that `--json` prints last. */
+export function reportJson({ machine, quick, rounds, rows, ratios, reach, leftOut }: Report): string {
+  return JSON.stringify({
+    machine,
+    quick,
+    rounds,
+    rows: rows.map(({ name, unit, figures, note, besides }) => ({
+      name,
+      unit,
+      ...rounded(spreadOf(figures)),
+      ...(besides && Object.fromEntries(Object.entries(besides).map(([key, value]) => [key, round(value)]))),
+      note,
+    })),
+    ratios: ratios.map(({ name, spread }) => ({ name, ...rounded(spread) })),
+    reach: reach.map((one) => ({ ...one, found: round(one.found) })),
+    leftOut,
+  });
+}
+
+/** The same for people. */
+export function reportText(report: Report): string {
+  const { machine, rounds, rows, ratios, reach, leftOut } = report;
+  const spread = ({ median, min, max }: Spread) => [text(median), text(min), text(max)];
+  return [
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${text(machine.loadBefore)} before; ${rounds} rounds`,
+    '',
+    ...table([
+      ['', 'median', 'min', 'max', 'unit', 'besides'],
+      ...rows.map(({ name, unit, figures, besides }) => [
+        name,
+        ...spread(spreadOf(figures)),
+        unit,
+        Object.entries(besides ?? {})
+          .map(([key, value]) => `${key} ${text(value)}`)
+          .join(', '),
+      ]),
+    ]),
+    '',
+    ...rows.map(({ name, note }) => `${name}: ${note}`),
+    '',
+    ...table([
+      ['ratio of the pairs of each round', 'median', 'min', 'max'],
+      ...ratios.map(({ name, spread: of }) => [name, ...spread(of)]),
+    ]),
+    '',
+    ...reach.map(
+      ({ what, wanted, found, reached }) =>
+        `${reached ? 'reached' : 'NOT REACHED'}: ${what}: ${text(found)} (wanted: ${wanted})`,
+    ),
+    ...leftOut.map((sentence) => `left out: ${sentence}`),
+    '',
+  ].join('\n');
+}
+
+function rounded({ median, min, max }: Spread): Spread {
+  return { median: round(median), min: round(min), max: round(max) };
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function text(value: number): string {
+  return String(round(value));
+}
