@@ -62,7 +62,6 @@ async function run(flags: ReturnType<typeof readFlags>): Promise<Report> {
       loadBefore: loadavg()[0]!,
     },
     quick: flags.quick,
-    rounds: plan.rounds,
     rows: [],
     ratios: [],
     reach: [],

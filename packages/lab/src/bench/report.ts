@@ -30,7 +30,6 @@ export interface Reach {
 export interface Report {
   machine: { cpu: string; cores: number; node: string; loadBefore: number };
   quick: boolean;
-  rounds: number;
   rows: Row[];
   ratios: Ratio[];
   reach: Reach[];
@@ -42,15 +41,15 @@ export interface Report {
 export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut'>;
 
 /** One line: the object that `--json` prints last. */
-export function reportJson({ machine, quick, rounds, rows, ratios, reach, leftOut }: Report): string {
+export function reportJson({ machine, quick, rows, ratios, reach, leftOut }: Report): string {
   return JSON.stringify({
     machine,
     quick,
-    rounds,
     rows: rows.map(({ name, unit, figures, note, besides }) => ({
       name,
       unit,
       ...rounded(spreadOf(figures)),
+      rounds: figures.length,
       ...(besides && Object.fromEntries(Object.entries(besides).map(([key, value]) => [key, round(value)]))),
       note,
     })),
@@ -62,16 +61,17 @@ export function reportJson({ machine, quick, rounds, rows, ratios, reach, leftOu
 
 /** The same for people. */
 export function reportText(report: Report): string {
-  const { machine, rounds, rows, ratios, reach, leftOut } = report;
+  const { machine, rows, ratios, reach, leftOut } = report;
   const spread = ({ median, min, max }: Spread) => [text(median), text(min), text(max)];
   return [
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${text(machine.loadBefore)} before; ${rounds} rounds`,
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${text(machine.loadBefore)} before`,
     '',
     ...table([
-      ['', 'median', 'min', 'max', 'unit', 'besides'],
+      ['', 'median', 'min', 'max', 'rounds', 'unit', 'besides'],
       ...rows.map(({ name, unit, figures, besides }) => [
         name,
         ...spread(spreadOf(figures)),
+        figures.length,
         unit,
         Object.entries(besides ?? {})
           .map(([key, value]) => `${key} ${text(value)}`)
@@ -80,11 +80,7 @@ export function reportText(report: Report): string {
     ]),
     '',
     ...rows.map(({ name, note }) => `${name}: ${note}`),
-    '',
-    ...table([
-      ['ratio of the pairs of each round', 'median', 'min', 'max'],
-      ...ratios.map(({ name, spread: of }) => [name, ...spread(of)]),
-    ]),
+    ...ratioTable(ratios),
     '',
     ...reach.map(
       ({ what, wanted, found, reached }) =>
@@ -93,6 +89,17 @@ export function reportText(report: Report): string {
     ...leftOut.map((sentence) => `left out: ${sentence}`),
     '',
   ].join('\n');
+}
+
+function ratioTable(ratios: readonly Ratio[]): string[] {
+  if (ratios.length === 0) return [];
+  const rows = ratios.map(({ name, spread: { median, min, max } }) => [
+    name,
+    text(median),
+    text(min),
+    text(max),
+  ]);
+  return ['', ...table([['ratio of the pairs of each round', 'median', 'min', 'max'], ...rows])];
 }
 
 function rounded({ median, min, max }: Spread): Spread {
