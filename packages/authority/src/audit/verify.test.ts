@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync, sign as nodeSign } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +20,7 @@ import {
   wholeWay,
 } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
+import { withSnapshot } from '../storage/snapshot.ts';
 import { createSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -68,6 +71,28 @@ test('a whole log verifies, against each of its earlier checkpoints too', async 
   assert.deepEqual(await problems(storage, [first.text, (await checkpoints.latest()).text]), []);
   assert.deepEqual((await replay(storage.reader, 'dev')).findings, []);
   await storage.close();
+});
+
+test('a log verifies in one snapshot while another process appends to it', async () => {
+  const file = join(folder, 'growing', 'authority.db');
+  const storage = await createSqlite(file, 'dev');
+  const script = new URL('../ledger/submit-loop.test-kit.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, file, 'grow'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const sizes: number[] = [];
+  try {
+    while (sizes.length < 4) {
+      await once(child.stdout, 'data');
+      const report = await withSnapshot(storage, (reader) => verifyLog(reader, { realm: 'dev' }));
+      assert.deepEqual(report.findings, []);
+      sizes.push(report.size);
+    }
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+    await storage.close();
+  }
+  assert.ok(sizes.at(-1)! > sizes[0]!);
 });
 
 /** Rewrites, as someone with the database file could, and the first row that verification must name. */

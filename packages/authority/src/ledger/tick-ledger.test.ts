@@ -23,8 +23,11 @@ let files = 0;
 const freshFile = () => join(folder, String(files++), 'authority.db');
 const operator = (id: string) => draft('operator.registered', { operator_id: id });
 
-/** How the disk fails at a commit: nothing of it lasts, or all of it does and only the answer is an error. */
-type Failing = 'lost' | 'kept';
+/**
+ * How a commit fails: nothing of it lasts, or all of it does and only the answer is an error, or another process was
+ * first (as PostgreSQL says it at a commit).
+ */
+type Failing = 'lost' | 'kept' | 'raced';
 
 /** The storage with a writer whose commits fail as `failing.now` says. */
 async function failingStorage(file: string, failing: { now: Failing | undefined }): Promise<Storage> {
@@ -33,6 +36,10 @@ async function failingStorage(file: string, failing: { now: Failing | undefined 
   database.pragma('synchronous = FULL');
   class Driver extends SqliteDriver {
     override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+      if (failing.now === 'raced') {
+        failing.now = undefined;
+        throw new Database.SqliteError('another was first', 'SQLITE_BUSY_SNAPSHOT');
+      }
       if (failing.now !== 'lost') await super.commitTransaction(connection);
       if (failing.now !== undefined) throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC');
     }
@@ -82,6 +89,27 @@ for (const mode of ['lost', 'kept'] as const) {
     await reopened.close();
   });
 }
+
+test('a tick that another process overtook is done again, and each decision answers once', async () => {
+  const failing: { now: Failing | undefined } = { now: 'raced' };
+  const storage = await failingStorage(freshFile(), failing);
+  const { ledger } = testLedger(storage);
+  let decided = 0;
+  let replied = 0;
+  const index = await ledger.submit(async () => {
+    decided++;
+    return {
+      entries: [operator('a')],
+      reply: (firstIndex) => {
+        replied++;
+        return firstIndex;
+      },
+    };
+  });
+  assert.deepEqual([index, decided, replied, ledger.writable], [0, 2, 1, true]);
+  assert.deepEqual((await verifyLog(storage.reader, { realm: 'dev' })).findings, []);
+  await storage.close();
+});
 
 test('a full disk refuses the tick whole, and writing goes on when there is room', async () => {
   const storage = await createSqlite(freshFile(), 'dev');

@@ -9,7 +9,7 @@ import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
-import type { Storage } from '../storage/storage.ts';
+import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
 import { leafHash } from './leaf-hash.ts';
@@ -35,7 +35,7 @@ interface Waiting {
 /** What a decision comes to, told only once the tick is durable. */
 type Verdict = { reply: () => unknown } | { error: unknown };
 
-const headMovedRetries = 8;
+const raceRetries = 8;
 const saltBytes = 16;
 
 export class TickLedger implements Ledger {
@@ -125,10 +125,10 @@ export class TickLedger implements Ledger {
       } catch (error) {
         // whatever the tail holds was not committed
         this.#tail = undefined;
-        if (error instanceof DecisionBroke && !apart) {
-          apart = true;
-        } else if (error instanceof HeadMoved && retries < headMovedRetries) {
+        if (this.#wasRaced(error) && retries < raceRetries) {
           retries++;
+        } else if (error instanceof DecisionBroke && !apart) {
+          apart = true;
         } else {
           return batch.map(() => ({ error: asTickError(error) }));
         }
@@ -149,6 +149,10 @@ export class TickLedger implements Ledger {
     try {
       await tx.commit().execute();
     } catch (cause) {
+      if (this.#storage.fault(cause) === 'raced') {
+        await this.#rollBack(tx);
+        throw cause;
+      }
       // It may or may not be on the disk, and a second fsync would say yes to pages that are lost: only a new start can tell.
       const stopped = this.#stop('committing to the log failed', cause);
       await this.#rollBack(tx);
@@ -265,8 +269,13 @@ export class TickLedger implements Ledger {
       await tx.rollback().execute();
     } catch (cause) {
       // an engine that has ended the transaction by itself says so here; any other reason is as bad as a failed commit
-      if (isFatal(this.#storage.fault(cause))) this.#stop('undoing a transaction failed', cause);
+      if (this.#storage.fault(cause) === 'broken') this.#stop('undoing a transaction failed', cause);
     }
+  }
+
+  #wasRaced(error: unknown): boolean {
+    const cause = error instanceof DecisionBroke ? error.cause : error;
+    return cause instanceof HeadMoved || this.#storage.fault(cause) === 'raced';
   }
 
   #stopWhereBroken(error: unknown): void {
@@ -294,8 +303,9 @@ const savepoint = CompiledQuery.raw('savepoint decision');
 const release = CompiledQuery.raw('release savepoint decision');
 const rollbackTo = CompiledQuery.raw('rollback to savepoint decision');
 
-function isFatal(fault: ReturnType<Storage['fault']>): boolean {
-  return fault === 'broken' || fault === 'full';
+/** Ends the tick for all, whichever decision met it. */
+function isFatal(fault: StorageFault): boolean {
+  return fault !== 'refused' && fault !== 'foreign';
 }
 
 function closing(): ImprintError {
@@ -324,7 +334,7 @@ function asTickError(error: unknown): ImprintError {
 }
 
 /** What the submitter of a decision hears that the tables refused: a rule that the decision should have kept itself. */
-function asDecisionError(error: unknown, fault: ReturnType<Storage['fault']>): unknown {
+function asDecisionError(error: unknown, fault: StorageFault): unknown {
   if (fault === 'foreign') return error;
   return new ImprintError('internal', 'the tables refuse this change: it would break one of their rules', {
     hint: 'Nothing was written. This is a fault of the program; its own log names the rule.',

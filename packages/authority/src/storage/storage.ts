@@ -8,12 +8,13 @@ import type { Tables } from './tables.ts';
 /**
  * What an error of the engine means for the ledger.
  * - `refused`: a constraint of the tables stands against this write; the database is well.
- * - `busy`: another process holds the database, or won the race; nothing was written, trying again is right.
+ * - `raced`: another process was first (serialization abort); nothing was written, and trying again at once is right.
+ * - `busy`: another process holds the database for too long; nothing was written.
  * - `full`: no room; nothing was written.
  * - `broken`: reading, writing or syncing failed: what is on the disk is unknown until the database is opened anew.
  * - `foreign`: no error of the engine.
  */
-export type StorageFault = 'refused' | 'busy' | 'full' | 'broken' | 'foreign';
+export type StorageFault = 'refused' | 'raced' | 'busy' | 'full' | 'broken' | 'foreign';
 
 /**
  * Obligations of every implementation:

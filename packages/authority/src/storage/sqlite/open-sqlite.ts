@@ -172,6 +172,7 @@ function refuseOpenMode(file: string): void {
 export function sqliteFault(error: unknown): StorageFault {
   if (!(error instanceof Database.SqliteError)) return 'foreign';
   if (error.code.startsWith('SQLITE_CONSTRAINT')) return 'refused';
+  if (error.code === 'SQLITE_BUSY_SNAPSHOT') return 'raced';
   if (error.code.startsWith('SQLITE_BUSY') || error.code.startsWith('SQLITE_LOCKED')) return 'busy';
   if (error.code === 'SQLITE_FULL') return 'full';
   // a statement that does not compile is a fault of the program, not of the disk
