@@ -6,7 +6,7 @@ import { hash, verify } from 'node:crypto';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { digestOf } from '../signer/software.ts';
+import { digestOf } from '../signer/key-type.ts';
 import type { Issuer } from './issuer.ts';
 import { PreparedCertificate } from './prepare.ts';
 import { encodeCertificate } from './tbs.ts';

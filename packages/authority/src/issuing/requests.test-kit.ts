@@ -9,7 +9,8 @@ import {
 } from '@imprint/contract/x509/der-writer';
 import { encodeName } from '@imprint/contract/x509/name';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
-import { digestOf, keyTypeOf, makeKey } from '../signer/software.ts';
+import { digestOf, keyTypeOf } from '../signer/key-type.ts';
+import { makeKey } from '../signer/software.ts';
 
 export interface RequestChanges {
   key?: KeyObject;

@@ -4,7 +4,7 @@
  */
 import { ImprintError } from '@imprint/contract/errors';
 import type { Selectable } from 'kysely';
-import type { Reading } from '../ledger/ledger.ts';
+import type { Draft, Reading } from '../ledger/ledger.ts';
 import type { ProductionOrderTable, StationTable } from '../storage/tables.ts';
 import type { StationCaller } from './line-core.ts';
 
@@ -16,11 +16,21 @@ export interface AuthorizedStation {
   configurationSha256: string;
 }
 
+/** What comes of a request of a session that is not the live one. `alarms` is empty where one was raised before. */
+export interface RefusedSession {
+  refusal: ImprintError;
+  alarms: Draft[];
+}
+
 /**
- * The station behind the request.
- * @throws station_revoked, station_pending, not_authenticated, station_session_taken
+ * The station behind the request, or how an older session of it is refused: that refusal is committed before it is
+ * spoken, since one alarm is raised for each session that was overtaken and still speaks.
+ * @throws station_revoked, station_pending, not_authenticated
  */
-export async function authorizeStation(reading: Reading, caller: StationCaller): Promise<AuthorizedStation> {
+export async function authorizeStation(
+  reading: Reading,
+  caller: StationCaller,
+): Promise<AuthorizedStation | RefusedSession> {
   const station = await reading.tx
     .selectFrom('station')
     .selectAll()
@@ -32,16 +42,12 @@ export async function authorizeStation(reading: Reading, caller: StationCaller):
     .selectAll()
     .where('station_id', '=', caller.stationId)
     .executeTakeFirst();
-  if (!session || session.session_id !== caller.sessionId) {
-    throw new ImprintError(
-      'station_session_taken',
-      `another session of station ${caller.stationId} began after this one`,
-      {
-        hint: 'If nobody restarted this station, its key may be in use elsewhere: call the person who runs the authority.',
-        context: { session_id: caller.sessionId },
-      },
-    );
+  if (!session) {
+    throw new ImprintError('not_authenticated', `station ${caller.stationId} has no session here`, {
+      hint: 'Start the station program anew: it opens a session when it starts.',
+    });
   }
+  if (session.session_id !== caller.sessionId) return refuseSession(reading, caller, session.opened_at);
   return {
     stationId: station.station_id,
     site: station.site,
@@ -49,6 +55,40 @@ export async function authorizeStation(reading: Reading, caller: StationCaller):
     version: session.station_version,
     configurationSha256: session.configuration_sha256,
   };
+}
+
+/** One alarm for each live session, whatever IDs the others name: a thief cannot fill the log with them. */
+async function refuseSession(
+  reading: Reading,
+  { stationId, sessionId }: StationCaller,
+  liveSince: string,
+): Promise<RefusedSession> {
+  const raised = await reading.tx
+    .selectFrom('alarm')
+    .select('log_index')
+    .where('kind', '=', 'second-station-session')
+    .where('subject', '=', stationId)
+    .where('raised_at', '>=', liveSince)
+    .limit(1)
+    .executeTakeFirst();
+  const refusal = new ImprintError(
+    'station_session_taken',
+    `another session of station ${stationId} began after this one`,
+    {
+      hint: 'If nobody restarted this station, its key may be in use elsewhere: call the person who runs the authority.',
+      context: { session_id: sessionId },
+    },
+  );
+  const alarm: Draft = {
+    type: 'alarm.raised',
+    actor: { kind: 'station', id: stationId },
+    data: {
+      kind: 'second-station-session',
+      subject: stationId,
+      detail: `session ${sessionId}: ${refusal.message}`,
+    },
+  };
+  return { refusal, alarms: raised ? [] : [alarm] };
 }
 
 /**

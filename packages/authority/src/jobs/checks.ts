@@ -8,17 +8,19 @@ import { proveBytes } from '@imprint/contract/dut/statement';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
-import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
-import type { OpenCheckTable } from '../storage/tables.ts';
-import { requireCredential } from './job.ts';
+import type { SampleKind } from '../registry/samples.ts';
+import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
+import { type ActiveCredential, type Job, requireCredential } from './job.ts';
+import { requireKnownLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { drawNonce, requireNonce, spendNonce, storeNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
-import { latestOutcomes, manufacturedDrafts, requireDeviceJob } from './operations.ts';
+import { latestOutcomes, manufacturedDrafts, requireDeviceJob, requireNotSetAside } from './operations.ts';
 import { requireShift } from './shifts.ts';
-import { requireSignature, statementOf } from './statement.ts';
+import { judgeAhead, requireSigned, statementOf, type Verdict } from './statement.ts';
+import { findUnit } from './unit-identity.ts';
 
 export interface OpenedCheck {
   check_id: string;
@@ -30,7 +32,7 @@ export interface OpenedCheck {
 
 /**
  * @throws unknown_device, job_state_wrong (not done, or not a sample), unit_conflict (other hardware),
- * not_authorized (pack on the station that made it), shift_not_open
+ * not_authorized (pack on a station that had it in work, or is not assigned), wrong_site, device_quarantined, shift_not_open
  */
 export function openCheck(
   core: LineCore,
@@ -39,7 +41,8 @@ export function openCheck(
 ): Promise<OpenedCheck> {
   return decideOnce<OpenedCheck>(core.ledger, caller, 'openCheck', request, async (reading, station) => {
     const operatorId = await requireShift(reading, station.stationId, request.shift_id);
-    const { job } = await requireDeviceJob(reading, request.device_id);
+    requireKnownLane(station, request.where.lane);
+    const { job, state } = await requireDeviceJob(reading, request.device_id);
     if (job.state !== 'done')
       throw new ImprintError('job_state_wrong', `${request.device_id} is ${job.state}, not done`);
     if (hardwareUidText(request.hardware_uid) !== job.hardware_uid) {
@@ -47,7 +50,8 @@ export function openCheck(
         hint: 'Put it into the quarantine box; a line lead decides.',
       });
     }
-    await requirePurpose(core, reading, request, job.station_id === station.stationId);
+    if (request.purpose === 'pack') await requirePack(core, reading, station, job, state);
+    else await requireSample(reading, request.device_id, request.purpose);
     const credential = await requireCredential(reading, job.job_id);
     const given = drawNonce(core, reading.now);
     const checkId = `c-${toHex(core.entropy(10))}`;
@@ -79,55 +83,72 @@ export function openCheck(
   });
 }
 
-async function requirePurpose(
+async function requireSample(reading: Reading, deviceId: string, kind: SampleKind): Promise<void> {
+  const sample = await reading.tx
+    .selectFrom('sample')
+    .select('kind')
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  if (sample?.kind === kind) return;
+  throw new ImprintError('job_state_wrong', `${deviceId} is not registered as a ${kind} sample`);
+}
+
+async function requirePack(
   core: LineCore,
   reading: Reading,
-  request: StationRequest<'openCheck'>,
-  sameStation: boolean,
+  station: AuthorizedStation,
+  job: Job,
+  state: LifecycleState,
 ): Promise<void> {
-  if (request.purpose !== 'pack') {
-    const sample = await reading.tx
-      .selectFrom('sample')
-      .select('kind')
-      .where('device_id', '=', request.device_id)
-      .executeTakeFirst();
-    if (sample?.kind === request.purpose) return;
-    throw new ImprintError(
-      'job_state_wrong',
-      `${request.device_id} is not registered as a ${request.purpose} sample`,
-    );
+  const order = await reading.tx
+    .selectFrom('production_order')
+    .selectAll()
+    .where('order_id', '=', job.order_id)
+    .executeTakeFirstOrThrow();
+  requireAssigned(station, order);
+  requireNotSetAside(job.device_id, state);
+  const unit = await findUnit(reading, JSON.parse(job.hardware_uid_parts) as HardwareUid);
+  if (unit.quarantined) {
+    throw new ImprintError('device_quarantined', `this unit is set aside: ${unit.reason}`, {
+      hint: 'Put it into the quarantine box; a line lead decides.',
+    });
   }
-  // The station that made a unit could have put a key of its own in its place: another one has to look.
-  if (sameStation) {
+  // Any station that had the unit in work could have put a key of its own in its place: another one has to look.
+  const worked = await reading.tx
+    .selectFrom('attempt')
+    .select('attempt')
+    .where('job_id', '=', job.job_id)
+    .where('station_id', '=', station.stationId)
+    .limit(1)
+    .executeTakeFirst();
+  if (worked) {
     throw new ImprintError(
       'not_authorized',
-      `${request.device_id} was made on this station; pack needs another one`,
-      {
-        hint: 'Take the unit to the packing station.',
-      },
+      `${job.device_id} was made on this station; pack needs another one`,
+      { hint: 'Take the unit to the packing station.' },
     );
   }
-  const { job } = await requireDeviceJob(reading, request.device_id);
   const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, request.device_id));
+  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
   if (!progress.some((step) => step.operation === 'pack')) {
     throw new ImprintError('unknown_route', `the route of ${contract.product} has no pack`);
   }
   const missing = missingBefore(progress, 'pack');
   if (missing.length > 0) {
-    throw new ImprintError('job_state_wrong', `${request.device_id} did not pass ${missing.join(', ')} yet`, {
+    throw new ImprintError('job_state_wrong', `${job.device_id} did not pass ${missing.join(', ')} yet`, {
       hint: 'Take the unit through that operation first.',
     });
   }
 }
 
 /** @throws unknown_job (no such check at this station), nonce_invalid */
-export function recordCheck(
+export async function recordCheck(
   core: LineCore,
   caller: StationCaller,
   checkId: string,
   request: StationRequest<'recordCheck'>,
 ) {
+  const proof = await judgeCheckAhead(core, checkId, request);
   return decideOnce<{ outcome: 'pass' | 'fail'; device_state: LifecycleState }>(
     core.ledger,
     caller,
@@ -143,7 +164,12 @@ export function recordCheck(
       if (!check) throw new ImprintError('unknown_job', `no check ${checkId} is open at this station`);
       await requireNonce(reading, request.nonce, { purpose: 'check', subject: checkId, attempt: 1 });
       const { job, state } = await requireDeviceJob(reading, check.device_id);
-      const proven = await provesItself(core, reading, check, request);
+      const credential = await requireCredential(reading, job.job_id);
+      const proven = provesItself(
+        proof,
+        credential,
+        checkBytes(core, job, credential, checkId, request.nonce),
+      );
       const outcome = proven && request.selftest_passed === true ? 'pass' : 'fail';
       const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
       const entries: Draft[] = [
@@ -200,25 +226,43 @@ export function recordCheck(
   );
 }
 
-async function provesItself(
+/** The verdict on what the unit signed, before the tick; undefined where it signed nothing, or there is no such check. */
+async function judgeCheckAhead(
   core: LineCore,
-  reading: Reading,
-  check: Selectable<OpenCheckTable>,
-  request: StationRequest<'recordCheck'>,
-): Promise<boolean> {
-  if (request.signature_b64 === null) return false;
-  const { job } = await requireDeviceJob(reading, check.device_id);
-  const credential = await requireCredential(reading, job.job_id);
-  const statement = statementOf(core, job, credential, {
-    subject: check.check_id,
-    attempt: 1,
-    nonce: request.nonce,
-  });
+  checkId: string,
+  { nonce, signature_b64 }: StationRequest<'recordCheck'>,
+): Promise<Verdict | undefined> {
+  if (signature_b64 === null) return undefined;
+  const db = core.ledger.reader;
+  const found = await db
+    .selectFrom('open_check')
+    .innerJoin('device', 'device.device_id', 'open_check.device_id')
+    .select('device.job_id')
+    .where('check_id', '=', checkId)
+    .executeTakeFirst();
+  if (found?.job_id == null) return undefined;
+  const compose = (job: Job, credential: ActiveCredential) =>
+    checkBytes(core, job, credential, checkId, nonce);
+  return judgeAhead(db, found.job_id, compose, fromBase64(signature_b64));
+}
+
+function checkBytes(
+  core: LineCore,
+  job: Job,
+  credential: ActiveCredential,
+  checkId: string,
+  nonce: string,
+): Uint8Array {
+  return proveBytes(statementOf(core, job, credential, { subject: checkId, attempt: 1, nonce }));
+}
+
+function provesItself(proof: Verdict | undefined, credential: ActiveCredential, bytes: Uint8Array): boolean {
+  if (proof === undefined) return false;
   try {
-    requireSignature(credential, proveBytes(statement), fromBase64(request.signature_b64));
+    requireSigned(proof, credential, bytes);
     return true;
   } catch (error) {
-    if (isImprintError(error)) return false;
+    if (isImprintError(error, 'proof_wrong')) return false;
     throw error;
   }
 }

@@ -18,7 +18,7 @@ import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
 import { latestOutcomes, manufacturedDrafts } from './operations.ts';
 import { requireSealedState } from './report-sealed.ts';
-import { requireSignature, statementOf } from './statement.ts';
+import { judgeAhead, requireSigned, statementOf } from './statement.ts';
 
 export interface Completed {
   device_id: string;
@@ -28,26 +28,28 @@ export interface Completed {
 /**
  * @throws proof_wrong, nonce_invalid, evidence_wrong (state, self-test or label), job_not_open, job_state_wrong
  */
-export function completeJob(
+export async function completeJob(
   core: LineCore,
   caller: StationCaller,
   jobId: string,
   request: StationRequest<'completeJob'>,
 ): Promise<Completed> {
+  const { attempt, nonce, state } = request;
+  const compose = (job: Job, credential: ActiveCredential) =>
+    attestBytes(statementOf(core, job, credential, { subject: jobId, attempt, nonce }), state);
+  const verdict = await judgeAhead(core.ledger.reader, jobId, compose, fromBase64(request.signature_b64));
   return decideOnce<Completed>(
     core.ledger,
     caller,
     `completeJob ${jobId}`,
     request,
     async (reading, station) => {
-      const { attempt, nonce } = request;
       const job = await requireLiveJob(reading, station.stationId, jobId, attempt, ['sealed']);
       const credential = await requireCredential(reading, jobId);
       const contract = await core.contracts.get(reading.tx, job.contract_sha256);
       await requireNonce(reading, nonce, { purpose: 'attest', subject: jobId, attempt });
-      const statement = statementOf(core, job, credential, { subject: jobId, attempt, nonce });
-      requireSignature(credential, attestBytes(statement, request.state), fromBase64(request.signature_b64));
-      requireAttestedState(core, contract, job, request.state);
+      requireSigned(verdict, credential, compose(job, credential));
+      requireAttestedState(core, contract, job, state);
       requireReports(contract, job, request);
       const completed: Draft = {
         type: 'job.completed',

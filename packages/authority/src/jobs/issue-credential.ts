@@ -9,17 +9,20 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { toPem } from '@imprint/contract/x509/pem';
+import { sql, type Transaction } from 'kysely';
 import { type CertificationRequest, readCertificationRequest } from '../issuing/certification-request.ts';
 import { issue } from '../issuing/issue.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
 import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
+import type { Tables } from '../storage/tables.ts';
 import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
+import { keyOfAnother } from './key-of-another.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
-import { type Refusal, refusalError, rememberRequest, requireSameBody } from './once.ts';
-import { quarantineDrafts } from './quarantine.ts';
+import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
+import { requireQuota } from './quota.ts';
 
 export interface IssuedCredential {
   device_cert_pem: string;
@@ -48,7 +51,7 @@ export class CredentialIssuing {
 
   /**
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
-   * certificate, however often it is asked for.
+   * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
    * job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
    */
@@ -89,7 +92,14 @@ export class CredentialIssuing {
     csr: CertificationRequest,
   ): Promise<Decision<Intended>> {
     const station = await authorizeStation(reading, caller);
-    const earlier = await requireSameBody(reading, caller, `issueCredential ${jobId}`, request);
+    if ('refusal' in station) return refused(station.alarms, refusalOf(station.refusal));
+    const route = `issueCredential ${jobId}`;
+    const earlier = await requireSameBody(reading, caller, route, request);
+    const remember = async (tx: Transaction<Tables>, outcome: { refusal?: Refusal } = {}) => {
+      if (earlier === undefined) await rememberRequest(tx, reading, caller, route, request, outcome);
+    };
+    const before = earlier === undefined ? undefined : await outcomeOf(reading, jobId, earlier, csr);
+    if (before) return { entries: [], reply: () => before };
     const job = await requireLiveJob(reading, station.stationId, jobId, request.attempt, [
       'opened',
       'keyed',
@@ -101,22 +111,25 @@ export class CredentialIssuing {
     const contract = await this.#core.contracts.get(reading.tx, job.contract_sha256);
     requireKeyType(contract, csr);
     const stranger = await keyOfAnother(reading, caller, job, csr);
-    if (stranger) return stranger;
+    if (stranger) {
+      const { entries, refusal } = stranger;
+      return { ...refused(entries, refusal), remember: (tx) => remember(tx, { refusal }) };
+    }
 
     const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
     const entries: Draft[] = [];
     for (const present of await liveCredentials(reading, jobId)) {
       const sameKey = present.public_key_sha256 === csr.publicKeySha256;
       if (present.status === 'active' && sameKey) {
-        return { entries: [], reply: () => ({ kind: 'released', credential: present }) };
+        return { entries: [], remember, reply: () => ({ kind: 'released', credential: present }) };
       }
-      if (present.status === 'intended' && sameKey) {
-        if (this.#inFlight.has(present.credential_id)) {
-          return { entries: [], reply: () => ({ kind: 'in-flight', credentialId: present.credential_id }) };
-        }
-        // Another process may be about to release it; once its lease is over nobody may.
-        if (present.owner !== this.#core.processId && present.lease_expires_at > reading.at)
-          throw beingSigned();
+      // Somebody may be about to release it, here or in another process; once its lease is over nobody may.
+      if (present.status === 'intended' && sameKey && present.lease_expires_at > reading.at) {
+        return {
+          entries: [],
+          remember,
+          reply: () => ({ kind: 'in-flight', credentialId: present.credential_id }),
+        };
       }
       if (job.state === 'proven' || job.state === 'sealed') {
         throw new ImprintError('job_state_wrong', `${job.device_id} has proven another key already`, {
@@ -138,13 +151,7 @@ export class CredentialIssuing {
     );
     const intent = this.#intent(reading, job, csr, token);
     entries.push({ type: 'credential.intended', actor: by, data: intent });
-    return {
-      entries,
-      remember: async (tx) => {
-        if (!earlier) await rememberRequest(tx, reading, caller, `issueCredential ${jobId}`, request, {});
-      },
-      reply: () => ({ kind: 'to-sign', intent, token }),
-    };
+    return { entries, remember, reply: () => ({ kind: 'to-sign', intent, token }) };
   }
 
   #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
@@ -253,47 +260,6 @@ function requireKeyType(contract: ProvisioningContract, csr: CertificationReques
   );
 }
 
-/** I-7: a public key that was ever certified for another device. Both are set aside, unless the other is finished. */
-async function keyOfAnother(
-  reading: Reading,
-  caller: StationCaller,
-  job: Job,
-  csr: CertificationRequest,
-): Promise<Decision<Intended> | undefined> {
-  const known = await reading.tx
-    .selectFrom('public_key')
-    .select('device_id')
-    .where('public_key_sha256', '=', csr.publicKeySha256)
-    .executeTakeFirst();
-  if (!known || known.device_id === job.device_id) return undefined;
-  const entries: Draft[] = [
-    {
-      type: 'alarm.raised',
-      actor: { kind: 'station', id: caller.stationId },
-      data: {
-        kind: 'foreign-identity',
-        subject: job.job_id,
-        detail: `a unit scanned as ${job.device_id} presented the key of ${known.device_id}`,
-      },
-    },
-  ];
-  for (const deviceId of [job.device_id, known.device_id]) {
-    entries.push(
-      ...(await quarantineDrafts(reading, caller, deviceId, {
-        step: 'key',
-        failure_code: 'foreign_identity',
-        reason: `one key was presented for ${job.device_id} and ${known.device_id}`,
-      })),
-    );
-  }
-  const refusal: Refusal = {
-    code: 'key_reused',
-    message: `this key belongs to ${known.device_id}`,
-    hint: 'Put the unit into the quarantine box; a line lead decides.',
-  };
-  return { entries, reply: () => ({ kind: 'refused', refusal }) };
-}
-
 function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
   return reading.tx
     .selectFrom('credential')
@@ -303,27 +269,37 @@ function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]>
     .execute();
 }
 
-/** I-23: a device ID that has an intent already is in the count, whatever became of it. */
-async function requireQuota(reading: Reading, job: Job): Promise<void> {
-  const device = await reading.tx
-    .selectFrom('device')
-    .select('issued')
-    .where('device_id', '=', job.device_id)
-    .executeTakeFirstOrThrow();
-  if (device.issued === 1) return;
-  const order = await reading.tx
-    .selectFrom('production_order')
-    .select(['issued', 'quantity', 'scrap_allowance'])
-    .where('order_id', '=', job.order_id)
-    .executeTakeFirstOrThrow();
-  if (order.issued < order.quantity + order.scrap_allowance) return;
-  throw new ImprintError(
-    'quota_exhausted',
-    `order ${job.order_id} is full: ${order.issued} device IDs were issued`,
-    {
-      hint: 'Ask the line lead for a further order.',
-    },
-  );
+/**
+ * What a repeated request comes to before anything else is looked at: the certificate that it was given, for as long as
+ * that is the job's, also when the attempt is over. A key that was replaced since is not certified again for it: such a
+ * request was on its way for long. Undefined where the first one came to nothing.
+ */
+async function outcomeOf(
+  reading: Reading,
+  jobId: string,
+  earlier: string,
+  csr: CertificationRequest,
+): Promise<Intended | undefined> {
+  const { refusal } = JSON.parse(earlier) as { refusal?: Refusal };
+  if (refusal) return { kind: 'refused', refusal };
+  const last = await reading.tx
+    .selectFrom('credential')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where('public_key_sha256', '=', csr.publicKeySha256)
+    .orderBy(sql`case status when 'active' then 0 when 'intended' then 1 else 2 end`)
+    .orderBy('revoked_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (last?.status === 'active') return { kind: 'released', credential: last };
+  if (last?.revocation_reason !== 'key-lost') return undefined;
+  throw new ImprintError('job_state_wrong', `the unit of job ${jobId} made another key after this request`, {
+    hint: 'Ask with a new request_id for the key that the unit holds now.',
+  });
+}
+
+function refused(entries: Draft[], refusal: Refusal): Decision<Intended> {
+  return { entries, reply: () => ({ kind: 'refused', refusal }) };
 }
 
 function revoked(

@@ -3,10 +3,10 @@
  * it is refused (I-22). What was decided is remembered in the transaction that decided it.
  */
 import { canonicalJson } from '@imprint/contract/canonical-json';
-import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
+import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { Transaction } from 'kysely';
-import type { Decision, Draft, Ledger, Reading } from '../ledger/ledger.ts';
+import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
 import type { Tables } from '../storage/tables.ts';
 import { type AuthorizedStation, authorizeStation } from './authorize-station.ts';
 import type { StationCaller } from './line-core.ts';
@@ -40,12 +40,9 @@ export async function decideOnce<Outcome extends object>(
   decide: (reading: Reading, station: AuthorizedStation) => Promise<Decided<Outcome>>,
 ): Promise<Outcome> {
   const outcome = await ledger.submit<Outcome | { refusal: Refusal }>(async (reading) => {
-    let station: AuthorizedStation;
-    try {
-      station = await authorizeStation(reading, caller);
-    } catch (error) {
-      if (isImprintError(error, 'station_session_taken')) return refuseWithAlarm(reading, caller, error);
-      throw error;
+    const station = await authorizeStation(reading, caller);
+    if ('refusal' in station) {
+      return { entries: station.alarms, reply: () => ({ refusal: refusalOf(station.refusal) }) };
     }
     const earlier = await requireSameBody(reading, caller, routeName, request);
     if (earlier) return { entries: [], reply: () => JSON.parse(earlier) as Outcome | { refusal: Refusal } };
@@ -61,31 +58,6 @@ export async function decideOnce<Outcome extends object>(
   });
   if ('refusal' in outcome) throw refusalError(outcome.refusal);
   return outcome;
-}
-
-/** Two live sessions of one station key: the older one is refused, and the log says so once for each session. */
-async function refuseWithAlarm(
-  reading: Reading,
-  caller: StationCaller,
-  error: ImprintError,
-): Promise<Decision<{ refusal: Refusal }>> {
-  const raised = await reading.tx
-    .selectFrom('alarm')
-    .select('log_index')
-    .where('kind', '=', 'second-station-session')
-    .where('subject', '=', caller.sessionId)
-    .executeTakeFirst();
-  const alarm: Draft = {
-    type: 'alarm.raised',
-    actor: { kind: 'station', id: caller.stationId },
-    data: { kind: 'second-station-session', subject: caller.sessionId, detail: error.message },
-  };
-  const refusal: Refusal = {
-    code: error.code,
-    message: error.message,
-    ...(error.hint ? { hint: error.hint } : {}),
-  };
-  return { entries: raised ? [] : [alarm], reply: () => ({ refusal }) };
 }
 
 /**
@@ -136,6 +108,10 @@ export async function rememberRequest(
       at: reading.at,
     })
     .execute();
+}
+
+export function refusalOf({ code, message, hint }: ImprintError): Refusal {
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 export function refusalError({ code, message, hint }: Refusal): ImprintError {

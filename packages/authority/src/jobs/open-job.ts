@@ -12,17 +12,22 @@ import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
-import type { DeviceTable, JobTable, ProductionOrderTable } from '../storage/tables.ts';
+import { missingBefore, routeProgress } from '../registry/route.ts';
+import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
+import { requireFitting } from './fitting.ts';
+import type { Job } from './job.ts';
+import { requireKnownLane, requireLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { type Decided, decideOnce } from './once.ts';
+import { latestOutcomes } from './operations.ts';
+import { quotaExhausted, requireRoom } from './quota.ts';
 import { requireShift } from './shifts.ts';
 import { findUnit, foreignIdentity, refuseNewcomer, type UnitFound } from './unit-identity.ts';
 
 type OpenRequest = StationRequest<'openJob'>;
 type Order = Selectable<ProductionOrderTable>;
 type Device = Selectable<DeviceTable>;
-type Job = Selectable<JobTable>;
 
 /** What an opening stands on, once station, unit, order and contract are found to fit. */
 interface Opening {
@@ -32,7 +37,9 @@ interface Opening {
   caller: StationCaller;
   request: OpenRequest;
   contract: ProvisioningContract;
+  order: Order;
   operatorId: string;
+  leaseUntil: string;
 }
 
 export interface OpenedJob {
@@ -41,47 +48,68 @@ export interface OpenedJob {
 }
 
 /**
- * Guarantees: at most `lanes` live jobs a station; never more jobs than quota; a device ID and a unit are bound to
- * each other once and for all; the same `request_id` gives the same job and attempt.
- * @throws not_allocated, unknown_order, order_closed, quota_exhausted, lane_limit_reached, rate_limited,
- * unit_conflict, device_quarantined, attempt_cap_reached, shift_not_open, bad_request
+ * Guarantees: at most `lanes` live jobs a station; never more jobs than quota and share; a device ID and a unit are
+ * bound to each other once and for all; the same `request_id` gives the same job and attempt.
+ * @throws not_allocated, unknown_order, order_closed, quota_exhausted, lane_limit_reached, rate_limited, not_authorized,
+ * wrong_site, evidence_wrong, job_state_wrong, unit_conflict, device_quarantined, attempt_cap_reached, shift_not_open,
+ * bad_request
  */
 export function openJob(core: LineCore, caller: StationCaller, request: OpenRequest): Promise<OpenedJob> {
   return decideOnce<OpenedJob>(core.ledger, caller, 'openJob', request, async (reading, station) => {
     const operatorId = await requireShift(reading, station.stationId, request.shift_id);
+    requireKnownLane(station, request.where.lane);
     const unit = await findUnit(reading, request.hardware_uid);
-    if (unit.conflict) return refuseNewcomer(caller, request.hardware_uid, unit.conflict);
-    if (unit.quarantined) {
-      throw new ImprintError('device_quarantined', `this unit is set aside: ${unit.reason}`, {
-        hint: 'Put it into the quarantine box; a line lead decides.',
-      });
-    }
+    if (unit.quarantined) throw setAside(`this unit is set aside: ${unit.reason}`);
     const device = await chooseDevice(reading, core, station, request, unit);
+    const order = await requireOrder(reading, device.order_id);
+    // before anything is set aside: a station does harm to no order but its own
+    requireAssigned(station, order);
+    const job = await findJob(reading, device);
+    const stranger = unit.conflict ?? foreignUnit(device, job, request);
+    if (stranger) return refuseNewcomer(caller, request.hardware_uid, stranger);
     const foreign = await foreignIdentity(reading, caller, request, device.device_id);
     if (foreign) return foreign;
     if (device.state === 'quarantined' || device.state === 'scrapped') {
-      throw new ImprintError('device_quarantined', `${device.device_id} is ${device.state}`, {
-        hint: 'Put the unit into the quarantine box; a line lead decides.',
-      });
-    }
-    const order = await requireOrder(reading, device.order_id);
-    requireAssigned(station, order);
-    const job = await findJob(reading, device);
-    if (job && job.hardware_uid !== hardwareUidText(request.hardware_uid)) {
-      return refuseNewcomer(
-        caller,
-        request.hardware_uid,
-        `${device.device_id} belongs to another unit already`,
-      );
+      throw setAside(`${device.device_id} is ${device.state}`);
     }
     const contract = await core.contracts.get(reading.tx, order.contract_sha256);
-    requireFitting(contract, order, request);
+    requireFitting(contract, order, job, request);
     // A finished unit that is scanned again gets its receipt once more; nothing is opened and nothing is counted.
     if (job?.state === 'done') return { entries: [], outcome: { job_id: job.job_id, attempt: job.attempt } };
-    requireOpenOrder(order, job, reading.at);
+    if (device.state !== 'allocated') {
+      throw new ImprintError(
+        'job_state_wrong',
+        `${device.device_id} is ${device.state}: it is not made anew`,
+      );
+    }
+    const leaseUntil = requireOpenOrder(order, job, reading);
     await requireLane(reading, core, station, job);
-    const opening: Opening = { reading, core, station, caller, request, contract, operatorId };
-    return job ? openAttempt(opening, job) : openNew(opening, order, device);
+    if (job === undefined || job.state === 'opened') {
+      await requireRoom(reading, order, station.stationId, job);
+    }
+    const opening: Opening = {
+      reading,
+      core,
+      station,
+      caller,
+      request,
+      contract,
+      order,
+      operatorId,
+      leaseUntil,
+    };
+    return job ? openAttempt(opening, job) : openNew(opening, device);
+  });
+}
+
+function foreignUnit(device: Device, job: Job | undefined, request: OpenRequest): string | undefined {
+  if (!job || job.hardware_uid === hardwareUidText(request.hardware_uid)) return undefined;
+  return `${device.device_id} belongs to another unit already`;
+}
+
+function setAside(message: string): ImprintError {
+  return new ImprintError('device_quarantined', message, {
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
   });
 }
 
@@ -169,104 +197,31 @@ async function findJob(reading: Reading, device: Device): Promise<Job | undefine
   return reading.tx.selectFrom('job').selectAll().where('job_id', '=', device.job_id).executeTakeFirst();
 }
 
-function requireFitting(contract: ProvisioningContract, order: Order, request: OpenRequest): void {
-  const revisions = JSON.parse(order.hardware_revisions) as string[];
-  if (!revisions.includes(request.hw_rev)) {
-    throw new ImprintError(
-      'evidence_wrong',
-      `the unit has hardware revision ${request.hw_rev}; order ${order.order_id} takes ${revisions.join(', ')}`,
-      { hint: 'Take the unit out and check which board this is.' },
-    );
-  }
-  const { firmware } = contract;
-  const found = request.firmware;
-  if (found.build_id !== firmware.build_id || found.sha256 !== firmware.sha256) {
-    throw new ImprintError(
-      'evidence_wrong',
-      `the unit runs firmware ${found.build_id}; the contract asks for ${firmware.build_id} with the hash ${firmware.sha256.slice(0, 12)}…`,
-      { hint: 'Flash the firmware of the contract and scan again.' },
-    );
-  }
-  if (found.rollback_counter < firmware.rollback_counter) {
-    throw new ImprintError(
-      'evidence_wrong',
-      `the unit's roll-back counter is ${found.rollback_counter}; the contract asks for ${firmware.rollback_counter} or more`,
-      { hint: 'Flash the firmware of the contract and scan again.' },
-    );
-  }
-}
-
-/** An order takes new jobs while it is open; a job of a closed one may finish within its lease. */
-function requireOpenOrder(order: Order, job: Job | undefined, at: string): void {
+/**
+ * An order takes new jobs while it is open. A job of a closed one may finish within the lease that it has: however often
+ * it is begun again, the lease is not made longer. Gives when the attempt's lease ends.
+ */
+function requireOpenOrder(order: Order, job: Job | undefined, { now, at }: Reading): string {
   if (at < order.opens_at) {
     throw new ImprintError('order_closed', `order ${order.order_id} opens at ${order.opens_at}`);
   }
   const closed = order.closed_at !== null || at >= order.closes_at;
-  if (closed && !(job && job.lease_expires_at > at)) {
-    throw new ImprintError(
-      'order_closed',
-      `order ${order.order_id} is closed since ${order.closed_at ?? order.closes_at}`,
-      {
-        hint: 'Ask the line lead which order this unit belongs to.',
-      },
-    );
-  }
+  if (!closed) return new Date(now.getTime() + limits.jobLeaseMs).toISOString();
+  if (job && job.lease_expires_at > at) return job.lease_expires_at;
+  throw new ImprintError(
+    'order_closed',
+    `order ${order.order_id} is closed since ${order.closed_at ?? order.closes_at}`,
+    { hint: 'Ask the line lead which order this unit belongs to.' },
+  );
 }
 
-async function requireLane(
-  reading: Reading,
-  core: LineCore,
-  station: AuthorizedStation,
-  job: Job | undefined,
-): Promise<void> {
-  const live = await reading.tx
-    .selectFrom('job')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('station_id', '=', station.stationId)
-    .where('active', '=', 1)
-    .where('lease_expires_at', '>', reading.at)
-    .where('job_id', '!=', job?.job_id ?? '')
-    .executeTakeFirstOrThrow();
-  if (Number(live.count) >= station.lanes) {
-    throw new ImprintError(
-      'lane_limit_reached',
-      `station ${station.stationId} has ${live.count} jobs open and ${station.lanes} lanes`,
-      { hint: 'Finish the units that are in the fixtures first.' },
-    );
-  }
-  const minuteAgo = new Date(reading.now.getTime() - 60_000).toISOString();
-  const recent = await reading.tx
-    .selectFrom('attempt')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('station_id', '=', station.stationId)
-    .where('started_at', '>', minuteAgo)
-    .executeTakeFirstOrThrow();
-  if (Number(recent.count) >= station.lanes * core.jobsPerLaneAMinute) {
-    throw new ImprintError(
-      'rate_limited',
-      `station ${station.stationId} opens jobs faster than its lanes can work`,
-      {
-        hint: 'Wait a minute. If the line really is this fast, ask for a higher rate.',
-      },
-    );
-  }
-}
-
-async function openNew(opening: Opening, order: Order, device: Device): Promise<Decided<OpenedJob>> {
-  const { reading, core, caller, request, contract } = opening;
+function openNew(opening: Opening, device: Device): Decided<OpenedJob> {
+  const { core, caller, request, contract, order } = opening;
   if (request.operation !== 'provision') {
     throw new ImprintError('job_state_wrong', `${device.device_id} was not provisioned yet`, {
       hint: 'Take the unit to the provisioning station first.',
     });
   }
-  const promised = await reading.tx
-    .selectFrom('job')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('order_id', '=', order.order_id)
-    .where('state', '=', 'opened')
-    .executeTakeFirstOrThrow();
-  if (order.issued + Number(promised.count) >= order.quantity + order.scrap_allowance)
-    throw quotaExhausted(order);
   const jobId = `j-${toHex(core.entropy(10))}`;
   const manifest = pinManifest(
     manifestFromContract(contract, order.contract_sha256, {
@@ -305,16 +260,11 @@ async function openNew(opening: Opening, order: Order, device: Device): Promise<
 }
 
 async function openAttempt(opening: Opening, job: Job): Promise<Decided<OpenedJob>> {
-  const { reading, caller, contract } = opening;
+  const { reading, caller, request, contract } = opening;
   if (job.state === 'quarantined' || job.state === 'abandoned') {
-    throw new ImprintError(
-      'device_quarantined',
-      `the job of ${job.device_id} is ${job.state}: ${job.reason}`,
-      {
-        hint: 'Put the unit into the quarantine box; a line lead decides.',
-      },
-    );
+    throw setAside(`the job of ${job.device_id} is ${job.state}: ${job.reason}`);
   }
+  if (request.operation === 'seal') await requireSealVisit(reading, contract, job);
   const entries: Draft[] = [];
   if (job.active === 1) {
     entries.push({
@@ -342,6 +292,16 @@ async function openAttempt(opening: Opening, job: Job): Promise<Decided<OpenedJo
   return { entries, outcome: { job_id: job.job_id, attempt } };
 }
 
+/** A visit to seal begins with a unit that has passed all that comes before sealing; none is keyed in it. */
+async function requireSealVisit(reading: Reading, contract: ProvisioningContract, job: Job): Promise<void> {
+  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+  const missing = missingBefore(progress, 'seal');
+  if (missing.length === 0) return;
+  throw new ImprintError('job_state_wrong', `${job.device_id} did not pass ${missing.join(', ')} yet`, {
+    hint: 'Take the unit through that operation first.',
+  });
+}
+
 /** Attempts that count towards the rework cap: those that failed on the unit, not those that a station broke off. */
 export async function failedAttempts(reading: Reading, jobId: string): Promise<number> {
   const row = await reading.tx
@@ -349,13 +309,13 @@ export async function failedAttempts(reading: Reading, jobId: string): Promise<n
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('job_id', '=', jobId)
     .where('outcome', '=', 'failed')
-    .where('failure_code', '!=', 'station_failed')
+    .where((eb) => eb.or([eb('failure_code', 'is', null), eb('failure_code', '!=', 'station_failed')]))
     .executeTakeFirstOrThrow();
   return Number(row.count);
 }
 
 function attemptStarted(
-  { reading, station, caller, request, operatorId }: Opening,
+  { station, caller, request, operatorId, leaseUntil }: Opening,
   jobId: string,
   attempt: number,
 ): Draft {
@@ -373,15 +333,7 @@ function attemptStarted(
       station_version: station.version,
       station_configuration_sha256: station.configurationSha256,
       firmware: request.firmware,
-      lease_expires_at: new Date(reading.now.getTime() + limits.jobLeaseMs).toISOString(),
+      lease_expires_at: leaseUntil,
     },
   };
-}
-
-function quotaExhausted(order: Order): ImprintError {
-  return new ImprintError(
-    'quota_exhausted',
-    `order ${order.order_id} is full: ${order.quantity} units and ${order.scrap_allowance} for scrap`,
-    { hint: 'Ask the line lead for a further order.' },
-  );
 }

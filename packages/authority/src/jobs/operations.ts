@@ -70,8 +70,16 @@ export async function requireDeviceJob(
   return { job: await requireJob(reading, device.job_id), state: device.state };
 }
 
+/** @throws device_quarantined: what people set aside or scrapped, the line does not go on with */
+export function requireNotSetAside(deviceId: string, state: LifecycleState): void {
+  if (state === 'allocated' || state === 'manufactured' || state === 'stocked') return;
+  throw new ImprintError('device_quarantined', `${deviceId} is ${state}`, {
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
+  });
+}
+
 /**
- * @throws unknown_device, unknown_route (not an external operation of this product), job_state_wrong (an earlier
+ * @throws unknown_device, device_quarantined, unknown_route (not an external operation of this product), job_state_wrong (an earlier
  * operation is missing), not_authorized, wrong_site, shift_not_open
  */
 export function reportOperation(
@@ -93,6 +101,7 @@ export function reportOperation(
         .where('order_id', '=', job.order_id)
         .executeTakeFirstOrThrow();
       requireAssigned(station, order);
+      requireNotSetAside(request.device_id, state);
       const contract = await core.contracts.get(reading.tx, job.contract_sha256);
       const external = contract.route.some(
         (step) => step.operation === request.operation && step.external === true,

@@ -3,7 +3,9 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import { ImprintError } from '@imprint/contract/errors';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
+import type { JobState } from '@imprint/contract/job-state';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { requireAssigned } from './authorize-station.ts';
 import { requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
@@ -53,7 +55,7 @@ export async function quarantineDrafts(
 
 /**
  * A station sets aside the unit of a job, and the other unit where two were mixed up.
- * @throws unknown_job, device_already_done
+ * @throws unknown_job, device_already_done, not_authorized, wrong_site
  */
 export function quarantineJob(
   core: LineCore,
@@ -61,13 +63,19 @@ export function quarantineJob(
   jobId: string,
   request: StationRequest<'quarantineJob'>,
 ) {
-  return decideOnce<{ state: 'quarantined' }>(
+  return decideOnce<{ state: JobState }>(
     core.ledger,
     caller,
     `quarantineJob ${jobId}`,
     request,
-    async (reading) => {
+    async (reading, station) => {
       const job = await requireJob(reading, jobId);
+      const order = await reading.tx
+        .selectFrom('production_order')
+        .selectAll()
+        .where('order_id', '=', job.order_id)
+        .executeTakeFirstOrThrow();
+      requireAssigned(station, order);
       if (job.state === 'done') {
         throw new ImprintError(
           'device_already_done',
@@ -79,7 +87,7 @@ export function quarantineJob(
       const entries = await quarantineDrafts(reading, caller, job.device_id, why);
       if (request.other_unit)
         entries.push(...(await otherUnitDrafts(reading, caller, request.other_unit, why)));
-      return { entries, outcome: { state: 'quarantined' } };
+      return { entries, outcome: { state: job.state === 'abandoned' ? 'abandoned' : 'quarantined' } };
     },
   );
 }

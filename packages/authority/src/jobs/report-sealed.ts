@@ -1,10 +1,11 @@
 /** Seal: the station says what lock and fuses were and are; only a proven unit may be sealed, and Attest checks the word. */
 import type { StationRequest } from '@imprint/contract/api/station';
+import type { EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Draft } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
-import { requireLiveJob } from './job.ts';
+import { type Job, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { drawNonce, type GivenNonce, storeNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
@@ -32,6 +33,7 @@ export function reportSealed(
         },
       );
     }
+    requireProvenNow(job, attempt);
     requireSealedState(contract, seal.after, 'reported');
     const given = drawNonce(core, reading.now);
     const sealed: Draft = {
@@ -44,6 +46,19 @@ export function reportSealed(
       remember: (tx) => storeNonce(tx, given, { purpose: 'attest', subject: jobId, attempt }),
       outcome: given,
     };
+  });
+}
+
+/**
+ * I-25: in the visit that seals, and before it seals, the unit has proved itself; what an earlier visit saw may be
+ * another unit by now. One that counts as sealed is past that: what it attests binds all that a proof does.
+ */
+function requireProvenNow(job: Job, attempt: number): void {
+  if (job.state === 'sealed') return;
+  const { prove } = JSON.parse(job.proven!) as EntryData<'job.proven'>;
+  if (prove.attempt === attempt) return;
+  throw new ImprintError('job_state_wrong', `${job.device_id} has not proved itself in this attempt`, {
+    hint: 'Let the unit prove itself again before it is sealed.',
   });
 }
 
@@ -60,8 +75,18 @@ export function requireSealedState(
       { hint: 'Set the unit aside.' },
     );
   }
+  const surplus = Object.keys(state.boot_flags).find((flag) => !Object.hasOwn(contract.boot_flags, flag));
+  if (surplus !== undefined) {
+    throw new ImprintError(
+      'evidence_wrong',
+      `boot flag ${surplus} is ${word}, and the contract has none of it`,
+      {
+        hint: 'Set the unit aside.',
+      },
+    );
+  }
   for (const [flag, wanted] of Object.entries(contract.boot_flags)) {
-    if ((state.boot_flags[flag] ?? false) !== wanted) {
+    if (state.boot_flags[flag] !== wanted) {
       throw new ImprintError(
         'evidence_wrong',
         `boot flag ${flag} is ${word} as ${state.boot_flags[flag] ?? 'absent'}; the contract asks for ${wanted}`,

@@ -4,21 +4,24 @@ import { fromBase64 } from '@imprint/contract/bytes';
 import { proveBytes } from '@imprint/contract/dut/statement';
 import type { JobState } from '@imprint/contract/job-state';
 import type { Draft } from '../ledger/ledger.ts';
-import { requireCredential, requireLiveJob } from './job.ts';
+import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
-import { requireSignature, statementOf } from './statement.ts';
+import { judgeAhead, requireSigned, statementOf } from './statement.ts';
 
 /** @throws proof_wrong, nonce_invalid, job_not_open, job_state_wrong */
-export function submitProof(
+export async function submitProof(
   core: LineCore,
   caller: StationCaller,
   jobId: string,
   request: StationRequest<'submitProof'>,
 ): Promise<{ state: JobState }> {
+  const { attempt, nonce, signature_b64 } = request;
+  const compose = (job: Job, credential: ActiveCredential) =>
+    proveBytes(statementOf(core, job, credential, { subject: jobId, attempt, nonce }));
+  const verdict = await judgeAhead(core.ledger.reader, jobId, compose, fromBase64(signature_b64));
   return decideOnce(core.ledger, caller, `submitProof ${jobId}`, request, async (reading, station) => {
-    const { attempt, nonce, signature_b64 } = request;
     const job = await requireLiveJob(reading, station.stationId, jobId, attempt, [
       'written',
       'proven',
@@ -26,8 +29,7 @@ export function submitProof(
     ]);
     const credential = await requireCredential(reading, jobId);
     await requireNonce(reading, nonce, { purpose: 'prove', subject: jobId, attempt });
-    const statement = statementOf(core, job, credential, { subject: jobId, attempt, nonce });
-    requireSignature(credential, proveBytes(statement), fromBase64(signature_b64));
+    requireSigned(verdict, credential, compose(job, credential));
     const proven: Draft = {
       type: 'job.proven',
       actor: { kind: 'station', id: caller.stationId },

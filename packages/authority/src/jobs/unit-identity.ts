@@ -60,8 +60,8 @@ function setAside(caller: StationCaller, uid: HardwareUid, reason: string): Draf
 }
 
 /**
- * A unit that holds the ID or key of another device: it is set aside, and so is the other one, unless that is
- * finished (a finished unit is never touched by another's scan).
+ * A unit that holds the ID, key or certificate of another device: it is set aside with its own job, and so is the other
+ * one, unless that is finished (a finished unit is never touched by another's scan).
  */
 export async function foreignIdentity(
   reading: Reading,
@@ -87,10 +87,25 @@ export async function foreignIdentity(
       .executeTakeFirst();
     if (other && other.device_id !== deviceId) others.add(other.device_id);
   }
+  if (held.certificate_sha256 !== null) {
+    const other = await reading.tx
+      .selectFrom('credential')
+      .select('device_id')
+      .where('certificate_sha256', '=', held.certificate_sha256)
+      .executeTakeFirst();
+    if (other && other.device_id !== deviceId) others.add(other.device_id);
+  }
   if (others.size === 0) return undefined;
   const names = [...others].join(', ');
+  const why = `it presented the identity of ${names}`;
+  // the caller has found that the job of this device, where there is one, is this unit's
+  const own = await quarantineDrafts(reading, caller, deviceId, {
+    step: 'identify',
+    failure_code: 'foreign_identity',
+    reason: why,
+  });
   const entries: Draft[] = [
-    setAside(caller, request.hardware_uid, `it presented the identity of ${names}`),
+    ...(own.length > 0 ? own : [setAside(caller, request.hardware_uid, why)]),
     {
       type: 'alarm.raised',
       actor: { kind: 'station', id: caller.stationId },

@@ -21,6 +21,8 @@ export interface OrderRequest {
   lot: string;
   quantity: number;
   scrapAllowance: number;
+  /** How many units one station may provision; absent: as many as there are. */
+  stationShare?: number;
   /** At least one of both: an order that names nobody is nobody's. */
   sites: readonly string[];
   stations: readonly string[];
@@ -244,6 +246,7 @@ function orderDraft(by: Actor, { contract, sha256 }: CheckedContract, request: O
       hardware_revisions: [...(request.hardwareRevisions ?? contract.hardware_revisions)],
       quantity: request.quantity,
       scrap_allowance: request.scrapAllowance,
+      ...(request.stationShare === undefined ? {} : { station_share: request.stationShare }),
       id_source: request.ids.source,
       sites: [...request.sites],
       stations: [...request.stations],

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
-import { digestOf, makeKey, softwareSigner } from './software.ts';
+import { digestOf } from './key-type.ts';
+import { makeKey, softwareSigner } from './software.ts';
 
 describe('software signer', () => {
   for (const type of ['ec-p256', 'ec-p384', 'ed25519'] as const) {

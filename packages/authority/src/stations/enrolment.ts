@@ -17,7 +17,7 @@ import { stationProfile } from '../issuing/station-profile.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { StationCore } from './station-core.ts';
 
-/** @throws token_invalid (unknown, run out, or used by another key), csr_invalid, csr_proof_wrong */
+/** @throws token_invalid (unknown, run out, or used by another key), key_reused, csr_invalid, csr_proof_wrong */
 export async function requestEnrolment(
   core: StationCore,
   request: StationRequest<'requestEnrolment'>,
@@ -34,6 +34,7 @@ export async function requestEnrolment(
     if (station.status === 'confirmed') {
       return { entries: [], reply: () => ({ ...answer, status: 'confirmed' as const }) };
     }
+    await requireFreshKey(reading.tx, token.station_id, csr.publicKeySha256);
     const first = token.used_by_key_sha256 === null;
     return {
       entries: first
@@ -85,6 +86,29 @@ export async function collectEnrolment(
   };
 }
 
+/** A key is one station's, and no device's: a PC that was copied with its key is not let in as a second one. */
+async function requireFreshKey(
+  db: Kysely<Tables>,
+  stationId: string,
+  publicKeySha256: string,
+): Promise<void> {
+  const station = await db
+    .selectFrom('station')
+    .select('station_id')
+    .where('public_key_sha256', '=', publicKeySha256)
+    .where('station_id', '!=', stationId)
+    .executeTakeFirst();
+  const device = await db
+    .selectFrom('public_key')
+    .select('device_id')
+    .where('public_key_sha256', '=', publicKeySha256)
+    .executeTakeFirst();
+  if (!station && !device) return;
+  throw new ImprintError('key_reused', 'this key belongs to another station or device', {
+    hint: 'Let the station make a key of its own: remove the copied folder and enrol anew.',
+  });
+}
+
 async function requireToken(db: Kysely<Tables>, secret: string, publicKeySha256: string, at: string) {
   // Looked up by its hash: how long a look-up takes tells nothing about the secret itself.
   const token = await db
@@ -109,8 +133,9 @@ interface Confirmed {
 
 /**
  * A person has compared the fingerprint; the station's certificate is made. The intent (serial, TBS hash) is durable
- * before the station CA signs, as for devices.
- * @throws unknown_station, not_authorized where the fingerprint is not that of the waiting key
+ * before the station CA signs, as for devices. Confirmed twice, it is the same certificate.
+ * @throws unknown_station (no key waits, or its token ran out), not_authorized where the fingerprint is not that of the waiting key,
+ * intent_uncertain where the station was revoked or confirmed anew meanwhile
  */
 export async function confirmStation(
   core: StationCore,
@@ -118,13 +143,13 @@ export async function confirmStation(
   stationId: string,
   fingerprint: string,
 ): Promise<{ certificate_sha256: string }> {
-  const { token, recorded } = await core.ledger.submit<Confirmed>(async (reading) => {
+  const confirmed = await core.ledger.submit<Confirmed | { certificateSha256: string }>(async (reading) => {
     const waiting = await reading.tx
       .selectFrom('enrolment_token')
       .selectAll()
       .where('station_id', '=', stationId)
       .executeTakeFirst();
-    if (!waiting?.used_by_key_sha256 || !waiting.spki) {
+    if (!waiting?.used_by_key_sha256 || !waiting.spki || waiting.expires_at <= reading.at) {
       throw new ImprintError('unknown_station', `no key of station ${stationId} waits to be confirmed`, {
         hint: 'Start imprint station enroll on the station first.',
       });
@@ -133,6 +158,15 @@ export async function confirmStation(
       throw new ImprintError('not_authorized', 'the fingerprint is not that of the key that waits', {
         hint: 'Compare it with the station’s screen. If it differs there, somebody else used the token: revoke it.',
       });
+    }
+    const station = await reading.tx
+      .selectFrom('station')
+      .select(['status', 'certificate_sha256'])
+      .where('station_id', '=', stationId)
+      .executeTakeFirstOrThrow();
+    const certificateSha256 = station.certificate_sha256;
+    if (station.status === 'confirmed' && certificateSha256 !== null) {
+      return { entries: [], reply: () => ({ certificateSha256 }) };
     }
     const token = prepareStation(
       core.stationIssuer,
@@ -153,27 +187,45 @@ export async function confirmStation(
       reply: () => ({ token, recorded }),
     };
   });
+  if ('certificateSha256' in confirmed) return { certificate_sha256: confirmed.certificateSha256 };
+  const { token, recorded } = confirmed;
   const { certificate, certificateSha256 } = await issue(token, core.stationIssuer, {
     serialHex: recorded.serial,
     tbsSha256: recorded.tbs_sha256,
     profileSha256: stationProfile(core.organization, core.realm).sha256,
     issuerSha256: core.stationIssuer.certificate.sha256,
   });
-  return core.ledger.submit(async () => ({
-    entries: [
-      {
-        type: 'station.certified',
-        actor: by,
-        data: {
-          station_id: stationId,
-          serial: recorded.serial,
-          certificate_sha256: certificateSha256,
-          certificate_b64: toBase64(certificate),
+  return core.ledger.submit(async (reading) => {
+    const station = await reading.tx
+      .selectFrom('station')
+      .select(['status', 'serial'])
+      .where('station_id', '=', stationId)
+      .executeTakeFirst();
+    if (station?.status !== 'confirmed' || station.serial !== recorded.serial) {
+      throw new ImprintError(
+        'intent_uncertain',
+        `station ${stationId} changed while its certificate was made`,
+        {
+          hint: 'The certificate was not stored and opens nothing. Look at the station, then confirm it again.',
         },
-      },
-    ],
-    reply: () => ({ certificate_sha256: certificateSha256 }),
-  }));
+      );
+    }
+    return {
+      entries: [
+        {
+          type: 'station.certified',
+          actor: by,
+          data: {
+            station_id: stationId,
+            serial: recorded.serial,
+            certificate_sha256: certificateSha256,
+            certificate_b64: toBase64(certificate),
+          },
+        },
+      ],
+      reply: () => ({ certificate_sha256: certificateSha256 }),
+    };
+  });
 }
 
 /** @throws unknown_station */

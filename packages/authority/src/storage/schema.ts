@@ -54,6 +54,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     hardware_revisions: 'text',
     quantity: 'integer',
     scrap_allowance: 'integer',
+    station_share: 'integer null',
     id_source: 'text',
     sites: 'text',
     stations: 'text',

@@ -34,6 +34,8 @@ export interface ProductionOrderTable {
   hardware_revisions: string;
   quantity: number;
   scrap_allowance: number;
+  /** How many units of it one station may provision; null: as many as there are. */
+  station_share: number | null;
   id_source: 'generated' | 'imported';
   sites: string;
   stations: string;

@@ -94,6 +94,8 @@ export const entryData = {
     hardware_revisions: z.array(name).min(1).max(64),
     quantity: z.int().min(1).max(limits.orderQuantity),
     scrap_allowance: z.int().min(0).max(limits.orderQuantity),
+    /** How many units of it one station may provision; absent: as many as there are. */
+    station_share: z.optional(z.int().min(1).max(limits.orderQuantity)),
     id_source: z.enum(['generated', 'imported']),
     sites: z.array(name).max(64),
     stations: z.array(name).max(256),

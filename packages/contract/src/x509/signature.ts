@@ -34,6 +34,15 @@ export function verifySignature(key: PublicKey, message: Uint8Array, signature: 
   return compact !== undefined && curve.verify(compact, message, key.raw, { lowS: false, format: 'compact' });
 }
 
+/**
+ * True where the bytes are a signature's one strict encoding for a key of this type: for a verifier that takes more than
+ * {@link verifySignature} does. Whether anybody made it is not said.
+ */
+export function isStrictSignature(type: KeyType, signature: Uint8Array): boolean {
+  if (type === 'ed25519') return signature.length === 64;
+  return compactEcdsa(signature, type === 'ec-p256' ? 32 : 48) !== undefined;
+}
+
 /** r and s, each in `fieldBytes`; `undefined` where the DER is not strict or a number is negative or too large to fit. */
 function compactEcdsa(signature: Uint8Array, fieldBytes: number): Uint8Array | undefined {
   try {

@@ -1,0 +1,48 @@
+/** I-7: one public key serves one device for ever; a unit that presents another's is set aside with the other. */
+import type { CertificationRequest } from '../issuing/certification-request.ts';
+import type { Draft, Reading } from '../ledger/ledger.ts';
+import type { Job } from './job.ts';
+import type { StationCaller } from './line-core.ts';
+import type { Refusal } from './once.ts';
+import { quarantineDrafts } from './quarantine.ts';
+
+/** The refusal of a key that was ever certified for another device. Both are set aside, unless the other is finished. */
+export async function keyOfAnother(
+  reading: Reading,
+  caller: StationCaller,
+  job: Job,
+  csr: CertificationRequest,
+): Promise<{ entries: Draft[]; refusal: Refusal } | undefined> {
+  const known = await reading.tx
+    .selectFrom('public_key')
+    .select('device_id')
+    .where('public_key_sha256', '=', csr.publicKeySha256)
+    .executeTakeFirst();
+  if (!known || known.device_id === job.device_id) return undefined;
+  const entries: Draft[] = [
+    {
+      type: 'alarm.raised',
+      actor: { kind: 'station', id: caller.stationId },
+      data: {
+        kind: 'foreign-identity',
+        subject: job.job_id,
+        detail: `a unit scanned as ${job.device_id} presented the key of ${known.device_id}`,
+      },
+    },
+  ];
+  for (const deviceId of [job.device_id, known.device_id]) {
+    entries.push(
+      ...(await quarantineDrafts(reading, caller, deviceId, {
+        step: 'key',
+        failure_code: 'foreign_identity',
+        reason: `one key was presented for ${job.device_id} and ${known.device_id}`,
+      })),
+    );
+  }
+  const refusal: Refusal = {
+    code: 'key_reused',
+    message: `this key belongs to ${known.device_id}`,
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
+  };
+  return { entries, refusal };
+}
