@@ -276,22 +276,24 @@ export function parseOid(element: DerElement): string {
   }
   if (content[content.length - 1]! >= 0x80) throw derError(offset, 'The object identifier is cut off.');
   const arcs: string[] = [];
-  let start = true;
-  let value = 0n;
-  for (const octet of content) {
-    if (start && octet === 0x80) throw derError(offset, 'An arc of the object identifier is not minimal.');
-    value = (value << 7n) | BigInt(octet & 0x7f);
-    start = octet < 0x80;
-    if (!start) continue;
-    if (arcs.length === 0) {
-      const first = value < 80n ? value / 40n : 2n;
-      arcs.push(String(first), String(value - first * 40n));
-    } else {
-      arcs.push(String(value));
+  for (let begin = 0, at = 0; at < content.length; at++) {
+    if (at === begin && content[at] === 0x80) {
+      throw derError(offset, 'An arc of the object identifier is not minimal.');
     }
-    value = 0n;
+    if (content[at]! >= 0x80) continue;
+    const arc = arcOf(content.subarray(begin, at + 1));
+    if (arcs.length > 0) arcs.push(String(arc));
+    else if (arc < 80) arcs.push(String(Number(arc) < 40 ? 0 : 1), String(Number(arc) % 40));
+    else arcs.push('2', String(typeof arc === 'number' ? arc - 80 : arc - 80n));
+    begin = at + 1;
   }
   return arcs.join('.');
+}
+
+/** The octets of one arc, seven bits each: a number where one holds it exactly, since reading is on every issuing's way. */
+function arcOf(octets: Uint8Array): number | bigint {
+  if (octets.length <= 7) return octets.reduce((value, octet) => value * 128 + (octet & 0x7f), 0);
+  return octets.reduce((value, octet) => (value << 7n) | BigInt(octet & 0x7f), 0n);
 }
 
 export function parseBoolean(element: DerElement): boolean {
