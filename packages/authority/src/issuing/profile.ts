@@ -53,6 +53,14 @@ export interface DeviceFacts {
 export const forever = '9999-12-31T23:59:59.000Z';
 const dayMs = 86_400_000;
 
+// an object identifier costs as much as all the rest of an extension
+const clientPurpose = purposeExtension('clientAuth');
+const realmPolicy: Record<Realm, Uint8Array> = {
+  dev: policyExtension(realmPolicyOid('dev')),
+  test: policyExtension(realmPolicyOid('test')),
+  prod: policyExtension(realmPolicyOid('prod')),
+};
+
 /** The profile of a contract's `idevid` credential in a realm. */
 export function deviceProfile(contract: ProvisioningContract, realm: Realm): DeviceProfile {
   const { key_type, profile } = contract.credential;
@@ -103,12 +111,12 @@ export function buildDeviceTbs(
       authorityKeyExtension(issuer.keyIdentifier),
       signingUsage,
       notCaExtension,
-      purposeExtension('clientAuth'),
+      clientPurpose,
       alternativeNameExtension(
         hardwareModuleName(derOid(terms.hardware_type_oid), new TextEncoder().encode(facts.hardwareUid)),
         uriName(deviceUri(terms.realm, facts.deviceId)),
       ),
-      policyExtension(realmPolicyOid(terms.realm)),
+      realmPolicy[terms.realm],
     ],
   });
 }

@@ -3,6 +3,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { JobState } from '@imprint/contract/job-state';
 import type { Kysely, Selectable } from 'kysely';
 import type { Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { CredentialTable, JobTable, Tables } from '../storage/tables.ts';
 
 export type Job = Selectable<JobTable>;
@@ -12,7 +13,7 @@ export type ActiveCredential = Credential & { certificate: Uint8Array; certifica
 
 /** @throws unknown_job */
 export async function requireJob(reading: { tx: Kysely<Tables> }, jobId: string): Promise<Job> {
-  const job = await reading.tx.selectFrom('job').selectAll().where('job_id', '=', jobId).executeTakeFirst();
+  const [job] = (await selectJob(reading.tx, { job_id: jobId })).rows;
   if (!job) throw new ImprintError('unknown_job', `there is no job ${jobId}`);
   return job;
 }
@@ -67,3 +68,7 @@ export async function requireCredential(
   }
   return credential as ActiveCredential;
 }
+
+const selectJob = statement<{ job_id: string }, Job>((db, arg) =>
+  db.selectFrom('job').selectAll().where('job_id', '=', arg('job_id')),
+);
