@@ -5,7 +5,8 @@
 import { ImprintError } from '@imprint/contract/errors';
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
-import type { ProductionOrderTable, StationTable } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type { ProductionOrderTable, StationSessionTable, StationTable } from '../storage/tables.ts';
 import type { StationCaller } from './line-core.ts';
 
 export interface AuthorizedStation {
@@ -31,17 +32,11 @@ export async function authorizeStation(
   reading: Reading,
   caller: StationCaller,
 ): Promise<AuthorizedStation | RefusedSession> {
-  const station = await reading.tx
-    .selectFrom('station')
-    .selectAll()
-    .where('station_id', '=', caller.stationId)
-    .executeTakeFirst();
+  const { rows: stations } = await selectStation(reading.tx, { id: caller.stationId });
+  const station = stations[0];
   requireConfirmed(station, reading.at);
-  const session = await reading.tx
-    .selectFrom('station_session')
-    .selectAll()
-    .where('station_id', '=', caller.stationId)
-    .executeTakeFirst();
+  const { rows: sessions } = await selectSession(reading.tx, { id: caller.stationId });
+  const session = sessions[0];
   if (!session) {
     throw new ImprintError('not_authenticated', `station ${caller.stationId} has no session here`, {
       hint: 'Start the station program anew: it opens a session when it starts.',
@@ -140,3 +135,11 @@ export function requireAssigned(station: AuthorizedStation, order: Selectable<Pr
     );
   }
 }
+
+const selectStation = statement<{ id: string }, Selectable<StationTable>>((db, arg) =>
+  db.selectFrom('station').selectAll().where('station_id', '=', arg('id')),
+);
+
+const selectSession = statement<{ id: string }, Selectable<StationSessionTable>>((db, arg) =>
+  db.selectFrom('station_session').selectAll().where('station_id', '=', arg('id')),
+);

@@ -6,16 +6,16 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
 import { fromBase64, toBase64, toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
 import { type CertificationRequest, readCertificationRequest } from '../issuing/certification-request.ts';
-import { issue } from '../issuing/issue.ts';
+import { type IssuedCertificate, issue } from '../issuing/issue.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
 import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
 import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
@@ -174,19 +174,19 @@ export class CredentialIssuing {
   }
 
   async #signAndRelease(intent: Intent, token: PreparedCertificate): Promise<IssuedCredential> {
-    let certificate: Uint8Array;
+    let issued: IssuedCertificate;
     try {
-      ({ certificate } = await issue(token, this.#core.issuer.issuer, {
+      issued = await issue(token, this.#core.issuer.issuer, {
         serialHex: intent.serial,
         tbsSha256: intent.tbs_sha256,
         profileSha256: intent.profile_sha256,
         issuerSha256: intent.issuer_sha256,
-      }));
+      });
     } catch (error) {
       await this.#core.ledger.submit((reading) => closeAsUncertain(reading, intent.credential_id, error));
       throw error;
     }
-    const released = await this.#core.ledger.submit((reading) => this.#release(reading, intent, certificate));
+    const released = await this.#core.ledger.submit((reading) => this.#release(reading, intent, issued));
     if (!released) throw beingSigned();
     return this.#answer(released);
   }
@@ -195,25 +195,18 @@ export class CredentialIssuing {
   async #release(
     reading: Reading,
     intent: Intent,
-    certificate: Uint8Array,
+    { certificate, certificateSha256 }: IssuedCertificate,
   ): Promise<Decision<Credential | undefined>> {
-    const credential = await reading.tx
-      .selectFrom('credential')
-      .selectAll()
-      .where('credential_id', '=', intent.credential_id)
-      .executeTakeFirst();
-    const job = await reading.tx
-      .selectFrom('job')
-      .select('state')
-      .where('job_id', '=', intent.job_id)
-      .executeTakeFirst();
+    const { rows: credentials } = await selectCredential(reading.tx, { credential_id: intent.credential_id });
+    const credential = credentials[0];
+    const { rows: jobs } = await selectJobState(reading.tx, { job_id: intent.job_id });
+    const job = jobs[0];
     const open =
       credential?.status === 'intended' &&
       credential.owner === this.#core.processId &&
       credential.lease_expires_at > reading.at &&
       job?.state === 'keyed';
     if (!open) return { entries: [], reply: () => undefined };
-    const certificateSha256 = sha256Hex(certificate);
     return {
       entries: [
         {
@@ -260,13 +253,8 @@ function requireKeyType(contract: ProvisioningContract, csr: CertificationReques
   );
 }
 
-function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
-  return reading.tx
-    .selectFrom('credential')
-    .selectAll()
-    .where('job_id', '=', jobId)
-    .where('status', 'in', ['intended', 'active'])
-    .execute();
+async function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
+  return (await selectLive(reading.tx, { job_id: jobId })).rows;
 }
 
 /**
@@ -343,3 +331,19 @@ function beingSigned(): ImprintError {
     hint: 'Ask again in some seconds.',
   });
 }
+
+const selectCredential = statement<{ credential_id: string }, Credential>((db, arg) =>
+  db.selectFrom('credential').selectAll().where('credential_id', '=', arg('credential_id')),
+);
+
+const selectLive = statement<{ job_id: string }, Credential>((db, arg) =>
+  db
+    .selectFrom('credential')
+    .selectAll()
+    .where('job_id', '=', arg('job_id'))
+    .where('status', 'in', ['intended', 'active']),
+);
+
+const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>
+  db.selectFrom('job').select('state').where('job_id', '=', arg('job_id')),
+);

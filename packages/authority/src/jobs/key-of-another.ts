@@ -1,6 +1,7 @@
 /** I-7: one public key serves one device for ever; a unit that presents another's is set aside with the other. */
 import type { CertificationRequest } from '../issuing/certification-request.ts';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { Job } from './job.ts';
 import type { StationCaller } from './line-core.ts';
 import type { Refusal } from './once.ts';
@@ -13,11 +14,8 @@ export async function keyOfAnother(
   job: Job,
   csr: CertificationRequest,
 ): Promise<{ entries: Draft[]; refusal: Refusal } | undefined> {
-  const known = await reading.tx
-    .selectFrom('public_key')
-    .select('device_id')
-    .where('public_key_sha256', '=', csr.publicKeySha256)
-    .executeTakeFirst();
+  const { rows } = await selectOwner(reading.tx, { public_key_sha256: csr.publicKeySha256 });
+  const known = rows[0];
   if (!known || known.device_id === job.device_id) return undefined;
   const entries: Draft[] = [
     {
@@ -46,3 +44,7 @@ export async function keyOfAnother(
   };
   return { entries, refusal };
 }
+
+const selectOwner = statement<{ public_key_sha256: string }, { device_id: string }>((db, arg) =>
+  db.selectFrom('public_key').select('device_id').where('public_key_sha256', '=', arg('public_key_sha256')),
+);

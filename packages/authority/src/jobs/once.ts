@@ -7,7 +7,8 @@ import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { Transaction } from 'kysely';
 import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
-import type { Tables } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type { RequestTable, Tables } from '../storage/tables.ts';
 import { type AuthorizedStation, authorizeStation } from './authorize-station.ts';
 import type { StationCaller } from './line-core.ts';
 
@@ -70,12 +71,11 @@ export async function requireSameBody(
   routeName: string,
   request: { request_id: string },
 ): Promise<string | undefined> {
-  const row = await reading.tx
-    .selectFrom('request')
-    .select(['body_sha256', 'outcome'])
-    .where('station_id', '=', caller.stationId)
-    .where('request_id', '=', request.request_id)
-    .executeTakeFirst();
+  const { rows } = await selectRequest(reading.tx, {
+    station_id: caller.stationId,
+    request_id: request.request_id,
+  });
+  const row = rows[0];
   if (!row) return undefined;
   if (row.body_sha256 !== bodySha256(routeName, request)) {
     throw new ImprintError(
@@ -98,16 +98,13 @@ export async function rememberRequest(
   request: { request_id: string },
   outcome: object,
 ): Promise<void> {
-  await tx
-    .insertInto('request')
-    .values({
-      station_id: caller.stationId,
-      request_id: request.request_id,
-      body_sha256: bodySha256(routeName, request),
-      outcome: JSON.stringify(outcome),
-      at: reading.at,
-    })
-    .execute();
+  await insertRequest(tx, {
+    station_id: caller.stationId,
+    request_id: request.request_id,
+    body_sha256: bodySha256(routeName, request),
+    outcome: JSON.stringify(outcome),
+    at: reading.at,
+  });
 }
 
 export function refusalOf({ code, message, hint }: ImprintError): Refusal {
@@ -121,3 +118,24 @@ export function refusalError({ code, message, hint }: Refusal): ImprintError {
 function bodySha256(routeName: string, request: object): string {
   return sha256Hex(encoder.encode(canonicalJson({ route: routeName, request })));
 }
+
+const selectRequest = statement<
+  Pick<RequestTable, 'station_id' | 'request_id'>,
+  Pick<RequestTable, 'body_sha256' | 'outcome'>
+>((db, arg) =>
+  db
+    .selectFrom('request')
+    .select(['body_sha256', 'outcome'])
+    .where('station_id', '=', arg('station_id'))
+    .where('request_id', '=', arg('request_id')),
+);
+
+const insertRequest = statement<RequestTable>((db, arg) =>
+  db.insertInto('request').values({
+    station_id: arg('station_id'),
+    request_id: arg('request_id'),
+    body_sha256: arg('body_sha256'),
+    outcome: arg('outcome'),
+    at: arg('at'),
+  }),
+);

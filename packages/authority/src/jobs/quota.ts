@@ -5,7 +5,8 @@
 import { ImprintError } from '@imprint/contract/errors';
 import type { Selectable } from 'kysely';
 import type { Reading } from '../ledger/ledger.ts';
-import type { ProductionOrderTable } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import type { Job } from './job.ts';
 
 type Order = Selectable<ProductionOrderTable>;
@@ -41,16 +42,8 @@ export async function requireRoom(
  * @throws quota_exhausted
  */
 export async function requireQuota(reading: Reading, job: Job): Promise<void> {
-  const order = await reading.tx
-    .selectFrom('production_order')
-    .selectAll()
-    .where('order_id', '=', job.order_id)
-    .executeTakeFirstOrThrow();
-  const device = await reading.tx
-    .selectFrom('device')
-    .select('issued')
-    .where('device_id', '=', job.device_id)
-    .executeTakeFirstOrThrow();
+  const order = (await selectOrder(reading.tx, { order_id: job.order_id })).rows[0]!;
+  const device = (await selectIssued(reading.tx, { device_id: job.device_id })).rows[0]!;
   if (device.issued === 0 && order.issued >= quotaOf(order)) throw quotaExhausted(order);
   await requireShare(reading, order, job.station_id, job.job_id, 'issued');
 }
@@ -104,3 +97,11 @@ async function requireShare(
     { hint: 'Let another station go on, or ask the line lead for a further order.' },
   );
 }
+
+const selectOrder = statement<{ order_id: string }, Order>((db, arg) =>
+  db.selectFrom('production_order').selectAll().where('order_id', '=', arg('order_id')),
+);
+
+const selectIssued = statement<{ device_id: string }, Pick<DeviceTable, 'issued'>>((db, arg) =>
+  db.selectFrom('device').select('issued').where('device_id', '=', arg('device_id')),
+);
