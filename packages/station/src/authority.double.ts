@@ -16,15 +16,18 @@ import {
   signatureLine,
   verifierKey,
 } from '@imprint/contract/audit/checkpoint';
+import { encodeEntry } from '@imprint/contract/audit/entry';
 import {
   appendLeaf,
   consistencyProof,
   emptyFrontier,
   type Frontier,
   frontierRoot,
+  inclusionProof,
   leafHash,
   type NodeRef,
 } from '@imprint/contract/audit/merkle';
+import { writeReceipt } from '@imprint/contract/audit/receipt';
 import { fromBase64, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { canonicalJson } from '@imprint/contract/canonical-json';
 import { attestBytes, type ProveStatement, proveBytes } from '@imprint/contract/dut/statement';
@@ -34,6 +37,7 @@ import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-ui
 import { sha256Hex } from '@imprint/contract/hash';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import { type ParsedContract, parseProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
 import {
   altName,
   buildCertificate,
@@ -58,6 +62,8 @@ interface Job {
   failed: number;
   spki: Uint8Array | null;
   readBack: StationRequest<'reportWritten'>['read_back'] | null;
+  proof: StationRequest<'submitProof'> | null;
+  seal: StationRequest<'reportSealed'>['seal'] | null;
 }
 
 export interface AuthorityDoubleOptions {
@@ -122,7 +128,11 @@ export class AuthorityDouble implements AuthorityClient {
 
   /** One more entry in the log. */
   append(text: string): void {
-    this.#frontier = appendLeaf(this.#frontier, leafHash(toUtf8(text)), (node, hash) => {
+    this.#appendEntry(toUtf8(text));
+  }
+
+  #appendEntry(entry: Uint8Array): void {
+    this.#frontier = appendLeaf(this.#frontier, leafHash(entry), (node, hash) => {
       this.#nodes.set(`${node.level}/${node.index}`, hash);
     });
   }
@@ -211,6 +221,7 @@ export class AuthorityDouble implements AuthorityClient {
       const statement = this.#statement(job, job_id!, request.attempt, request.nonce);
       needSignature(job.spki!, proveBytes(statement), request.signature_b64);
       this.#nonces.delete(request.nonce);
+      job.proof = request;
       if (job.view.state === 'written') job.view = { ...job.view, state: 'proven' };
       return { state: job.view.state };
     },
@@ -218,6 +229,7 @@ export class AuthorityDouble implements AuthorityClient {
       const job = this.#live(job_id!, request.attempt, ['proven', 'sealed']);
       if (request.seal.after.debug_lock !== this.contract.contract.lock_policy.debug)
         throw refuse('evidence_wrong', 'the lock is wrong');
+      job.seal = request.seal;
       job.view = { ...job.view, state: 'sealed' };
       return this.#nonce('attest', job_id!, request.attempt);
     },
@@ -231,7 +243,7 @@ export class AuthorityDouble implements AuthorityClient {
       if (!request.selftest.passed || request.label.scanned_back !== job.view.device_id)
         throw refuse('evidence_wrong', 'label or self-test');
       this.#nonces.delete(request.nonce);
-      job.view = { ...job.view, state: 'done', receipt: JSON.stringify({ device_id: job.view.device_id }) };
+      job.view = { ...job.view, state: 'done', receipt: this.#receipt(job, request) };
       job.active = false;
       return { receipt: job.view.receipt, device_state: 'manufactured' };
     },
@@ -401,7 +413,15 @@ export class AuthorityDouble implements AuthorityClient {
       server_time: now,
       receipt: null,
     };
-    this.jobs.set(view.job_id, { view, active: true, failed: 0, spki: null, readBack: null });
+    this.jobs.set(view.job_id, {
+      view,
+      active: true,
+      failed: 0,
+      spki: null,
+      readBack: null,
+      proof: null,
+      seal: null,
+    });
     return view;
   }
 
@@ -430,6 +450,76 @@ export class AuthorityDouble implements AuthorityClient {
       ...job.view.certificate!,
       serial: new X509Certificate(job.view.certificate!.device_cert_pem).serialNumber.toLowerCase(),
     };
+  }
+
+  /** Writes the completion into the log and proves that it is there. */
+  #receipt(job: Job, request: StationRequest<'completeJob'>): string {
+    const { view } = job;
+    const { contract } = this.contract;
+    const leaf = derOf(view.certificate!.device_cert_pem);
+    const { attempt, nonce, signature_b64 } = job.proof!;
+    const entry = encodeEntry({
+      v: 1,
+      type: 'job.completed',
+      at: new Date().toISOString(),
+      realm: this.#options.realm,
+      actor: { kind: 'station', id: this.#options.stationId },
+      salt: toHex(randomBytes(16)),
+      data: {
+        job_id: view.job_id,
+        order_id: view.order_id,
+        lot: 'lot-1',
+        product: contract.product,
+        sku: view.sku,
+        device_id: view.device_id,
+        hardware_uid: view.hardware_uid,
+        hw_rev: view.hw_rev,
+        site: 'site-1',
+        station_id: this.#options.stationId,
+        where: { lane: 1, carrier: null, position: null },
+        operator_id: null,
+        contract_sha256: this.contract.sha256,
+        contract_revision: contract.revision,
+        manifest_sha256: view.manifest_sha256,
+        log_id: this.logId,
+        key_type: contract.credential.key_type,
+        public_key_sha256: view.certificate!.public_key_sha256,
+        certificate_sha256: sha256Hex(leaf),
+        certificate_serial: parseCertificate(leaf).serialHex,
+        issuer_sha256: sha256Hex(this.#issuingDer),
+        assurance: 'proven-through-station',
+        prove: { attempt, nonce, signature_b64 },
+        attest: {
+          attempt: request.attempt,
+          nonce: request.nonce,
+          signature_b64: request.signature_b64,
+          state: request.state,
+        },
+        reported: {
+          read_back: job.readBack!,
+          seal: job.seal!,
+          selftest: request.selftest,
+          label: request.label,
+          station_version: '0.1.0',
+          station_configuration_sha256: '00'.repeat(32),
+          durations_ms: request.durations_ms,
+        },
+      },
+    });
+    const index = this.#frontier.size;
+    this.#appendEntry(entry);
+    return writeReceipt({
+      realm: this.#options.realm,
+      entry,
+      index,
+      inclusionProof: inclusionProof(
+        index,
+        this.#frontier.size,
+        (node) => this.#nodes.get(`${node.level}/${node.index}`)!,
+      ),
+      checkpoint: this.checkpoint(),
+      chain: [leaf, this.#issuingDer],
+    });
   }
 
   #statement(job: Job, subject: string, attempt: number, nonce: string): ProveStatement {

@@ -547,6 +547,31 @@ describe('an authority that errs', () => {
     assert.equal(bench.authority.quarantines.length, 1);
   });
 
+  it('I-16, I-27: no PASS for a receipt that the log did not sign for, is of another unit, or of an older log; the station stops', async () => {
+    using donor = new Bench();
+    passed(await donor.run(donor.newUnit(), otherId));
+    const foreign = donor.authority.job(otherId)!.view.receipt!;
+    let own = '';
+    const lies: [string, (receipt: string) => string][] = [
+      ['of another log', () => foreign],
+      ['no receipt', () => '{}'],
+      ['of another unit', () => own],
+      ['with a changed entry', (receipt) => receipt.replace('"index":', '"index":1')],
+    ];
+    for (const [what, lie] of lies) {
+      let honest = true;
+      using bench = changed((route, answer) =>
+        route === 'completeJob' && !honest ? { ...answer, receipt: lie(String(answer.receipt)) } : answer,
+      );
+      passed(await bench.run(bench.newUnit(), otherId));
+      own = bench.authority.job(otherId)!.view.receipt!;
+      honest = false;
+      const outcome = failed(await bench.run(bench.newUnit(), id), 'authority_refused');
+      assert.match(outcome.message, /receipt/, what);
+      assert.equal(bench.halted.length, 1, what);
+    }
+  });
+
   it("I-27: no PASS without the authority's last word", async () => {
     using bench = new Bench();
     bench.authority.loss = (route) => (route === 'completeJob' ? 'request' : undefined);

@@ -10,6 +10,7 @@ import type { LineEvent } from './line-event.ts';
 import { LineFailure, lineFailureOf, type StepName } from './line-failure.ts';
 import { whatToDo } from './operator-ui/advice.ts';
 import { attestAndComplete, powerCycle, selftest } from './steps/attest.ts';
+import { checkReceipt } from './steps/check-receipt.ts';
 import { identify, identifyAgain } from './steps/identify.ts';
 import { ensureKey } from './steps/key.ts';
 import { confirmLabel, printAtOpening } from './steps/label.ts';
@@ -52,8 +53,22 @@ async function walk(course: Course, work: Work): Promise<void> {
   await course.step('attest', () => powerCycle(work));
   await course.step('selftest', () => selftest(work));
   await course.step('label', () => confirmLabel(work));
-  await course.step('complete', () => attestAndComplete(work, () => course.durations()));
+  await course.step('complete', async () => {
+    const { receipt } = await attestAndComplete(work, () => course.durations());
+    believe(work, receipt, true);
+  });
   work.job = { ...work.job, state: 'done' };
+}
+
+/** The authority's acknowledgement counts where its log signed for it. */
+function believe({ visit, job }: Work, receipt: string, isFresh: boolean): void {
+  const publicKeySha256 = job.certificate!.public_key_sha256;
+  checkReceipt(receipt, visit.station, {
+    jobId: job.job_id,
+    deviceId: job.device_id,
+    publicKeySha256,
+    isFresh,
+  });
 }
 
 /** A finished unit scanned again: the same answer, and nothing is written. */
@@ -69,6 +84,7 @@ async function confirmDone(course: Course, work: Work): Promise<Outcome> {
       `${job.device_id} is finished, and this unit does not hold what was issued for it`,
     );
   }
+  believe(work, job.receipt ?? '', false);
   return course.pass(work, 'done', true);
 }
 

@@ -3,7 +3,12 @@
  * log key and last checkpoint are remembered; another root, another log or an older one stops the station.
  */
 import type { SessionView } from '@imprint/contract/api/station';
-import { parseVerifierKey, verifyCheckpoint } from '@imprint/contract/audit/checkpoint';
+import {
+  parseCheckpoint,
+  parseVerifierKey,
+  type VerifierKey,
+  verifyCheckpoint,
+} from '@imprint/contract/audit/checkpoint';
 import { verifyConsistency } from '@imprint/contract/audit/merkle';
 import { fromHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
@@ -33,6 +38,9 @@ export class StationSession {
   readonly rootSha256: string;
   /** What units and receipts call the log: SHA-256 of its public key. */
   readonly logId: string;
+  readonly logKey: VerifierKey;
+  /** Entries that the log had when this session was opened; it never has fewer. */
+  readonly logSize: number;
   readonly #options: SessionOptions;
   readonly #openedMs: number;
   readonly #contracts = new Map<string, ParsedContract>();
@@ -43,7 +51,9 @@ export class StationSession {
     this.view = view;
     this.root = onlyCertificate(view.root_pem);
     this.rootSha256 = sha256Hex(this.root);
-    this.logId = sha256Hex(parseVerifierKey(view.log_verifier_key).publicKey);
+    this.logKey = parseVerifierKey(view.log_verifier_key);
+    this.logId = sha256Hex(this.logKey.publicKey);
+    this.logSize = parseCheckpoint(view.checkpoint).size;
   }
 
   /** The authority's time, carried on by this station's monotonic clock. */
