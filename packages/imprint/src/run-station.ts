@@ -9,7 +9,7 @@ import { openJournal } from '@imprint/station/journal';
 import { SpoolLabelPrinter } from '@imprint/station/label';
 import { Line } from '@imprint/station/line';
 import type { Emit, LineEvent } from '@imprint/station/line-event';
-import { linkTo } from '@imprint/station/open-link';
+import { linkTo } from '@imprint/station/link-to';
 import { Outbox } from '@imprint/station/outbox';
 import { type Recovered, recover } from '@imprint/station/recover';
 import { RetryingAuthority } from '@imprint/station/retrying-authority';

@@ -75,6 +75,7 @@ const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   rate_limited: 'authority_unreachable',
   realm_mismatch: 'realm_wrong',
   request_timeout: 'authority_unreachable',
+  tool_missing: 'station_failed',
   unavailable: 'authority_unreachable',
   unit_conflict: 'duplicate_id',
   unknown_order: 'order_refused',

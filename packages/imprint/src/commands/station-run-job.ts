@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { findingText } from '@imprint/contract/finding';
 import { readJobFiles } from '@imprint/station/job-files';
-import { linkTo } from '@imprint/station/open-link';
+import { linkTo } from '@imprint/station/link-to';
 import { type RunJobEvent, runJob, type StepOutcome } from '@imprint/station/run-job';
 import { systemTimers } from '@imprint/station/timers';
 import { type Command, InvalidArgumentError } from 'commander';

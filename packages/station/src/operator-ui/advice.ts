@@ -41,12 +41,13 @@ export const advice: Record<FailureCode, string> = {
   write_failed: 'Scan the unit again. If it fails once more, set it aside: its storage is not sound.',
 };
 
-/** Here the authority knows more than the code says, and its own sentence is shown. */
-const authoritysWord: readonly FailureCode[] = [
+/** Here whoever refused knows more than the code says, and its own sentence is shown. */
+const ownWord: readonly FailureCode[] = [
   'authority_refused',
   'duplicate_id',
   'foreign_identity',
   'order_refused',
+  'station_failed',
 ];
 
 /** The sentence for this failure; a unit that has used up its attempts is not scanned again. */
@@ -54,6 +55,6 @@ export function whatToDo(failure: LineFailure, attemptsLeft: number | null): str
   if (failure.consequence === 'retry' && attemptsLeft === 0) {
     return 'Do not scan again: this unit has used all its attempts. Put it into the quarantine bin.';
   }
-  if (failure.hint !== null && authoritysWord.includes(failure.code)) return failure.hint;
+  if (failure.hint !== null && ownWord.includes(failure.code)) return failure.hint;
   return advice[failure.code];
 }
