@@ -22,6 +22,8 @@ const configuration = z.strictObject({
   /** Further names and addresses under which stations reach the authority. */
   hosts: z.array(z.string().min(1).max(255)).max(16),
   listeners: z.strictObject({ station: address, public: address }),
+  /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
+  clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
   minimum_station_version: z.string().min(1).max(64),
 });
 export type AuthorityConfiguration = z.infer<typeof configuration>;

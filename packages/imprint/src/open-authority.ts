@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
+import { ClockGuard } from '@imprint/authority/clock/clock-guard';
 import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
@@ -33,6 +34,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
+import { httpDateSource } from './http-date-source.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 export const systemClock: Clock = () => new Date();
@@ -47,6 +49,7 @@ export interface OpenAuthority {
   contracts: ContractShelf;
   logKey: VerifierKey;
   clock: Clock;
+  clockGuard: ClockGuard;
   entropy: Entropy;
   /** The person at this terminal, as the log names them. */
   person: Actor;
@@ -88,6 +91,12 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     contracts: new ContractShelf(),
     logKey: parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim()),
     clock: systemClock,
+    clockGuard: new ClockGuard({
+      clock: systemClock,
+      monotonicMs: () => performance.now(),
+      source: configuration.clock_source === undefined ? null : httpDateSource(configuration.clock_source),
+      boundMs: limits.clockBoundMs,
+    }),
     entropy: systemEntropy,
     person: thisPerson(),
     unlock: () => {
@@ -123,7 +132,7 @@ export function homePassphrase(home: AuthorityHome, file: string | undefined): P
 }
 
 async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
-  const { home, configuration, ledger, contracts, logKey, clock, entropy } = authority;
+  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
   const keys = await openKeyFolder(home.keys, await homePassphrase(home, options.passphraseFile), entropy);
   const logPrivateKey = await keys.read(keyNames.log);
@@ -149,6 +158,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
     issuer: deviceIssuer(issuing),
     contracts,
     clock,
+    clockGuard,
     entropy,
     processId: options.processId ?? processId(entropy),
     intentLeaseMs: limits.intentLeaseMs,
@@ -167,6 +177,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
       stationIssuer: stationCa,
       stationRoot: readCertificate(home, 'stationRoot'),
       clock,
+      clockGuard,
       entropy,
     },
     receipts: {

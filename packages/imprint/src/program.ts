@@ -1,6 +1,7 @@
 /** The command line as a whole: every command, by name, in the order in which a newcomer meets them. */
 import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.ts';
+import { addClockCommands } from './commands/clock.ts';
 import { addContractCommands } from './commands/contract.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
   addDeviceCommands(program);
   addAuditCommands(program);
   addReceiptCommands(program);
+  addClockCommands(program);
   addSimCommand(program);
   return program;
 }

@@ -32,6 +32,7 @@ import { createStationListener } from './station-listener.ts';
 
 const person = { kind: 'person', id: 'tester' } as const;
 const clock = () => new Date();
+const clockGuard = { requireSteady: () => {} };
 const entropy = (length: number) => new Uint8Array(randomBytes(length));
 
 const faults: unknown[] = [];
@@ -55,6 +56,7 @@ before(async () => {
     stationIssuer: realm.stationCa,
     stationRoot: certificates.stationRoot,
     clock,
+    clockGuard,
     entropy,
   };
   const line: LineCore = {
@@ -66,6 +68,7 @@ before(async () => {
     issuer: deviceIssuer(realm.issuing),
     contracts: new ContractShelf(),
     clock,
+    clockGuard,
     entropy,
     processId: 'process-1',
     intentLeaseMs: 5_000,

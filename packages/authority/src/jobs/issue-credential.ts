@@ -9,6 +9,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
+import { requireTrustedClock } from '../clock/clock-guard.ts';
 import { type CertificationRequest, readCertificationRequest } from '../issuing/certification-request.ts';
 import { type IssuedCertificate, issue } from '../issuing/issue.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
@@ -140,6 +141,7 @@ export class CredentialIssuing {
         revoked(by, present, present.status === 'intended' && sameKey ? 'intent-uncertain' : 'key-lost'),
       );
     }
+    await requireTrustedClock(reading, this.#core.clockGuard);
     await requireQuota(reading, job);
 
     const token = prepareDevice(

@@ -1,6 +1,7 @@
 /** What the job flow stands on: the ledger, the realm's trust, and injected time and randomness. */
 import type { RealmName } from '@imprint/contract/audit/entry';
 import type { Checkpoints } from '../audit/checkpoints.ts';
+import type { ClockGuard } from '../clock/clock-guard.ts';
 import type { DeviceIssuer } from '../issuing/device-issuer.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
@@ -15,6 +16,7 @@ export interface LineCore {
   issuer: DeviceIssuer;
   contracts: ContractShelf;
   clock: () => Date;
+  clockGuard: Pick<ClockGuard, 'requireSteady'>;
   /** Cryptographically secure random bytes. */
   entropy: (bytes: number) => Uint8Array;
   /** Names this process among those that share the database: the owner of the intents that it may sign. */

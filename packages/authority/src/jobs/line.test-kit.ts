@@ -1,10 +1,10 @@
 /** A whole authority in memory for tests of the job flow: real SQLite, real keys, a clock that tests set, and a unit that signs. */
-import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { StationRequest } from '@imprint/contract/api/station';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import type { EntryData } from '@imprint/contract/audit/entry';
-import { toBase64, toHex } from '@imprint/contract/bytes';
+import { toBase64 } from '@imprint/contract/bytes';
 import {
   type AttestedState,
   attestBytes,
@@ -14,32 +14,46 @@ import {
 import { storageMapSha256 } from '@imprint/contract/factory-config';
 import { sha256Hex } from '@imprint/contract/hash';
 import { parseProvisioningContract } from '@imprint/contract/provisioning-contract';
-import { derBitString, derElement, derInteger, derSequence } from '@imprint/contract/x509/der-writer';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
-import { signatureAlgorithm } from '@imprint/contract/x509/signature';
 import { Checkpoints } from '../audit/checkpoints.ts';
+import { ClockGuard } from '../clock/clock-guard.ts';
 import { deviceIssuer } from '../issuing/device-issuer.ts';
 import { openIssuer } from '../issuing/issuer.ts';
+import { makeRequest, spkiOf } from '../issuing/requests.test-kit.ts';
 import type { Draft } from '../ledger/ledger.ts';
 import { TickLedger } from '../ledger/tick-ledger.ts';
 import { ContractShelf } from '../registry/contract-shelf.ts';
+import { digestOf, keyTypeOf } from '../signer/key-type.ts';
 import { makeKey, softwareSigner } from '../signer/software.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { createHierarchy, logId } from '../trust/hierarchy.ts';
 import { CredentialIssuing, type IssuedCredential } from './issue-credential.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 
-const contractFile = new URL('../../../../examples/contracts/gateway.yaml', import.meta.url);
-export const contractText = readFileSync(contractFile, 'utf8');
-export const { contract, sha256: contractSha256 } = parseProvisioningContract(contractText, 'gateway.yaml');
+/** A product as its example contract describes it. */
+export type TestProduct = ReturnType<typeof readProduct>;
+
+function readProduct(name: string) {
+  const text = readFileSync(new URL(`../../../../examples/contracts/${name}.yaml`, import.meta.url), 'utf8');
+  return { text, ...parseProvisioningContract(text, `${name}.yaml`) };
+}
+
+/** One visit, P-256, its labels printed beforehand. */
+export const gateway = readProduct('gateway');
+/** Two visits with a calibration between, Ed25519, its labels printed at the end. */
+export const sensor = readProduct('sensor');
+export const { contract, text: contractText, sha256: contractSha256 } = gateway;
 
 export interface Line {
   core: LineCore;
   issuing: CredentialIssuing;
   caller: StationCaller;
   shiftId: string;
+  product: TestProduct;
   /** Moves the clock on. */
   pass: (ms: number) => void;
+  /** Sets the clock wrong: time itself does not go on. */
+  jump: (ms: number) => void;
   record: (...drafts: Draft[]) => Promise<void>;
   close: () => Promise<void>;
 }
@@ -52,7 +66,9 @@ export async function openLine(
   ids: string[],
   order: Partial<EntryData<'order.created'>> = {},
   lanes = 2,
+  product: TestProduct = gateway,
 ): Promise<Line> {
+  let jumpedMs = 0;
   let now = Date.parse('2026-11-24T08:00:00.000Z');
   const clock = () => new Date(now);
   const entropy = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -76,6 +92,7 @@ export async function openLine(
     issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
     contracts: new ContractShelf(),
     clock,
+    clockGuard: new ClockGuard({ clock, monotonicMs: () => now - jumpedMs, source: null, boundMs: 60_000 }),
     entropy,
     processId: 'process-1',
     intentLeaseMs: 5_000,
@@ -105,10 +122,10 @@ export async function openLine(
       type: 'contract.registered',
       actor: person,
       data: {
-        contract_sha256: contractSha256,
-        product: contract.product,
-        revision: contract.revision,
-        text: contractText,
+        contract_sha256: product.sha256,
+        product: product.contract.product,
+        revision: product.contract.revision,
+        text: product.text,
       },
     },
     {
@@ -116,11 +133,11 @@ export async function openLine(
       actor: person,
       data: {
         order_id: 'order-1',
-        product: contract.product,
-        sku: contract.skus[0]!,
+        product: product.contract.product,
+        sku: product.contract.skus[0]!,
         lot: 'lot-1',
-        contract_sha256: contractSha256,
-        hardware_revisions: [...contract.hardware_revisions],
+        contract_sha256: product.sha256,
+        hardware_revisions: [...product.contract.hardware_revisions],
         quantity: ids.length,
         scrap_allowance: 0,
         id_source: 'imported',
@@ -140,8 +157,13 @@ export async function openLine(
     issuing: new CredentialIssuing(core),
     caller,
     shiftId: 'shift-st-1',
+    product,
     pass: (ms) => {
       now += ms;
+    },
+    jump: (ms) => {
+      now += ms;
+      jumpedMs += ms;
     },
     record,
     close: async () => {
@@ -213,31 +235,30 @@ export class TestUnit {
   key: KeyObject;
   spki: Uint8Array;
 
-  constructor(uid: string) {
+  readonly product: TestProduct;
+
+  constructor(uid: string, product: TestProduct = gateway) {
     this.uid = uid;
-    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    this.key = pair.privateKey;
-    this.spki = new Uint8Array(pair.publicKey.export({ format: 'der', type: 'spki' }));
+    this.product = product;
+    this.key = makeKey(product.contract.credential.key_type);
+    this.spki = spkiOf(this.key);
   }
 
   /** A fresh key, as after a slot was lost. */
   rekey(): void {
-    const other = new TestUnit(this.uid);
-    this.key = other.key;
-    this.spki = other.spki;
+    this.key = makeKey(this.product.contract.credential.key_type);
+    this.spki = spkiOf(this.key);
   }
 
   get hardwareUid() {
-    return contract.identity.hardware_uid.map((kind) => ({
+    return this.product.contract.identity.hardware_uid.map((kind) => ({
       kind: kind as string,
       value: `${this.uid}-${kind}`,
     }));
   }
 
   csr(): string {
-    const info = derSequence(derInteger(0), derSequence(), this.spki, derElement(0xa0));
-    const signature = sign('sha256', info, this.key);
-    return toBase64(derSequence(info, signatureAlgorithm['ec-p256'], derBitString(signature)));
+    return toBase64(makeRequest({ key: this.key }));
   }
 
   openRequest(deviceId: string, shiftId: string, lane = 1): StationRequest<'openJob'> {
@@ -247,8 +268,8 @@ export class TestUnit {
       device_id: deviceId,
       operation: 'provision',
       hardware_uid: this.hardwareUid,
-      hw_rev: contract.hardware_revisions[0]!,
-      firmware: { ...contract.firmware },
+      hw_rev: this.product.contract.hardware_revisions[0]!,
+      firmware: { ...this.product.contract.firmware },
       held: { device_id: null, public_key_sha256: null, certificate_sha256: null },
       where: { lane, carrier: null, position: null },
       shift_id: shiftId,
@@ -271,22 +292,30 @@ export class TestUnit {
       deviceId,
       hardwareUid: this.hardwareUid,
       certificateSha256: sha256Hex(der),
-      contractSha256,
+      contractSha256: this.product.sha256,
       nonce,
     };
   }
 
   prove(statement: ProveStatement): string {
-    return sign('sha256', proveBytes(statement), this.key).toString('base64');
+    return this.#sign(proveBytes(statement));
   }
 
   attest(statement: ProveStatement, state: AttestedState): string {
-    return sign('sha256', attestBytes(statement, state), this.key).toString('base64');
+    return this.#sign(attestBytes(statement, state));
+  }
+
+  #sign(bytes: Uint8Array): string {
+    return sign(digestOf(keyTypeOf(this.key)), bytes, this.key).toString('base64');
   }
 }
 
 /** The state of a unit that is sealed as the contract asks, holding what the job wrote. */
-export function sealedState(core: LineCore, factoryConfig: string): AttestedState {
+export function sealedState(
+  core: LineCore,
+  factoryConfig: string,
+  { contract }: TestProduct = gateway,
+): AttestedState {
   return {
     debug_lock: contract.lock_policy.debug,
     boot_flags: { ...contract.boot_flags },
@@ -315,4 +344,3 @@ export const certificateOf = (issued: IssuedCredential): Uint8Array =>
   fromPem('CERTIFICATE', issued.device_cert_pem)[0]!;
 export const x509Of = (issued: IssuedCredential): X509Certificate =>
   new X509Certificate(issued.device_cert_pem);
-export const randomHash = (): string => toHex(new Uint8Array(randomBytes(32)));

@@ -5,6 +5,7 @@
 import type { AuditEntry, EntryType } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../storage/tables.ts';
+import { alarmProjections } from './projections/alarms.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
 import { jobProjections } from './projections/jobs.ts';
@@ -20,6 +21,7 @@ const projections: Projections<EntryType> = {
   ...jobProjections,
   ...credentialProjections,
   ...deviceProjections,
+  ...alarmProjections,
 };
 
 /**

@@ -9,6 +9,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Kysely } from 'kysely';
+import { requireTrustedClock } from '../clock/clock-guard.ts';
 import { readCertificationRequest } from '../issuing/certification-request.ts';
 import { issue } from '../issuing/issue.ts';
 import { type PreparedCertificate, prepareStation } from '../issuing/prepare.ts';
@@ -168,6 +169,7 @@ export async function confirmStation(
     if (station.status === 'confirmed' && certificateSha256 !== null) {
       return { entries: [], reply: () => ({ certificateSha256 }) };
     }
+    await requireTrustedClock(reading, core.clockGuard);
     const token = prepareStation(
       core.stationIssuer,
       stationProfile(core.organization, core.realm),

@@ -1,5 +1,6 @@
 /** What enrolling stations stands on: the ledger, the station CA, and injected time and randomness. */
 import type { RealmName } from '@imprint/contract/audit/entry';
+import type { ClockGuard } from '../clock/clock-guard.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
@@ -13,5 +14,6 @@ export interface StationCore {
   /** DER: what stations pin. */
   stationRoot: Uint8Array;
   clock: Clock;
+  clockGuard: Pick<ClockGuard, 'requireSteady'>;
   entropy: Entropy;
 }

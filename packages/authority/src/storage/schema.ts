@@ -205,6 +205,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     reason: 'text null',
   },
   alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
+  clock_halt: { log_index: 'integer', halted_at: 'text', detail: 'text' },
   log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
@@ -273,6 +274,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   sample_check: ['check_id'],
   device_history: ['device_id', 'log_index', 'field'],
   alarm: ['log_index'],
+  clock_halt: ['log_index'],
   log_entry: ['log_index'],
   log_tile: ['level', 'tile_index'],
   log_head: ['id'],
@@ -322,6 +324,7 @@ export const projectedTables = [
   'sample_check',
   'device_history',
   'alarm',
+  'clock_halt',
 ] as const satisfies readonly TableName[];
 
 /** The columns of a table, in the order in which it was made. */

@@ -244,6 +244,13 @@ export interface AlarmTable {
   raised_at: string;
 }
 
+/** One row while issuing is halted for the clock's sake. */
+export interface ClockHaltTable {
+  log_index: number;
+  halted_at: string;
+  detail: string;
+}
+
 // The log itself.
 
 export interface LogEntryTable {
@@ -343,6 +350,7 @@ export interface ProjectedTables {
   sample_check: CheckTable;
   device_history: DeviceHistoryTable;
   alarm: AlarmTable;
+  clock_halt: ClockHaltTable;
 }
 
 export interface LogTables {

@@ -292,6 +292,8 @@ export const entryData = {
     subject: name,
     detail: sentence,
   }),
+  /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */
+  'clock.accepted': z.strictObject({ reason: sentence }),
 } as const;
 
 export type EntryType = keyof typeof entryData;

@@ -11,6 +11,7 @@ interface InitOptions {
   host: string[];
   stationPort: string;
   publicPort: string;
+  clockSource?: string;
   passphraseFile?: string;
   json?: boolean;
 }
@@ -29,6 +30,7 @@ export function addInitCommand(program: Command): void {
     .option('--host <name>', 'a further name or address of the authority; may be repeated', collect, [])
     .option('--station-port <port>', 'port of the station listener', '7443')
     .option('--public-port <port>', 'port of the public listener', '7480')
+    .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
       '--passphrase-file <file>',
       'passphrase of the keys, mode 0600 (default: one is made for the dev realm)',
@@ -48,6 +50,7 @@ export function addInitCommand(program: Command): void {
             station: { host: '127.0.0.1', port: port(options.stationPort) },
             public: { host: '127.0.0.1', port: port(options.publicPort) },
           },
+          ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
           minimum_station_version: '0.1.0',
         },
         options.passphraseFile,

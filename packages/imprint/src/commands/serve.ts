@@ -1,5 +1,7 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+
 import { hashTile } from '@imprint/authority/audit/tiles';
+import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { createStationListener } from '@imprint/authority/http/station-listener';
@@ -42,6 +44,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     const unlocked = await authority.unlock();
     const { line } = unlocked;
+    await watchClock(authority, line.processId);
     await closeStaleIntents(line);
     const { station, public: open } = authority.configuration.listeners;
     const stationListener = stationListenerOf(authority, unlocked, await unlocked.keys.read(keyNames.server));
@@ -62,12 +65,24 @@ async function serve(options: ServeOptions): Promise<void> {
     const sweeping = setInterval(() => {
       closeStaleIntents(line).catch(report);
     }, limits.intentLeaseMs);
+    const watching = setInterval(() => {
+      watchClock(authority, line.processId).catch(report);
+    }, limits.clockWatchMs);
     await untilStopped();
     clearInterval(sweeping);
+    clearInterval(watching);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** Compares the clock; where it is wrong, issuing halts until people accept it, and everything else goes on. */
+async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: string): Promise<void> {
+  const seen = await clockGuard.observe();
+  if (seen.verdict === 'right') return;
+  report(new Error(seen.detail));
+  if (seen.verdict === 'wrong') await haltForClock(ledger, processId, seen);
 }
 
 function stationListenerOf(

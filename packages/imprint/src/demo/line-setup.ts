@@ -103,7 +103,8 @@ export async function setUpLine(
   return { authorityHome, authority, publicUrl, deviceIds, orderId, station, packing, trays };
 }
 
-async function makeOrder(
+/** An order of the gateway's contract, with as many generated IDs as there are devices. */
+export async function makeOrder(
   authority: OpenAuthority,
   devices: number,
 ): Promise<{ orderId: string; deviceIds: string[] }> {
@@ -132,7 +133,8 @@ async function makeOrder(
   return { orderId, deviceIds: rows.map((row) => row.device_id) };
 }
 
-async function startTrays(options: DemoOptions, rootFile: string, start: StartChild): Promise<Tray[]> {
+/** Starts the simulators; every lane and one packing place each get a fixture. */
+export async function startTrays(options: DemoOptions, rootFile: string, start: StartChild): Promise<Tray[]> {
   const trayCount = Math.min(options.lanes, options.trays, options.devices);
   const share = (total: number, at: number) =>
     Math.floor((total * (at + 1)) / trayCount) - Math.floor((total * at) / trayCount);
@@ -173,7 +175,8 @@ async function startTray(
   };
 }
 
-async function startStation(
+/** Invites, enrols and starts a station, and signs its operator in; it is at work when this returns. */
+export async function startStation(
   options: DemoOptions,
   authority: OpenAuthority,
   url: string,

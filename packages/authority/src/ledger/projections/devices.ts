@@ -1,4 +1,4 @@
-/** Entries of devices and units beyond their job: lifecycle, quarantine, operations of the route, samples and alarms. */
+/** Entries of devices and units beyond their job: lifecycle, quarantine, operations of the route, samples. */
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { checkTransition } from '@imprint/contract/lifecycle';
 import { statement } from '../../storage/statement.ts';
@@ -10,8 +10,7 @@ type DeviceEntries =
   | 'device.transitioned'
   | 'operation.reported'
   | 'sample.registered'
-  | 'check.recorded'
-  | 'alarm.raised';
+  | 'check.recorded';
 
 export const deviceProjections: Projections<DeviceEntries> = {
   'unit.quarantined': async (tx, entry, index) => {
@@ -109,13 +108,6 @@ export const deviceProjections: Projections<DeviceEntries> = {
       value: check.outcome,
       reason: check.failure_code,
     });
-  },
-
-  'alarm.raised': async (tx, { at, data }, index) => {
-    await tx
-      .insertInto('alarm')
-      .values({ log_index: index, ...data, raised_at: at })
-      .execute();
   },
 };
 
