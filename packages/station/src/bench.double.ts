@@ -31,10 +31,10 @@ export const sensorText = readFileSync(
 );
 export const gatewayIds = ['GW-M1260000017', 'GW-M1260000025', 'GW-M1260000033', 'GW-M1260000041'];
 
-/** The station's patience, ten times shorter: a simulated unit answers in a millisecond. */
+/** The station's patience, twenty-five times shorter: a simulated unit answers in a millisecond. */
 export const hurriedTimers: Timers = {
-  nowMs: () => systemTimers.nowMs() * 10,
-  after: (delayMs, action) => systemTimers.after(delayMs / 10, action),
+  nowMs: () => systemTimers.nowMs() * 25,
+  after: (delayMs, action) => systemTimers.after(delayMs / 25, action),
 };
 
 /** The wire to a simulated fixture in this process. `tap` sees each line that the station sends, and may lose it. */

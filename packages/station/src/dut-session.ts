@@ -179,8 +179,10 @@ export class DutSession {
       const answer = await this.#answerTo(request, waitMs + wireMs);
       if (answer === 'silent') waitMs = Math.min(waitMs * 2, limits.dutReplyTimeoutMs);
       else if (answer === 'damaged') damaged++;
-      else if (answer === 'plain') plain++;
-      else return answer;
+      else if (answer === 'plain') {
+        plain++;
+        if (plain > 2 && request.cmd === 'hello') throw articleOnly();
+      } else return answer;
     }
     const context = { port: this.port, cmd: request.cmd, sends, damaged };
     if (plain > 1 && request.cmd === 'hello') throw articleOnly();
