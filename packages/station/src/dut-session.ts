@@ -49,7 +49,6 @@ export class DutSession {
   #splitter = new LineSplitter(limits.dutLineBytes);
   #lines: string[] = [];
   #heardBytes = 0;
-  #overlong = 0;
   #lost: string | undefined = 'it is not open';
   #wake: () => void = () => {};
   #seq = 0;
@@ -145,9 +144,7 @@ export class DutSession {
     if (this.#heardBytes > limits.dutNoiseBytes) {
       this.#lines = [];
     } else {
-      const { lines, dropped } = this.#splitter.push(bytes);
-      this.#lines.push(...lines);
-      this.#overlong += dropped;
+      this.#lines.push(...this.#splitter.push(bytes).lines);
     }
     this.#wake();
   }
@@ -156,7 +153,6 @@ export class DutSession {
     this.#splitter.clear();
     this.#lines = [];
     this.#heardBytes = 0;
-    this.#overlong = 0;
   }
 
   /** Sends until an answer with this sequence number comes, a bounded number of times. */
@@ -168,7 +164,6 @@ export class DutSession {
     const workMs = patience.workMs ?? 0;
     const begunMs = this.#timers.nowMs();
     this.#heardBytes = 0;
-    this.#overlong = 0;
     let sends = 0;
     let damaged = 0;
     let plain = 0;
