@@ -50,6 +50,13 @@ export type LineEvent =
       attempts_left: number | null;
       durations_ms: Record<string, number>;
     }
+  | {
+      event: 'reported';
+      device_id: string;
+      operation: string;
+      outcome: 'pass' | 'fail';
+      device_state: string;
+    }
   | { event: 'refused'; lane: number | null; scan: string; message: string; hint: string }
   | { event: 'shift'; open: boolean; operator_id: string | null }
   | ({ event: 'yield' } & YieldCounts)

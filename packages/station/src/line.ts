@@ -61,6 +61,7 @@ export class Line {
   readonly #checked = new Set<string>();
   #session: StationSession;
   #selected: number | null = null;
+  #result: ScanLine['result'] | null = null;
   #scans: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -113,6 +114,7 @@ export class Line {
 
   async #take(scan: ScanLine): Promise<void> {
     if (scan.badge !== undefined) await this.#shift.badge(scan.badge);
+    if (await this.#takeResult(scan)) return;
     const lane = this.#address(scan);
     if (scan.carrier !== undefined || scan.position !== undefined) {
       lane.carrier = scan.carrier ?? null;
@@ -130,6 +132,28 @@ export class Line {
         position: lane.position,
       });
     }
+  }
+
+  /** An operation that is not ours passed or failed: the result and the unit come in one line, or one after the other. */
+  async #takeResult({ result, deviceId }: ScanLine): Promise<boolean> {
+    const waiting = this.#result;
+    this.#result = null;
+    const reported = result ?? (deviceId === undefined ? null : waiting);
+    if (!reported) return false;
+    this.#shift.require();
+    if (deviceId === undefined) {
+      this.#result = reported;
+      return true;
+    }
+    const told = {
+      device_id: await this.#checkedId(deviceId),
+      ...reported,
+      shift_id: this.#shift.id,
+      note: null,
+    };
+    const { device_state } = await this.#options.outbox.send('reportOperation', {}, told);
+    this.#options.emit({ event: 'reported', device_id: deviceId, ...reported, device_state });
+    return true;
   }
 
   /** The lane that a scan is for: named in it, selected before, or the only one there is. */

@@ -12,6 +12,10 @@ describe('a scan', () => {
     assert.deepEqual(parseScanLine('CARRIER-A7 POS-2'), { carrier: 'A7', position: 2 });
     assert.deepEqual(parseScanLine('LANE-1 GOLDEN'), { lane: 1, word: 'GOLDEN' });
     assert.deepEqual(parseScanLine('NEXT'), { word: 'NEXT' });
+    assert.deepEqual(parseScanLine('FAIL-final-test GW-M1260000017'), {
+      result: { operation: 'final-test', outcome: 'fail' },
+      deviceId: 'GW-M1260000017',
+    });
   });
 
   it('refuses two scans that ran into one line, and numbers out of range', () => {
@@ -24,6 +28,8 @@ describe('a scan', () => {
       'POS-1000',
       'LANE-01',
       'CARRIER-$',
+      'PASS-Final',
+      'PASS-a FAIL-b',
     ]) {
       assert.throws(
         () => parseScanLine(line),

@@ -2,7 +2,7 @@
  * What one line from a barcode reader means. A reader types what stands on a label, so every line is foreign text: it is
  * cut at a cap, and what is not of this small language is refused with a sentence.
  *
- * `LANE-3` `CARRIER-A7` `POS-2` `OP-…` `GOLDEN` `NEXT` `CANCEL` and device IDs, several to a line where they belong
+ * `LANE-3` `CARRIER-A7` `POS-2` `OP-…` `GOLDEN` `NEXT` `CANCEL` `PASS-…` `FAIL-…` and device IDs, several to a line where they belong
  * together (`LANE-3 GW-M1260000017`). Everything that is none of the words is taken for a device ID.
  */
 import { type DeviceId, parseAnyDeviceId } from '@imprint/contract/device-id';
@@ -17,6 +17,8 @@ export interface ScanLine {
   badge?: string;
   /** GOLDEN: the next unit is a sample. NEXT: a unit whose label is printed later. CANCEL: stop at the next step. */
   word?: 'GOLDEN' | 'NEXT' | 'CANCEL';
+  /** PASS-calibration, FAIL-final-test: what came of an operation that is not ours, for the unit that is scanned with it or next. */
+  result?: { operation: string; outcome: 'pass' | 'fail' };
   deviceId?: DeviceId;
 }
 
@@ -29,11 +31,16 @@ export function parseScanLine(line: string): ScanLine {
 }
 
 function addToken(scan: ScanLine, token: string): void {
-  const [, word, value] = /^(LANE|CARRIER|POS|OP)-(.+)$/.exec(token) ?? [];
+  const [, word, value] = /^(LANE|CARRIER|POS|OP|PASS|FAIL)-(.+)$/.exec(token) ?? [];
   if (word === 'LANE') set(scan, 'lane', count(value!, limits.lanesPerStation, token));
   else if (word === 'POS') set(scan, 'position', count(value!, 999, token));
   else if (word === 'CARRIER')
     set(scan, 'carrier', pattern(value!, /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, token));
+  else if (word === 'PASS' || word === 'FAIL')
+    set(scan, 'result', {
+      operation: pattern(value!, /^[a-z0-9]+(?:-[a-z0-9]+)*$/, token),
+      outcome: word === 'PASS' ? 'pass' : 'fail',
+    });
   else if (word === 'OP') set(scan, 'badge', pattern(token, /^OP-[A-Za-z0-9-]{1,125}$/, 'the badge'));
   else if (token === 'GOLDEN' || token === 'NEXT' || token === 'CANCEL') set(scan, 'word', token);
   else set(scan, 'deviceId', parseAnyDeviceId(token));

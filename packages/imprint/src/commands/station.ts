@@ -89,6 +89,7 @@ Each line of standard input is what a barcode reader types:
   CARRIER-A7 POS-2           where on a carrier the unit of this lane lies
   NEXT                       a unit whose label is printed later
   GOLDEN                     the next unit is a golden or must-fail sample
+  PASS-calibration GW-…      another program's operation passed (FAIL-…: failed) for this unit
   CANCEL                     stop the unit of this lane at its next step
 
 Example:

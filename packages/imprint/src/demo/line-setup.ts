@@ -161,7 +161,7 @@ async function startTray(
   const sim = start(`sim ${at + 1}`, [
     'sim',
     ...['--units', String(units), '--first-unit', String(firstUnit), '--fixtures', String(lanes + 1)],
-    ...['--link', options.link, '--contract', contractFile, '--root', rootFile],
+    ...['--link', options.link, '--contract', options.contract ?? contractFile, '--root', rootFile],
     ...['--seed', options.seed, '--faults', String(options.faults), '--json'],
   ]);
   const ready = await sim.next(({ event }) => event === 'ready');
@@ -181,7 +181,7 @@ export async function startStation(
   authority: OpenAuthority,
   url: string,
   stationId: string,
-  work: 'provision' | 'pack',
+  work: 'provision' | 'seal' | 'pack',
   lanes: (Fixture & { lane: number })[],
   badge: string,
   start: StartChild,
@@ -217,7 +217,7 @@ export async function startStation(
     ...['--home', home, '--json'],
     ...lanes.flatMap(({ lane, port }) => [
       '--lane',
-      work === 'pack' ? `${lane}:pack=${port}` : `${lane}=${port}`,
+      work === 'provision' ? `${lane}=${port}` : `${lane}:${work}=${port}`,
     ]),
   ]);
   await station.next(({ event }) => event === 'ready');

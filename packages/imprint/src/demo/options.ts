@@ -9,6 +9,8 @@ export interface DemoOptions {
   seed: string;
   home: string;
   link: 'pty' | 'tcp';
+  /** The product's contract; absent: the example gateway's. */
+  contract?: string;
   keep: boolean;
   json: boolean;
 }

@@ -72,6 +72,10 @@ function linesOf(event: LineEvent, paint: Paint, big: Big): string[] {
       return passedLines(event, paint, big);
     case 'failed':
       return failedLines(event, paint, big);
+    case 'reported':
+      return [
+        `${event.outcome === 'pass' ? paint('green', 'NOTED: PASS') : paint('red', 'NOTED: FAIL')}  ${event.device_id}  ${event.operation}; the device is ${event.device_state}.`,
+      ];
     case 'refused':
       return [
         `${paint('red', 'NOT TAKEN')} ${event.scan}: ${event.message}`,
