@@ -215,6 +215,18 @@ describe('a unit that may not go on', () => {
     passed(await bench.run(unit, null, { operation: 'seal' }));
   });
 
+  it('an empty fixture fails at once and is not asked over and over', async () => {
+    using bench = new Bench();
+    let lines = 0;
+    bench.link.tap = () => {
+      lines++;
+      return false;
+    };
+    const outcome = failed(await bench.run(bench.newUnit(), id), 'unit_silent');
+    assert.equal(outcome.step, 'identify');
+    assert.ok(lines <= 10, `${lines} lines were sent`);
+  });
+
   it('stops at the next step when the operator cancels, and says so to the authority', async () => {
     using bench = new Bench();
     const abort = new AbortController();

@@ -136,6 +136,8 @@ class Course {
         return await run();
       } catch (error) {
         if (!isInterruption(error) || this.#interruptions >= interruptionsPerVisit) throw error;
+        // No unit has answered yet: the fixture is empty or has no power, and the person there is told so at once.
+        if (!this.#unit && isImprintError(error, 'dut_silent')) throw error;
         this.#interruptions++;
         const { emit, place } = this.#visit;
         emit({
