@@ -95,6 +95,10 @@ export class Child {
     return this.#ended;
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   get errorText(): string {
     return this.#errorLines.join('\n');
   }
