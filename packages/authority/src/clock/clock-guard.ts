@@ -99,8 +99,9 @@ export async function requireTrustedClock(
   );
 }
 
+// no limit: SQLite plans a statement anew whenever a bound limit is set, and this runs before every signature
 const findHalt = statement<object, { halted_at: string; detail: string }>((db) =>
-  db.selectFrom('clock_halt').select(['halted_at', 'detail']).limit(1),
+  db.selectFrom('clock_halt').select(['halted_at', 'detail']),
 );
 
 /** Lets issuing go on, as a person decides it. @throws bad_request where nothing is halted */
