@@ -55,6 +55,8 @@ export const limits = {
   clockWatchMs: 30_000,
   intentLeaseMs: 5_000,
   attemptsPerUnit: 5,
+  /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
+  keysPerJob: 16,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   pageRows: 200,

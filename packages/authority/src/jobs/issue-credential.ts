@@ -6,6 +6,7 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
 import { fromBase64, toBase64, toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
@@ -54,7 +55,7 @@ export class CredentialIssuing {
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
    * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
-   * job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   * attempt_cap_reached (too many keys), job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
    */
   async issue(
     caller: StationCaller,
@@ -143,6 +144,7 @@ export class CredentialIssuing {
     }
     await requireTrustedClock(reading, this.#core.clockGuard);
     await requireQuota(reading, job);
+    await requireFewKeys(reading, job);
 
     const token = prepareDevice(
       this.#core.issuer.issuer,
@@ -255,6 +257,15 @@ function requireKeyType(contract: ProvisioningContract, csr: CertificationReques
   );
 }
 
+/** A unit loses its key now and then; a station that asks for key after key collects certificates. @throws attempt_cap_reached */
+async function requireFewKeys(reading: Reading, { job_id, device_id }: Job): Promise<void> {
+  const keys = Number((await countKeys(reading.tx, { job_id })).rows[0]!.count);
+  if (keys < limits.keysPerJob) return;
+  throw new ImprintError('attempt_cap_reached', `${keys} keys were certified for ${device_id} already`, {
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
+  });
+}
+
 async function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
   return (await selectLive(reading.tx, { job_id: jobId })).rows;
 }
@@ -344,6 +355,13 @@ const selectLive = statement<{ job_id: string }, Credential>((db, arg) =>
     .selectAll()
     .where('job_id', '=', arg('job_id'))
     .where('status', 'in', ['intended', 'active']),
+);
+
+const countKeys = statement<{ job_id: string }, { count: number }>((db, arg) =>
+  db
+    .selectFrom('credential')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('job_id', '=', arg('job_id')),
 );
 
 const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>

@@ -9,6 +9,7 @@ import { requireAssigned } from './authorize-station.ts';
 import { requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
+import { isWithinReach } from './reach.ts';
 
 export interface QuarantineReason {
   step: string;
@@ -104,7 +105,22 @@ async function otherUnitDrafts(
     .where('hardware_uid', '=', hardwareUidText(uid))
     .executeTakeFirst();
   if (unit?.quarantined === 1) return [];
-  if (unit?.device_id) return quarantineDrafts(reading, caller, unit.device_id, why);
+  if (unit?.device_id) {
+    if (await isWithinReach(reading, caller, unit.device_id)) {
+      return quarantineDrafts(reading, caller, unit.device_id, why);
+    }
+    return [
+      {
+        type: 'alarm.raised',
+        actor: { kind: 'station', id: caller.stationId },
+        data: {
+          kind: 'foreign-identity',
+          subject: caller.stationId,
+          detail: `it says that a unit was mixed up with ${unit.device_id}, which is of an order that it does not work on`,
+        },
+      },
+    ];
+  }
   return [
     {
       type: 'unit.quarantined',

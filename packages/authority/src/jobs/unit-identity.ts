@@ -8,6 +8,7 @@ import type { Draft, Reading } from '../ledger/ledger.ts';
 import type { StationCaller } from './line-core.ts';
 import type { Decided, Refusal } from './once.ts';
 import { quarantineDrafts } from './quarantine.ts';
+import { isWithinReach } from './reach.ts';
 
 export interface UnitFound {
   deviceId: string | null;
@@ -61,7 +62,8 @@ function setAside(caller: StationCaller, uid: HardwareUid, reason: string): Draf
 
 /**
  * A unit that holds the ID, key or certificate of another device: it is set aside with its own job, and so is the other
- * one, unless that is finished (a finished unit is never touched by another's scan).
+ * one, unless that is finished (a finished unit is never touched by another's scan) or of an order that this station does
+ * not work on (the alarm names it; people decide).
  */
 export async function foreignIdentity(
   reading: Reading,
@@ -117,6 +119,7 @@ export async function foreignIdentity(
     },
   ];
   for (const other of others) {
+    if (!(await isWithinReach(reading, caller, other))) continue;
     entries.push(
       ...(await quarantineDrafts(reading, caller, other, {
         step: 'identify',
