@@ -25,6 +25,7 @@ import { keyOfAnother } from './key-of-another.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
 import { requireQuota } from './quota.ts';
+import { closeAsUncertain, revoked } from './revoke-intent.ts';
 
 export interface IssuedCredential {
   device_cert_pem: string;
@@ -301,42 +302,6 @@ async function outcomeOf(
 
 function refused(entries: Draft[], refusal: Refusal): Decision<Intended> {
   return { entries, reply: () => ({ kind: 'refused', refusal }) };
-}
-
-function revoked(
-  actor: Draft['actor'],
-  credential: Credential,
-  reason: 'intent-uncertain' | 'key-lost',
-): Draft {
-  return {
-    type: 'credential.revoked',
-    actor,
-    data: { credential_id: credential.credential_id, serial: credential.serial, reason },
-  };
-}
-
-/** The signer failed, or signed something else: what came of it is unknown, so the serial is revoked and never used again. */
-async function closeAsUncertain(
-  reading: Reading,
-  credentialId: string,
-  error: unknown,
-): Promise<Decision<void>> {
-  const credential = await reading.tx
-    .selectFrom('credential')
-    .selectAll()
-    .where('credential_id', '=', credentialId)
-    .executeTakeFirst();
-  const actor: Draft['actor'] = { kind: 'authority', id: 'signer' };
-  const entries: Draft[] = [];
-  if (credential?.status === 'intended') entries.push(revoked(actor, credential, 'intent-uncertain'));
-  if (error instanceof ImprintError && error.code === 'tbs_mismatch') {
-    entries.push({
-      type: 'alarm.raised',
-      actor,
-      data: { kind: 'tbs-mismatch', subject: credentialId, detail: error.message },
-    });
-  }
-  return { entries, reply: () => undefined };
 }
 
 function beingSigned(): ImprintError {

@@ -8,7 +8,6 @@ import { ImprintError } from '@imprint/contract/errors';
 import { factoryConfigText } from '@imprint/contract/factory-config';
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
-import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
@@ -20,6 +19,7 @@ import type { Job } from './job.ts';
 import { requireKnownLane, requireLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { type Decided, decideOnce } from './once.ts';
+import { requireOpenOrder, requireOrder } from './open-order.ts';
 import { latestOutcomes } from './operations.ts';
 import { quotaExhausted, requireRoom } from './quota.ts';
 import { requireShift } from './shifts.ts';
@@ -182,37 +182,9 @@ async function nextFreeDevice(
   return device;
 }
 
-async function requireOrder(reading: Reading, orderId: string): Promise<Order> {
-  const order = await reading.tx
-    .selectFrom('production_order')
-    .selectAll()
-    .where('order_id', '=', orderId)
-    .executeTakeFirst();
-  if (!order) throw new ImprintError('unknown_order', `there is no order ${orderId}`);
-  return order;
-}
-
 async function findJob(reading: Reading, device: Device): Promise<Job | undefined> {
   if (device.job_id === null) return undefined;
   return reading.tx.selectFrom('job').selectAll().where('job_id', '=', device.job_id).executeTakeFirst();
-}
-
-/**
- * An order takes new jobs while it is open. A job of a closed one may finish within the lease that it has: however often
- * it is begun again, the lease is not made longer. Gives when the attempt's lease ends.
- */
-function requireOpenOrder(order: Order, job: Job | undefined, { now, at }: Reading): string {
-  if (at < order.opens_at) {
-    throw new ImprintError('order_closed', `order ${order.order_id} opens at ${order.opens_at}`);
-  }
-  const closed = order.closed_at !== null || at >= order.closes_at;
-  if (!closed) return new Date(now.getTime() + limits.jobLeaseMs).toISOString();
-  if (job && job.lease_expires_at > at) return job.lease_expires_at;
-  throw new ImprintError(
-    'order_closed',
-    `order ${order.order_id} is closed since ${order.closed_at ?? order.closes_at}`,
-    { hint: 'Ask the line lead which order this unit belongs to.' },
-  );
 }
 
 function openNew(opening: Opening, device: Device): Decided<OpenedJob> {
