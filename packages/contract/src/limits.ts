@@ -28,6 +28,15 @@ export const limits = {
   headerBytes: 8 * 1024,
   headersTimeoutMs: 5_000,
   connections: 512,
+  /** Of these, what one address holds without a certificate, and what one station's certificate holds. */
+  connectionsPerStranger: 64,
+  connectionsPerStation: 128,
+  /** Requests of one station a lane: at once, and a second after that. A unit takes some ten. */
+  requestsPerLane: 400,
+  requestsPerLaneASecond: 40,
+  /** Badges that nobody has, shown at one station: at once, and a minute after that. */
+  wrongBadges: 10,
+  wrongBadgesAMinute: 5,
   /** A signed note (checkpoint) and a receipt file. */
   noteBytes: 16 * 1024,
   receiptBytes: 256 * 1024,

@@ -1,6 +1,8 @@
 /** Which function of the job flow stands behind each route of the station listener. */
 import type { ResponseOf } from '@imprint/contract/api/route';
 import type { StationRoutes } from '@imprint/contract/api/station';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import { openCheck, recordCheck } from '../jobs/checks.ts';
 import { completeJob } from '../jobs/complete-job.ts';
 import { endAttempt } from '../jobs/end-attempt.ts';
@@ -18,12 +20,16 @@ import { contractText } from '../registry/contract-shelf.ts';
 import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
 import { openSession } from '../stations/session.ts';
 import type { StationCore } from '../stations/station-core.ts';
+import { Pace } from './pace.ts';
 import type { StationHandlers } from './station-handlers.ts';
 
 type Completion = ResponseOf<StationRoutes['completeJob']>;
 
 export function lineHandlers(line: LineCore, stations: StationCore): StationHandlers {
   const issuing = new CredentialIssuing(line);
+  const wrongBadges = new Pace({ burst: limits.wrongBadges, perSecond: limits.wrongBadgesAMinute / 60 }, () =>
+    line.clock().getTime(),
+  );
   return {
     requestEnrolment: (request) => requestEnrolment(stations, request),
     collectEnrolment: (request) => collectEnrolment(stations, request),
@@ -31,7 +37,8 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
     contract: async (_, __, { contract_sha256 }) => ({
       text: await contractText(line.ledger.reader, contract_sha256!),
     }),
-    openShift: (request, caller) => openShift(line, caller, request),
+    openShift: (request, caller) =>
+      withoutGuessing(wrongBadges, caller.stationId, () => openShift(line, caller, request)),
     closeShift: (request, caller, { shift_id }) => closeShift(line, caller, shift_id!, request),
     openJob: async (request, caller) => {
       const { job_id, attempt } = await openJob(line, caller, request);
@@ -51,4 +58,22 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
     openCheck: (request, caller) => openCheck(line, caller, request),
     recordCheck: (request, caller, { check_id }) => recordCheck(line, caller, check_id!, request),
   };
+}
+
+/** A badge is short, and whoever has a station's key can try them all: each try counts until it was right. */
+async function withoutGuessing<T>(wrongBadges: Pace, stationId: string, open: () => Promise<T>): Promise<T> {
+  if (!wrongBadges.take(stationId)) {
+    throw new ImprintError('rate_limited', `too many unknown badges were shown at station ${stationId}`, {
+      hint: 'Wait a minute, then scan a registered badge.',
+    });
+  }
+  let wasWrong = false;
+  try {
+    return await open();
+  } catch (error) {
+    wasWrong = isImprintError(error, 'unknown_operator');
+    throw error;
+  } finally {
+    if (!wasWrong) wrongBadges.giveBack(stationId);
+  }
 }

@@ -4,10 +4,12 @@
  */
 import type { TLSSocket } from 'node:tls';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { checkLeaf } from '@imprint/contract/x509/leaf';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { FindStation } from '../stations/find-station.ts';
+import { Pace } from './pace.ts';
 
 interface Peer {
   stationId: string;
@@ -19,6 +21,8 @@ export class StationGate {
   readonly #realm: Realm;
   readonly #find: FindStation;
   readonly #clock: () => Date;
+  /** One station must not take the authority's time, or fill its log, to the harm of the others. */
+  readonly #pace: Pace;
   /** A certificate is read once a connection; undefined where none, or none of ours, was shown. */
   readonly #peers = new WeakMap<TLSSocket, Peer | undefined>();
 
@@ -26,12 +30,15 @@ export class StationGate {
     this.#realm = realm;
     this.#find = find;
     this.#clock = clock;
+    this.#pace = new Pace({ burst: limits.requestsPerLane, perSecond: limits.requestsPerLaneASecond }, () =>
+      clock().getTime(),
+    );
   }
 
   /**
    * The ID of the station behind a connection, where it may speak now.
    * @throws not_authenticated without a certificate of this realm's station CA, with one that ran out or that is not the
-   * registered one; station_pending, station_revoked
+   * registered one; station_pending, station_revoked, rate_limited
    */
   async admit(socket: TLSSocket): Promise<string> {
     const peer = this.#peerOf(socket);
@@ -66,6 +73,11 @@ export class StationGate {
     if (now > peer.notAfter || station.notAfter === null || now > station.notAfter) {
       throw new ImprintError('not_authenticated', `The certificate of station ${stationId} ran out.`, {
         hint: 'Enrol the station anew.',
+      });
+    }
+    if (!this.#pace.take(stationId, 1 / (station.lanes ?? 1))) {
+      throw new ImprintError('rate_limited', `Station ${stationId} asks faster than its lanes can work.`, {
+        hint: 'Wait a moment. If the line is not this busy, its key may be in use elsewhere: call whoever runs the authority.',
       });
     }
     return stationId;

@@ -9,6 +9,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { Realm } from '@imprint/contract/x509/realm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { FindStation } from '../stations/find-station.ts';
+import { capConnections } from './connection-caps.ts';
 import { createListener } from './listener.ts';
 import type { FaultReport } from './problem.ts';
 import { StationGate } from './station-gate.ts';
@@ -52,6 +53,7 @@ export function createStationListener(options: StationListenerOptions): FastifyI
       ALPNProtocols: ['http/1.1'],
     },
   });
+  capConnections(listener.server);
   const gate = new StationGate(options.realm, options.findStation, options.clock);
   const callers = new WeakMap<FastifyRequest, Caller>();
   // what is found at no path is refused to strangers too, so that they learn nothing of the paths

@@ -22,7 +22,12 @@ test('I-11: the gate sees a revocation as soon as it is committed', async () => 
     reason: null,
   };
   await storage.writer.insertInto('station').values(row).execute();
-  const expected = { status: 'confirmed', certificateSha256: '33'.repeat(32), notAfter: row.not_after };
+  const expected = {
+    status: 'confirmed',
+    certificateSha256: '33'.repeat(32),
+    notAfter: row.not_after,
+    lanes: 2,
+  };
   assert.deepEqual({ ...(await find('st-1')) }, expected);
   await storage.writer.updateTable('station').set({ status: 'revoked' }).execute();
   assert.deepEqual({ ...(await find('st-1')) }, { ...expected, status: 'revoked' });

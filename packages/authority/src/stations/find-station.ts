@@ -8,6 +8,8 @@ export interface RegisteredStation {
   status: 'invited' | 'pending' | 'confirmed' | 'revoked';
   certificateSha256: string | null;
   notAfter: string | null;
+  /** How many fixtures it has, which is how much it may ask; absent: one. */
+  lanes?: number;
 }
 
 /** Answers from what is committed, without a cache. */
@@ -20,6 +22,6 @@ export function findStation(reader: Kysely<Tables>): FindStation {
 const select = statement<{ id: string }, RegisteredStation>((db, arg) =>
   db
     .selectFrom('station')
-    .select(['status', 'certificate_sha256 as certificateSha256', 'not_after as notAfter'])
+    .select(['status', 'certificate_sha256 as certificateSha256', 'not_after as notAfter', 'lanes'])
     .where('station_id', '=', arg('id')),
 );

@@ -1,0 +1,47 @@
+/** What a listener gives one station, and what it keeps for the others. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { sessionHeader } from '@imprint/contract/api/station';
+import { limits } from '@imprint/contract/limits';
+import { openLine, requestId } from '../jobs/line.test-kit.ts';
+import type { StationCore } from '../stations/station-core.ts';
+import { lineHandlers } from './line-handlers.ts';
+import { agentFor, ask, openTestListener } from './listeners.test-kit.ts';
+
+describe('a station that asks without end', () => {
+  it('I-21: is refused past its pace, and another one is not', async () => {
+    const served = await openTestListener();
+    // time stands still, so that nothing is earned back meanwhile
+    served.setNow(new Date());
+    const [thief, honest] = [await served.enrol('st-1'), await served.enrol('st-2')];
+    const close = (agent: ReturnType<typeof agentFor>) =>
+      ask(served, agent, {
+        path: '/station/v1/shifts/s-1/close',
+        body: JSON.stringify({ request_id: requestId() }),
+        headers: { [sessionHeader]: 'w-1' },
+      });
+    const agents = { thief: agentFor(served, thief), honest: agentFor(served, honest) };
+    const statuses = new Map<number, number>();
+    for (let asked = 0; asked < limits.requestsPerLane + 5; asked++) {
+      const { status } = await close(agents.thief);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    assert.deepEqual(Object.fromEntries(statuses), { 200: limits.requestsPerLane, 429: 5 });
+    assert.equal((await close(agents.honest)).status, 200);
+    for (const agent of Object.values(agents)) agent.destroy();
+    await served.close();
+  });
+
+  it('I-21: guesses some badges and no more, also when it asks for all at once', async () => {
+    const line = await openLine(['GW-TA26000001K']);
+    const { openShift } = lineHandlers(line.core, {} as StationCore);
+    const guess = (badge: string) =>
+      openShift({ request_id: requestId(), badge }, line.caller, {}).catch(({ code }) => code as string);
+    const codes = await Promise.all(Array.from({ length: 50 }, (_, at) => guess(String(4000 + at))));
+    assert.equal(codes.filter((code) => code === 'unknown_operator').length, limits.wrongBadges);
+    assert.equal(codes.filter((code) => code === 'rate_limited').length, 50 - limits.wrongBadges);
+    line.pass(60_000);
+    assert.equal(await guess('5000'), 'unknown_operator');
+    await line.close();
+  });
+});
