@@ -15,6 +15,8 @@ export interface AuthorizedStation {
   lanes: number;
   version: string;
   configurationSha256: string;
+  /** When the live session began: whatever this station was at before is over. */
+  sessionOpenedAt: string;
 }
 
 /** What comes of a request of a session that is not the live one. `alarms` is empty where one was raised before. */
@@ -49,6 +51,7 @@ export async function authorizeStation(
     lanes: station.lanes,
     version: session.station_version,
     configurationSha256: session.configuration_sha256,
+    sessionOpenedAt: session.opened_at,
   };
 }
 

@@ -1,5 +1,6 @@
 /** How much one station may have in work at once and begin in a minute: what a stolen station can do unseen is small. */
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import type { Reading } from '../ledger/ledger.ts';
 import type { AuthorizedStation } from './authorize-station.ts';
 import type { Job } from './job.ts';
@@ -16,8 +17,31 @@ export function requireKnownLane(station: AuthorizedStation, lane: number): void
 }
 
 /**
+ * The jobs whose attempt this station began in an earlier session and never ended: the process that ran them is gone, so
+ * they hold no lane. What it knew of them it has told by now, or never will.
+ */
+export function leftJobs(
+  reading: Reading,
+  station: AuthorizedStation,
+): Promise<Pick<Job, 'job_id' | 'attempt'>[]> {
+  return reading.tx
+    .selectFrom('job')
+    .innerJoin('attempt', (join) =>
+      join.onRef('attempt.job_id', '=', 'job.job_id').onRef('attempt.attempt', '=', 'job.attempt'),
+    )
+    .select(['job.job_id', 'job.attempt'])
+    .where('job.station_id', '=', station.stationId)
+    .where('job.active', '=', 1)
+    .where('attempt.started_at', '<', station.sessionOpenedAt)
+    .orderBy('job.job_id')
+    .limit(limits.lanesPerStation)
+    .execute();
+}
+
+/**
  * Room in the lanes and the rate of this station.
  * @param job the unit's own job, where it has one already: it takes no second lane
+ * @param left jobs that are ended with this decision: they take none any more
  * @throws lane_limit_reached, rate_limited
  */
 export async function requireLane(
@@ -25,6 +49,7 @@ export async function requireLane(
   core: LineCore,
   station: AuthorizedStation,
   job: Job | undefined,
+  left: readonly Pick<Job, 'job_id'>[],
 ): Promise<void> {
   const live = await reading.tx
     .selectFrom('job')
@@ -32,7 +57,7 @@ export async function requireLane(
     .where('station_id', '=', station.stationId)
     .where('active', '=', 1)
     .where('lease_expires_at', '>', reading.at)
-    .where('job_id', '!=', job?.job_id ?? '')
+    .where('job_id', 'not in', [job?.job_id ?? '', ...left.map(({ job_id }) => job_id)])
     .executeTakeFirstOrThrow();
   if (Number(live.count) >= station.lanes) {
     throw new ImprintError(

@@ -16,7 +16,7 @@ import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
 import { requireFitting } from './fitting.ts';
 import type { Job } from './job.ts';
-import { requireKnownLane, requireLane } from './lane-limit.ts';
+import { leftJobs, requireKnownLane, requireLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { type Decided, decideOnce } from './once.ts';
 import { requireOpenOrder, requireOrder } from './open-order.ts';
@@ -83,7 +83,8 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
       );
     }
     const leaseUntil = requireOpenOrder(order, job, reading);
-    await requireLane(reading, core, station, job);
+    const left = (await leftJobs(reading, station)).filter(({ job_id }) => job_id !== job?.job_id);
+    await requireLane(reading, core, station, job, left);
     if (job === undefined || job.state === 'opened') {
       await requireRoom(reading, order, station.stationId, job);
     }
@@ -98,7 +99,9 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
       operatorId,
       leaseUntil,
     };
-    return job ? openAttempt(opening, job) : openNew(opening, device);
+    const decided = job ? await openAttempt(opening, job) : openNew(opening, device);
+    const ended = left.map((each) => brokenOff(caller, each, 'the station began anew during this attempt'));
+    return { ...decided, entries: [...ended, ...decided.entries] };
   });
 }
 
@@ -239,19 +242,7 @@ async function openAttempt(opening: Opening, job: Job): Promise<Decided<OpenedJo
   if (request.operation === 'seal') await requireSealVisit(reading, contract, job);
   const entries: Draft[] = [];
   if (job.active === 1) {
-    entries.push({
-      type: 'attempt.ended',
-      actor: { kind: 'station', id: caller.stationId },
-      data: {
-        job_id: job.job_id,
-        attempt: job.attempt,
-        outcome: 'failed',
-        step: null,
-        failure_code: 'station_failed',
-        reason: 'the attempt was broken off and another one began',
-        durations_ms: {},
-      },
-    });
+    entries.push(brokenOff(caller, job, 'the attempt was broken off and another one began'));
   }
   const failed = await failedAttempts(reading, job.job_id);
   if (failed >= contract.rework.attempts_cap) {
@@ -262,6 +253,27 @@ async function openAttempt(opening: Opening, job: Job): Promise<Decided<OpenedJo
   const attempt = job.attempt + 1;
   entries.push(attemptStarted(opening, job.job_id, attempt));
   return { entries, outcome: { job_id: job.job_id, attempt } };
+}
+
+/** An attempt that nobody is at work on any more; it does not count as the unit's failure. */
+function brokenOff(
+  { stationId }: StationCaller,
+  { job_id, attempt }: Pick<Job, 'job_id' | 'attempt'>,
+  reason: string,
+): Draft {
+  return {
+    type: 'attempt.ended',
+    actor: { kind: 'station', id: stationId },
+    data: {
+      job_id,
+      attempt,
+      outcome: 'failed',
+      step: null,
+      failure_code: 'station_failed',
+      reason,
+      durations_ms: {},
+    },
+  };
 }
 
 /** A visit to seal begins with a unit that has passed all that comes before sealing; none is keyed in it. */
