@@ -5,7 +5,7 @@ import type { Draft } from '../ledger/ledger.ts';
 import { requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
-import { failedAttempts } from './open-job.ts';
+import { countsAgainstUnit, failedAttempts } from './open-job.ts';
 import { quarantineDrafts } from './quarantine.ts';
 
 /**
@@ -36,7 +36,7 @@ export function endAttempt(
         data: { job_id: jobId, attempt, outcome, step, failure_code, reason, durations_ms },
       },
     ];
-    const counts = outcome === 'failed' && failure_code !== 'station_failed';
+    const counts = outcome === 'failed' && countsAgainstUnit(failure_code);
     const left = Math.max(0, cap - failedBefore - (counts ? 1 : 0));
     if (left > 0 || !counts) return { entries, outcome: { state: job.state, attempts_left: left } };
     entries.push(

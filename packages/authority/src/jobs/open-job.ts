@@ -6,6 +6,7 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { factoryConfigText } from '@imprint/contract/factory-config';
+import type { FailureCode } from '@imprint/contract/failure-code';
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
@@ -286,14 +287,22 @@ async function requireSealVisit(reading: Reading, contract: ProvisioningContract
   });
 }
 
-/** Attempts that count towards the rework cap: those that failed on the unit, not those that a station broke off. */
+/** Failures that say nothing of the unit: the station ended, or the network was dead. A unit is not lost for them (I-29). */
+const notTheUnits = ['station_failed', 'authority_unreachable'] as const;
+
+/** Whether a failed attempt counts towards the rework cap. */
+export function countsAgainstUnit(failureCode: FailureCode | null): boolean {
+  return !notTheUnits.some((code) => code === failureCode);
+}
+
+/** The attempts that {@link countsAgainstUnit} so far. */
 export async function failedAttempts(reading: Reading, jobId: string): Promise<number> {
   const row = await reading.tx
     .selectFrom('attempt')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('job_id', '=', jobId)
     .where('outcome', '=', 'failed')
-    .where((eb) => eb.or([eb('failure_code', 'is', null), eb('failure_code', '!=', 'station_failed')]))
+    .where((eb) => eb.or([eb('failure_code', 'is', null), eb('failure_code', 'not in', notTheUnits)]))
     .executeTakeFirstOrThrow();
   return Number(row.count);
 }
