@@ -290,6 +290,8 @@ function openDatabase(path: string): Database.Database {
         db.pragma(`user_version = ${schemaVersion}`);
       })();
     } else if (version !== schemaVersion) throw new Damaged(`it is of version ${String(version)}`);
+    // A head that is damaged so that it can be read and not written shows here, and not at the first unit.
+    db.exec('DELETE FROM facts WHERE false');
     for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) chmodSync(path + suffix, 0o600);
     return db;
   } catch (error) {
@@ -304,7 +306,9 @@ class Damaged extends Error {}
 function isDamage(error: unknown): boolean {
   if (error instanceof Damaged) return true;
   const code = error instanceof Database.SqliteError ? error.code : '';
-  return code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_ERROR';
+  return (
+    ['SQLITE_NOTADB', 'SQLITE_ERROR', 'SQLITE_READONLY'].includes(code) || code.startsWith('SQLITE_CORRUPT')
+  );
 }
 
 function storageFailed(cause: unknown): ImprintError {
