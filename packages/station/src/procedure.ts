@@ -9,6 +9,7 @@ import { isJournalFailure } from './journal.ts';
 import type { LineEvent } from './line-event.ts';
 import { LineFailure, lineFailureOf, type StepName } from './line-failure.ts';
 import { whatToDo } from './operator-ui/advice.ts';
+import { rememberLogSize } from './station-session.ts';
 import { attestAndComplete, powerCycle, selftest } from './steps/attest.ts';
 import { checkReceipt } from './steps/check-receipt.ts';
 import { identify, identifyAgain } from './steps/identify.ts';
@@ -63,12 +64,13 @@ async function walk(course: Course, work: Work): Promise<void> {
 /** The authority's acknowledgement counts where its log signed for it. */
 function believe({ visit, job }: Work, receipt: string, isFresh: boolean): void {
   const publicKeySha256 = job.certificate!.public_key_sha256;
-  checkReceipt(receipt, visit.station, {
+  const logSize = checkReceipt(receipt, visit.station, {
     jobId: job.job_id,
     deviceId: job.device_id,
     publicKeySha256,
     isFresh,
   });
+  rememberLogSize(visit.journal, logSize);
 }
 
 /** A finished unit scanned again: the same answer, and nothing is written. */

@@ -4,6 +4,7 @@ import type { StationResponse, StationRouteName } from '@imprint/contract/api/st
 import { isImprintError } from '@imprint/contract/errors';
 import type { AuthorityClient } from './authority-client.ts';
 import { Bench } from './bench.double.ts';
+import { rememberLogSize } from './station-session.ts';
 
 type View = StationResponse<'openSession'>;
 
@@ -41,6 +42,18 @@ describe('the session with the authority', () => {
     bench.authority.rewindLog(['realm']);
     await assert.rejects(bench.session(), inconsistent);
     assert.equal(bench.journal.fact('checkpoint'), seen, 'what was seen stays');
+  });
+
+  it('I-16: refuses a log that is shorter than its receipts say, although it continues the last session’s', async () => {
+    using bench = new Bench();
+    bench.authority.append('a');
+    await bench.session();
+    rememberLogSize(bench.journal, 9);
+    rememberLogSize(bench.journal, 7);
+    await bench.restart();
+    await assert.rejects(bench.session(), inconsistent);
+    for (let entry = 0; entry < 7; entry++) bench.authority.append(`entry ${entry}`);
+    await bench.session();
   });
 
   it('I-16: refuses a log that was rewritten, also where it is longer', async () => {

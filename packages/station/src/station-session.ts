@@ -117,6 +117,7 @@ export async function openStationSession(options: SessionOptions): Promise<Stati
   checkPinned(journal, 'root_sha256', session.rootSha256, "the realm's root");
   checkPinned(journal, 'log_key', view.log_verifier_key, "the log's key");
   checkLog(view, lastCheckpoint);
+  checkLogSize(journal, session.logSize);
   journal.recordFact('root_sha256', session.rootSha256);
   journal.recordFact('log_key', view.log_verifier_key);
   journal.recordFact('checkpoint', view.checkpoint);
@@ -142,6 +143,27 @@ function checkLog(view: SessionView, lastCheckpoint: string | null): void {
       context,
     );
   }
+}
+
+/** Keeps how long the log was when it last vouched for a unit: a backup of before is shorter, whatever session it knows. */
+export function rememberLogSize(journal: Journal, size: number): void {
+  if (size > knownLogSize(journal)) journal.recordFact('log_size', String(size));
+}
+
+function checkLogSize(journal: Journal, current: number): void {
+  const last = knownLogSize(journal);
+  if (current >= last) return;
+  throw inconsistent(
+    `the audit log has ${current} entries; receipts of this station are of one with ${last}`,
+    {
+      last,
+      current,
+    },
+  );
+}
+
+function knownLogSize(journal: Journal): number {
+  return Number(journal.fact('log_size') ?? 0);
 }
 
 function checkPinned(journal: Journal, fact: string, value: string, what: string): void {

@@ -19,8 +19,11 @@ export interface Completed {
   isFresh: boolean;
 }
 
-/** @throws log_inconsistent where the log does not vouch for this completion; after that the station takes no more work */
-export function checkReceipt(text: string, station: StationSession, completed: Completed): void {
+/**
+ * Gives the size of the log that vouches for this completion.
+ * @throws log_inconsistent where it does not; after that the station takes no more work
+ */
+export function checkReceipt(text: string, station: StationSession, completed: Completed): number {
   try {
     const receipt = parseReceipt(text);
     const checkpoint = verifyCheckpoint(receipt.checkpoint, station.logKey);
@@ -39,6 +42,7 @@ export function checkReceipt(text: string, station: StationSession, completed: C
       data.device_id === completed.deviceId &&
       data.public_key_sha256 === completed.publicKeySha256;
     if (!isAbout) throw wrong('about another completion than this one');
+    return checkpoint.size;
   } catch (cause) {
     if (cause instanceof ImprintError && cause.code === 'log_inconsistent') throw cause;
     throw wrong(`not to be believed: ${(cause as Error).message}`, cause);
