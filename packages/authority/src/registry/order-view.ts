@@ -22,6 +22,8 @@ export interface OrderView {
   closed_at: string | null;
   quantity: number;
   scrap_allowance: number;
+  /** How many units one station may provision; null: as many as there are. */
+  station_share: number | null;
   /** Quantity and scrap allowance. */
   quota: number;
   /** Distinct device IDs that a certificate was ever intended for. */

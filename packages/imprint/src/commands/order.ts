@@ -23,6 +23,7 @@ interface CreateOptions extends HomeOptions {
   lot: string;
   quantity: string;
   scrap: string;
+  stationShare?: string;
   site?: string[];
   station?: string[];
   hwRev?: string[];
@@ -50,6 +51,7 @@ export function addOrderCommands(program: Command): void {
     .requiredOption('--lot <lot>', 'lot or batch')
     .requiredOption('--quantity <n>', 'units to make')
     .option('--scrap <n>', 'units that may be lost on the way', '0')
+    .option('--station-share <n>', 'units that one station may provision at most')
     .option('--site <site>', 'site that may work on it; may be repeated', collect)
     .option('--station <station>', 'station that may work on it; may be repeated', collect)
     .option(
@@ -153,6 +155,9 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
       lot: options.lot,
       quantity: wholeNumber('--quantity', options.quantity, 1, limits.orderQuantity),
       scrapAllowance: wholeNumber('--scrap', options.scrap, 0, limits.orderQuantity),
+      ...(options.stationShare === undefined
+        ? {}
+        : { stationShare: wholeNumber('--station-share', options.stationShare, 1, limits.orderQuantity) }),
       sites: options.site ?? [],
       stations: options.station ?? [],
       ...(options.hwRev === undefined ? {} : { hardwareRevisions: options.hwRev }),
