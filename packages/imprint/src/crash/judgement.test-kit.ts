@@ -70,6 +70,10 @@ function judgeIssuing(entries: LoggedEntry[]): void {
     assert.ok(index > 0);
   }
   const intents = ofType(entries, 'credential.intended');
+  for (const { data, actor } of issued) {
+    const intent = intents.find((each) => each.data.credential_id === data.credential_id);
+    assert.equal(actor.id, intent?.data.owner, 'released by the process that intended it');
+  }
   const serials = intents.map(({ data }) => data.serial);
   assert.equal(new Set(serials).size, serials.length, 'no serial was used twice');
   const tbs = intents.map(({ data }) => data.tbs_sha256);

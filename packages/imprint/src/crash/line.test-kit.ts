@@ -95,7 +95,9 @@ export class CrashLine {
     const networkPort = await network.listen();
 
     const { orderId, deviceIds } = await makeOrder(authority, options.devices);
-    await registerOperator(authority.ledger, systemEntropy, authority.person, { name: 'Crash Test', badge });
+    const { line } = await authority.unlock();
+    const operator = { name: 'Crash Test', badge };
+    await registerOperator(authority.ledger, systemEntropy, authority.person, operator, line.badgeHash);
     const demo: DemoOptions = {
       ...{ devices: options.devices, lanes: options.lanes, trays: 1, faults: 0, seed: options.name },
       ...{ home, link: 'tcp' as const, keep: false, json: true },
@@ -135,6 +137,11 @@ export class CrashLine {
       orderId,
       network,
     });
+  }
+
+  /** Units that were taken so far: the first so many. */
+  get unitsUsed(): number {
+    return this.#nextUnit - 1;
   }
 
   /** The next unit that was in no fixture yet, and the ID on its label. */

@@ -59,7 +59,14 @@ export class CrashProcess {
     const heard: ChildEvent[] = [];
     const forget = this.#child.onEvent((event) => heard.push(event));
     this.#listen();
-    await this.#child.next(({ event }) => event === 'ready');
+    try {
+      await this.#child.next(({ event }) => event === 'ready');
+    } catch (error) {
+      // Whoever waits for it to be up hears of it too.
+      this.#up.promise.catch(() => {});
+      this.#up.reject(error);
+      throw error;
+    }
     forget();
     this.#up.resolve();
     return heard;
