@@ -2,7 +2,7 @@
  * The folder of an authority: what is public, what is data, and what is secret, each in a place of its own, so that a
  * backup of the data holds no key. Its configuration is one JSON file, read strictly.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { realmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
@@ -77,9 +77,23 @@ export function createHome(folder: string, content: AuthorityConfiguration): Aut
   return home;
 }
 
+/** A folder that this person may not enter looks like one without an authority. @throws file_invalid */
+function refuseClosedFolder(folder: string): void {
+  if (!existsSync(folder)) return;
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+  } catch (cause) {
+    throw new ImprintError('file_invalid', `${folder} is not yours to read`, {
+      hint: 'Run the command as the user to whom the authority belongs.',
+      cause,
+    });
+  }
+}
+
 /** @throws home_missing, file_invalid */
 export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
   if (!existsSync(home.configurationFile)) {
+    refuseClosedFolder(home.folder);
     throw new ImprintError('home_missing', `there is no authority in ${home.folder}`, {
       hint: 'Make one with imprint init --home DIR, or name the right folder.',
     });

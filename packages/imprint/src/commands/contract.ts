@@ -184,12 +184,23 @@ function orReport<T>(file: string, options: CommonOptions, parse: () => T): T {
     return parse();
   } catch (error) {
     if (!(error instanceof ImprintError) || !Array.isArray(error.context.findings)) throw error;
-    report(file, { errors: error.context.findings as Finding[], warnings: [] }, options, {
-      summary: '',
-      facts: {},
-    });
+    const errors = error.context.findings as Finding[];
+    try {
+      report(file, { errors, warnings: [] }, options, { summary: '', facts: {} });
+    } finally {
+      const other = commandOfOtherKind(errors);
+      if (other !== undefined && !options.json)
+        process.stderr.write(`It looks as if you meant: ${other} ${file}\n`);
+    }
     throw error;
   }
+}
+
+/** A contract given as a manifest, or the reverse, is known by its version key. */
+function commandOfOtherKind(errors: readonly Finding[]): string | undefined {
+  const has = (key: string) => errors.some(({ message }) => message === `unknown key "${key}"`);
+  if (has('job_version')) return 'imprint contract lint-manifest';
+  return has('contract_version') ? 'imprint contract check' : undefined;
 }
 
 /** Prints what was found, and ends with 1 where there are errors (or, if strict, warnings). */

@@ -5,6 +5,7 @@ import { inviteStation } from '@imprint/authority/stations/invite';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
 interface AdminOptions {
@@ -121,16 +122,18 @@ export function addStationAdminCommands(program: Command): void {
           { stations },
           stations.length === 0
             ? ['No station is known yet: imprint station invite']
-            : stations.map(
-                (row) =>
-                  `${row.station_id}  ${row.site}/${row.line}  ${row.lanes} lanes  ${row.status}` +
-                  `${row.status === 'pending' ? `  key ${row.public_key_sha256}` : ''}${row.not_after ? `  until ${row.not_after}` : ''}`,
-              ),
+            : table([
+                ['STATION', 'PLACE', 'LANES', 'STATE', 'CERTIFICATE UNTIL', 'KEY TO CONFIRM'],
+                ...stations.map((row) => [
+                  row.station_id,
+                  `${row.site}/${row.line}`,
+                  row.lanes,
+                  row.status,
+                  row.not_after,
+                  row.status === 'pending' ? row.public_key_sha256 : null,
+                ]),
+              ]),
         );
       }),
     );
-}
-
-function say(options: { json?: boolean }, object: object, lines: string[]): void {
-  process.stdout.write(options.json ? `${JSON.stringify(object)}\n` : `${lines.join('\n')}\n`);
 }
