@@ -18,6 +18,7 @@ import type { StationCore } from '@imprint/authority/stations/station-core';
 import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
+import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -164,6 +165,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
     intentLeaseMs: limits.intentLeaseMs,
     jobsPerLaneAMinute: limits.jobsPerLaneAMinute,
     minimumStationVersion: configuration.minimum_station_version,
+    badgeHash: badgeHash(await keys.read(keyNames.badges)),
     checkpoints,
   };
   return {

@@ -68,7 +68,8 @@ describe('a product of two visits', { timeout: 120_000 }, () => {
         ids: { source: 'generated', site: 'B', year: 2026 },
       },
     );
-    await registerOperator(ledger, systemEntropy, person, { name: 'Test Person', badge });
+    const { line } = await authority.unlock();
+    await registerOperator(ledger, systemEntropy, person, { name: 'Test Person', badge }, line.badgeHash);
     const options: DemoOptions = {
       ...{ devices: 2, lanes: 2, trays: 1, faults: 0, seed: 'two visits', home, link: 'tcp' },
       ...{ keep: false, json: true, contract: contractFile },

@@ -74,6 +74,7 @@ before(async () => {
     intentLeaseMs: 5_000,
     jobsPerLaneAMinute: 1000,
     minimumStationVersion: '0.1.0',
+    badgeHash: (badge) => sha256Hex(new TextEncoder().encode(badge)),
     checkpoints: new Checkpoints(ledger, verifierKey('example.com/dev', logPublicKey), (message) =>
       sign(null, message, keys.log),
     ),

@@ -5,6 +5,7 @@ import type { ClockGuard } from '../clock/clock-guard.ts';
 import type { DeviceIssuer } from '../issuing/device-issuer.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
+import type { BadgeHash } from '../trust/badge-hash.ts';
 
 export interface LineCore {
   ledger: Ledger;
@@ -25,6 +26,7 @@ export interface LineCore {
   intentLeaseMs: number;
   jobsPerLaneAMinute: number;
   minimumStationVersion: string;
+  badgeHash: BadgeHash;
   checkpoints: Checkpoints;
 }
 

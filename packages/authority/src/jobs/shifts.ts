@@ -2,8 +2,8 @@
 import type { StationRequest } from '@imprint/contract/api/station';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import type { Reading } from '../ledger/ledger.ts';
+import type { BadgeHash } from '../trust/badge-hash.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
 
@@ -12,17 +12,17 @@ import { decideOnce } from './once.ts';
  * @throws unknown_operator
  */
 export function openShift(core: LineCore, caller: StationCaller, request: StationRequest<'openShift'>) {
+  const body = shiftBodyOf(request, core.badgeHash);
   return decideOnce<{ shift_id: string; operator_id: string }>(
     core.ledger,
     caller,
     'openShift',
-    request,
+    body,
     async (reading, station) => {
-      const badgeSha256 = sha256Hex(new TextEncoder().encode(request.badge));
       const person = await reading.tx
         .selectFrom('person')
         .select('operator_id')
-        .where('badge_sha256', '=', badgeSha256)
+        .where('badge_sha256', '=', body.badge)
         .executeTakeFirst();
       if (!person) {
         throw new ImprintError('unknown_operator', 'this badge is not registered', {
@@ -51,6 +51,14 @@ export function openShift(core: LineCore, caller: StationCaller, request: Statio
       };
     },
   );
+}
+
+/** The request as it is remembered: a hash over the badge itself could be tried against all badges that there are. */
+export function shiftBodyOf(
+  { request_id, badge }: StationRequest<'openShift'>,
+  hash: BadgeHash,
+): StationRequest<'openShift'> {
+  return { request_id, badge: hash(badge) };
 }
 
 /** Closes a shift of this station. Open jobs survive it. @throws shift_not_open */

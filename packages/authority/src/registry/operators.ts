@@ -1,15 +1,15 @@
 /**
  * Operators: the log knows a pseudonym, and a table beside it knows whose it is, so that a person can be forgotten and
- * the log stays whole. Of a badge only the hash is kept.
+ * the log stays whole. Of a badge only a hash under a key is kept.
  */
 import type { Actor } from '@imprint/contract/audit/entry';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import type { Kysely } from 'kysely';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { Entropy } from '../surroundings.ts';
+import type { BadgeHash } from '../trust/badge-hash.ts';
 
 export interface OperatorView {
   operator_id: string;
@@ -28,6 +28,7 @@ export async function registerOperator(
   entropy: Entropy,
   by: Actor,
   person: { name: string; badge: string },
+  badgeHash: BadgeHash,
 ): Promise<{ operator_id: string }> {
   const name = person.name.trim();
   if (name.length === 0 || name.length > 100) {
@@ -40,7 +41,7 @@ export async function registerOperator(
       hint: 'Scan the badge once, into a file or on standard input.',
     });
   }
-  const badgeSha256 = sha256Hex(new TextEncoder().encode(person.badge));
+  const badgeSha256 = badgeHash(person.badge);
   const operatorId = `op-${toHex(entropy(6))}`;
   return ledger.submit(async ({ tx }) => {
     const known = await tx

@@ -13,7 +13,9 @@ import {
   wholeWay,
 } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
+import { makeKey } from '../signer/software.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
+import { badgeHash } from '../trust/badge-hash.ts';
 import { deviceAsBuilt, listDevices, showDevice } from './devices.ts';
 import { listOperators, registerOperator } from './operators.ts';
 import { showOrder } from './order-view.ts';
@@ -174,12 +176,14 @@ test('an order counts its units by outcome, and its yield from attempts', async 
 test('the log names an operator by a pseudonym alone, and a badge serves one person', async () => {
   const { storage, ledger } = await aFactory();
   let drawn = 0;
+  const badgeKey = makeKey('ed25519');
   const register = (name: string, badge: string) =>
     registerOperator(
       ledger,
       (length) => new Uint8Array(length).fill(++drawn),
       { kind: 'person', id: 'p' },
       { name, badge },
+      badgeHash(badgeKey),
     );
   const { operator_id } = await register('Ada Lovelace', 'BADGE-1815');
   for await (const line of exportEntries(storage.reader)) assert.doesNotMatch(line, /Lovelace|BADGE|1815/);

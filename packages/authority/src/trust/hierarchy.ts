@@ -27,6 +27,8 @@ export const keyNames = {
   stationCa: 'station-issuing',
   server: 'server-tls',
   log: 'log',
+  /** Hides the badges in the database; it signs nothing. */
+  badges: 'badges',
 } as const;
 
 export interface HierarchyRequest {
@@ -77,6 +79,7 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
     stationCa: request.makeKey('ec-p256'),
     server: request.makeKey('ec-p256'),
     log: request.makeKey('ed25519'),
+    badges: request.makeKey('ed25519'),
   };
   const signers = {
     root: softwareSigner(keys.root),

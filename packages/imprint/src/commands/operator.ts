@@ -10,6 +10,7 @@ import { withAuthority } from '../with-authority.ts';
 
 interface HomeOptions {
   home: string;
+  passphraseFile?: string;
   json?: boolean;
 }
 
@@ -23,12 +24,20 @@ export function addOperatorCommands(program: Command): void {
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--name <name>', 'name of the person; it stays out of the log')
     .option('--badge-file <file>', 'file with the badge as the reader types it (default: scan it now)')
+    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint operator register --home ./authority --name "Ada L."')
     .action((options: HomeOptions & { name: string; badgeFile?: string }) =>
-      withAuthority(options, async ({ ledger, entropy, person }) => {
+      withAuthority(options, async ({ ledger, entropy, person, unlock }) => {
+        const { line } = await unlock();
         const badge = options.badgeFile === undefined ? await scannedBadge() : badgeOf(options.badgeFile);
-        const registered = await registerOperator(ledger, entropy, person, { name: options.name, badge });
+        const registered = await registerOperator(
+          ledger,
+          entropy,
+          person,
+          { name: options.name, badge },
+          line.badgeHash,
+        );
         say(options, registered, [`${options.name} is registered; the log knows ${registered.operator_id}.`]);
       }),
     );

@@ -81,7 +81,9 @@ export async function setUpLine(
   say(`creating an order for ${options.devices} units`);
   const { orderId, deviceIds } = await makeOrder(authority, options.devices);
   const badge = `OP-${toHex(systemEntropy(8))}`;
-  await registerOperator(authority.ledger, systemEntropy, authority.person, { name: 'Demo Operator', badge });
+  const { line } = await authority.unlock();
+  const operator = { name: 'Demo Operator', badge };
+  await registerOperator(authority.ledger, systemEntropy, authority.person, operator, line.badgeHash);
 
   say(`laying ${options.devices} simulated units into trays`);
   const trays = await startTrays(options, join(authorityHome, 'certificates', certificateFiles.root), start);

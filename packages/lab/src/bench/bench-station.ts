@@ -24,7 +24,8 @@ const newRequestId = () => randomBytes(16).toString('hex');
 
 export async function openBenchStation(home: BenchHome, url: string, folder: string): Promise<BenchStation> {
   const { ledger, entropy, person, clock } = home.authority;
-  await registerOperator(ledger, entropy, person, { name: 'Bench Operator', badge });
+  const { line } = await home.authority.unlock();
+  await registerOperator(ledger, entropy, person, { name: 'Bench Operator', badge }, line.badgeHash);
   const now = () => clock().toISOString();
   const { journal } = openJournal(join(folder, 'journal.sqlite'), now);
   const { certificatePem, keyPem, authorityCaPem } = home.identity;
