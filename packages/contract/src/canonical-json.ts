@@ -80,15 +80,16 @@ function writeObject(value: object, place: Place | undefined, depth: number): st
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null)
     throw refused('an object that is not plain', place);
-  const members = Object.entries(value)
-    // RFC 8785 section 3.2.3: by UTF-16 code units, which is how JavaScript compares strings.
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => {
-      if (key === '__proto__') throw refused('a key __proto__', place);
-      if (!key.isWellFormed()) throw refused('a key with a lone surrogate', place);
-      return `${JSON.stringify(key)}:${write(member, { within: place, key }, depth + 1)}`;
-    });
-  return `{${members.join(',')}}`;
+  const members = value as Record<string, unknown>;
+  let text = '';
+  // RFC 8785 section 3.2.3: by UTF-16 code units, which is how JavaScript sorts strings.
+  for (const key of Object.keys(value).sort()) {
+    if (key === '__proto__') throw refused('a key __proto__', place);
+    if (!key.isWellFormed()) throw refused('a key with a lone surrogate', place);
+    const member = write(members[key], { within: place, key }, depth + 1);
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${member}`;
+  }
+  return `{${text}}`;
 }
 
 function refused(what: string, place?: Place): ImprintError {
