@@ -44,7 +44,7 @@ describe('issuing a credential', () => {
     assert.ok(first.serial.length >= 32);
   });
 
-  test('I-6: what a hostile request asks for beside its key is ignored', async () => {
+  test('I-6: what a hostile request asks for beside its key is ignored, and noted by type on the device’s record', async () => {
     const caTrue = derSequence(
       derOid('2.5.29.19'),
       derElement(0x04, derSequence(derElement(0x01, Uint8Array.of(0xff)))),
@@ -60,6 +60,14 @@ describe('issuing a credential', () => {
     assert.equal(certificate.ca, false);
     assert.match(certificate.subject, new RegExp(id));
     assert.doesNotMatch(certificate.toString(), /evil/);
+    const noted = await line.core.ledger.reader
+      .selectFrom('device_history')
+      .select('reason')
+      .where('field', '=', 'credential idevid')
+      .where('reason', 'is not', null)
+      .executeTakeFirstOrThrow();
+    assert.match(noted.reason ?? '', /subject \(2\.5\.4\.3\).*extension 2\.5\.29\.19 was asked for/);
+    assert.doesNotMatch(noted.reason ?? '', /evil/);
   });
 
   for (const type of ['ed25519', 'ec-p384'] as const) {

@@ -173,6 +173,7 @@ export class CredentialIssuing {
       public_key_sha256: token.publicKeySha256,
       not_before: token.notBefore,
       not_after: token.notAfter,
+      ignored: csr.notes.map((note) => note.slice(0, 400)),
       owner: this.#core.processId,
       lease_expires_at: new Date(reading.now.getTime() + this.#core.intentLeaseMs).toISOString(),
     };

@@ -150,6 +150,7 @@ export function intended(
     not_before: '2026-01-09T08:00:00.000Z',
     not_after: '9999-12-31T23:59:59.000Z',
     owner: 'a-1',
+    ignored: ['a subject (2.5.4.3) was asked for and is ignored'],
     lease_expires_at: '2026-01-09T08:01:00.000Z',
   });
 }

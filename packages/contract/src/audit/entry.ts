@@ -179,6 +179,8 @@ export const entryData = {
     public_key_sha256: hash,
     not_before: instant,
     not_after: instant,
+    /** What the request asked for beside a key, and does not get (I-6): types alone, never values. */
+    ignored: z.array(z.string().max(400)).max(32),
     /** The process that may sign it, and until when; after that it is closed as revoked. */
     owner: name,
     lease_expires_at: instant,

@@ -10,8 +10,9 @@ export const credentialProjections: Projections<
 > = {
   'credential.intended': async (tx, entry, index) => {
     const { data, at } = entry;
+    const { ignored, ...intent } = data;
     const { device_id, public_key_sha256 } = data;
-    await insertIntent(tx, { ...data, intended_at: at });
+    await insertIntent(tx, { ...intent, intended_at: at });
     mustChangeOne(
       await bindKey(tx, { public_key_sha256, device_id }),
       'key_reused',
@@ -24,6 +25,7 @@ export const credentialProjections: Projections<
       deviceId: device_id,
       field: `credential ${data.profile}`,
       value: `${data.serial} intended`,
+      reason: ignored.length === 0 ? null : ignored.join('; '),
     });
   },
 
