@@ -67,18 +67,27 @@ async function runDemo(options: DemoOptions): Promise<void> {
     children.push(child);
     return child;
   };
-  const interrupted = untilStopped().then(() => {
-    throw new ExitCode(130);
+  const stay = { isUp: false };
+  const interrupted = new Promise<never>((_, reject) => {
+    void untilStopped().then(() => {
+      // Where the demo only stays up, this is its proper end.
+      if (!stay.isUp) reject(new ExitCode(130));
+    });
   });
   try {
-    await Promise.race([runLine(options, start, children), interrupted]);
+    await Promise.race([runLine(options, start, children, stay), interrupted]);
   } finally {
     // The newest first: a station finds its authority still there when it ends.
     for (const child of children.reverse()) await child.stop();
   }
 }
 
-async function runLine(options: DemoOptions, start: StartChild, children: Child[]): Promise<void> {
+async function runLine(
+  options: DemoOptions,
+  start: StartChild,
+  children: Child[],
+  stay: { isUp: boolean },
+): Promise<void> {
   const line = await setUpLine(options, start, (sentence) => process.stderr.write(`  ${sentence}\n`));
   try {
     const progress = new Progress(options.devices, () => performance.now());
@@ -91,11 +100,12 @@ async function runLine(options: DemoOptions, start: StartChild, children: Child[
     const { result, ok, text } = await summarize(line, progress, options.home);
     const out = options.json ? process.stderr : process.stdout;
     out.write(text);
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     if (options.keep) {
+      stay.isUp = true;
       out.write(`It stays up: public listener ${line.publicUrl}. Control-C ends it.\n`);
       await untilStopped();
     }
-    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     if (!ok) throw new ExitCode(1);
   } finally {
     await line.authority.close();
