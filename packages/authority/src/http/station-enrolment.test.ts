@@ -172,6 +172,15 @@ describe('enrolment over TLS', () => {
     agent.destroy();
   });
 
+  test('who has no token is refused before a curve is reckoned for it', async () => {
+    const agent = agentFor(served);
+    for (const path of ['enrolment', 'enrolment/certificate']) {
+      const { json } = await post(agent, path, { token: 'f'.repeat(64), csr_b64: 'AAAA' });
+      assert.equal(json.code, 'token_invalid');
+    }
+    agent.destroy();
+  });
+
   test('a token serves one key; a wrong one, a second key and a broken request are refused', async () => {
     const token = parseEnrolmentToken(await invite('st-2'));
     const agent = agentFor(served);

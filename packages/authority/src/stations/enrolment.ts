@@ -23,6 +23,7 @@ export async function requestEnrolment(
   core: StationCore,
   request: StationRequest<'requestEnrolment'>,
 ): Promise<StationResponse<'requestEnrolment'>> {
+  await requireKnownToken(core, request.token);
   const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
   return core.ledger.submit<StationResponse<'requestEnrolment'>>(async (reading) => {
     const token = await requireToken(reading.tx, request.token, csr.publicKeySha256, reading.at);
@@ -64,6 +65,7 @@ export async function collectEnrolment(
   core: StationCore,
   request: StationRequest<'collectEnrolment'>,
 ): Promise<StationResponse<'collectEnrolment'>> {
+  await requireKnownToken(core, request.token);
   const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
   const db = core.ledger.reader;
   const token = await requireToken(db, request.token, csr.publicKeySha256, core.clock().toISOString());
@@ -122,7 +124,21 @@ async function requireToken(db: Kysely<Tables>, secret: string, publicKeySha256:
     token.expires_at > at &&
     (token.used_by_key_sha256 === null || token.used_by_key_sha256 === publicKeySha256);
   if (usable) return token;
-  throw new ImprintError('token_invalid', 'this enrolment token is not valid, or not any more', {
+  throw tokenInvalid();
+}
+
+/** Before anything else: whoever has no token costs the authority one look-up, no curve and no place in a tick. */
+async function requireKnownToken({ ledger, clock }: StationCore, secret: string): Promise<void> {
+  const token = await ledger.reader
+    .selectFrom('enrolment_token')
+    .select('expires_at')
+    .where('token_sha256', '=', sha256Hex(toUtf8(secret)))
+    .executeTakeFirst();
+  if (token === undefined || token.expires_at <= clock().toISOString()) throw tokenInvalid();
+}
+
+function tokenInvalid(): ImprintError {
+  return new ImprintError('token_invalid', 'this enrolment token is not valid, or not any more', {
     hint: 'Ask for a new one: imprint station invite.',
   });
 }
