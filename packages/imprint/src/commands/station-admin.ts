@@ -1,5 +1,4 @@
 /** The authority's side of a station: `imprint station invite|confirm|list|revoke`, run where the authority's home is. */
-import { chmodSync, writeFileSync } from 'node:fs';
 import { confirmStation, revokeStation } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
 import { ImprintError } from '@imprint/contract/errors';
@@ -7,6 +6,7 @@ import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
 import { say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
+import { writeSecretFile } from '../write-secret-file.ts';
 
 interface AdminOptions {
   home: string;
@@ -56,8 +56,7 @@ export function addStationAdminCommands(program: Command): void {
             lanes,
             url: options.url,
           });
-          writeFileSync(options.tokenFile, `${token}\n`, { mode: 0o600 });
-          chmodSync(options.tokenFile, 0o600);
+          writeSecretFile(options.tokenFile, `${token}\n`);
           say(options, { station_id: stationId, token_file: options.tokenFile, expires_at }, [
             `The token of ${stationId} stands in ${options.tokenFile} and is good until ${expires_at}.`,
             'Carry it to the station, and run there: imprint station enroll --token-file FILE --home DIR',
