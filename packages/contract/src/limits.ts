@@ -68,6 +68,8 @@ export const limits = {
   keysPerJob: 16,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
+  /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
+  requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
   /** Decisions of one transaction of the ledger, and those that may wait for one. */
   decisionsPerTick: 256,

@@ -1,11 +1,13 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
 
+import { availableParallelism } from 'node:os';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { createStationListener } from '@imprint/authority/http/station-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
+import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { findStation } from '@imprint/authority/stations/find-station';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { ImprintError } from '@imprint/contract/errors';
@@ -16,6 +18,8 @@ import type { FastifyInstance } from 'fastify';
 import { readCertificate } from '../authority-home.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { untilStopped } from '../until-stopped.ts';
+
+const forgetEveryMs = 10 * 60_000;
 
 interface ServeOptions {
   home: string;
@@ -40,6 +44,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  leaveCoreToDecisions();
   const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
   const listeners: FastifyInstance[] = [];
   try {
@@ -68,11 +73,15 @@ async function serve(options: ServeOptions): Promise<void> {
     const sweeping = setInterval(() => {
       closeStaleIntents(line).catch(report);
     }, limits.intentLeaseMs);
+    const forgetting = setInterval(() => {
+      forgetEphemeral(line).catch(report);
+    }, forgetEveryMs);
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(report);
     }, limits.clockWatchMs);
     await untilStopped();
     clearInterval(sweeping);
+    clearInterval(forgetting);
     clearInterval(watching);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -110,6 +119,15 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
   if (seen.verdict === 'right') return;
   report(new Error(seen.detail));
   if (seen.verdict === 'wrong') await haltForClock(ledger, processId, seen);
+}
+
+/**
+ * Signatures and verifications run on threads of libuv's pool, all decisions on this one. Where the pool has more threads
+ * than there are other cores, each that wakes takes this one's. Has to come before the pool is first used.
+ */
+function leaveCoreToDecisions(): void {
+  const nodesOwn = 4;
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(1, Math.min(nodesOwn, availableParallelism() - 1)));
 }
 
 function stationListenerOf(
