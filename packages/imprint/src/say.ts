@@ -1,4 +1,5 @@
 /** What a command says at its end: one JSON object, or lines for people. Text from elsewhere cannot move the cursor. */
+import { plainText as plain } from '@imprint/contract/plain-text';
 
 export interface SayOptions {
   json?: boolean;
@@ -32,10 +33,4 @@ export function facts(pairs: Record<string, string | number | null | undefined>)
   return table(known.map(([name, value]) => [name, value]));
 }
 
-/** The text with everything that is no printable character shown as an escape: a reason may be anybody's. */
-export function plain(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
-}
+export { plain };

@@ -64,6 +64,13 @@ describe('what the operator sees', () => {
     assert.ok(!shown(failed('unit_silent'), false).includes('\x1b'));
   });
 
+  it("writes a unit's own words without what moves the cursor", () => {
+    const forged = 'no\x1b[2J\x1b[32m\rPASS\u202e';
+    const text = shown({ ...failed('unit_silent'), message: forged } as LineEvent, false);
+    assert.doesNotMatch(text, /[\x1b\r\u202e]/);
+    assert.ok(text.includes('no\\u{1b}[2J'));
+  });
+
   it('a unit that used up its attempts is not scanned again, whatever its last failure says', () => {
     const failure = new LineFailure('link_lost', 'gone');
     assert.equal(whatToDo(failure, 2), advice.link_lost);

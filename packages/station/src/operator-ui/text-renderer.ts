@@ -3,6 +3,7 @@
  * step, and what to do now. Colour only ever stands beside a word that says the same.
  */
 import { styleText } from 'node:util';
+import { plainText } from '@imprint/contract/plain-text';
 import type { Emit, LineEvent } from '../line-event.ts';
 import type { StepName } from '../line-failure.ts';
 import { bigLetters } from './big-letters.ts';
@@ -34,9 +35,19 @@ export function textRenderer(screen: Screen): Emit {
   const big = (style: Parameters<typeof styleText>[0], word: string) =>
     bigLetters(word).map((row) => `  ${paint(style, row)}`);
   return (event) => {
-    const lines = linesOf(event, paint, big);
+    const lines = linesOf(withoutControls(event), paint, big);
     if (lines.length > 0) screen.write(`${lines.join('\n')}\n`);
   };
+}
+
+/** What units, labels and the authority say is shown, and moves no cursor: nobody forges a PASS with an escape sequence. */
+function withoutControls<T>(value: T): T {
+  if (typeof value === 'string') return plainText(value) as T;
+  if (Array.isArray(value)) return value.map(withoutControls) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, withoutControls(member)]),
+  ) as T;
 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
