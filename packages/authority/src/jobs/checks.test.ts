@@ -6,6 +6,7 @@ import { registerSample } from '../registry/samples.ts';
 import { type OpenedCheck, openCheck, recordCheck } from './checks.ts';
 import { addStation, type Line, openLine, requestId, sensor, TestUnit } from './line.test-kit.ts';
 import type { StationCaller } from './line-core.ts';
+import { openJob } from './open-job.ts';
 import { reportOperation } from './operations.ts';
 import { deviceOf, doneUnit, entriesOf, provenUnit, refuses, Walk } from './walk.test-kit.ts';
 
@@ -171,6 +172,25 @@ describe('a sample', () => {
     const check = await open(packing, { purpose: 'golden' });
     assert.deepEqual(await record(check), { outcome: 'pass', device_state: 'allocated' });
     assert.equal((await entriesOf(line, 'operation.reported')).length, 0);
+  });
+
+  test('that is overdue lets its site’s stations take no work, each until it has checked it, and again after its interval', async () => {
+    await register('golden');
+    const unit = new TestUnit('u2');
+    const openAt = (caller: StationCaller, shift: string) =>
+      openJob(line.core, caller, { ...unit.openRequest(second, shift), shift_id: shift });
+    await refuses(openAt(line.caller, line.shiftId), 'sample_overdue');
+    const elsewhere = await open(packing, { purpose: 'golden' });
+    assert.equal((await record(elsewhere)).outcome, 'pass');
+    await refuses(openAt(line.caller, line.shiftId), 'sample_overdue');
+    const failed = await open(line.caller, { purpose: 'golden' });
+    await record(failed, { selftest_passed: false }, line.caller);
+    await refuses(openAt(line.caller, line.shiftId), 'sample_overdue');
+    const passed = await open(line.caller, { purpose: 'golden' });
+    await record(passed, {}, line.caller);
+    await openAt(line.caller, line.shiftId);
+    line.pass(480 * 60_000);
+    await refuses(openAt(line.caller, line.shiftId), 'sample_overdue');
   });
 
   test('is checked on the station that made it as well', async () => {

@@ -13,6 +13,7 @@ import type { ProvisioningContract } from '@imprint/contract/provisioning-contra
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
+import { requireSamplesChecked } from '../registry/samples.ts';
 import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
 import { requireFitting } from './fitting.ts';
@@ -83,6 +84,7 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
         `${device.device_id} is ${device.state}: it is not made anew`,
       );
     }
+    await requireSamplesChecked(reading.tx, station.stationId, reading.now);
     const leaseUntil = requireOpenOrder(order, job, reading);
     const left = (await leftJobs(reading, station)).filter(({ job_id }) => job_id !== job?.job_id);
     await requireLane(reading, core, station, job, left);

@@ -3,6 +3,7 @@ import type { Actor, EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import type { Ledger } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
 
 export type SampleKind = EntryData<'sample.registered'>['kind'];
@@ -37,4 +38,69 @@ export function registerSample(ledger: Ledger, by: Actor, sample: SampleView): P
 
 export function listSamples(reader: Kysely<Tables>): Promise<SampleView[]> {
   return reader.selectFrom('sample').selectAll().orderBy('device_id').execute();
+}
+
+export interface DueSample {
+  device_id: string;
+  kind: SampleKind;
+  due_at: string;
+}
+
+/**
+ * When each sample is due at this station: its interval after the last check there that came out as it must; at once
+ * where there was none. A sample concerns the stations of the site where it was made.
+ */
+export async function dueSamples(db: Kysely<Tables>, stationId: string, now: Date): Promise<DueSample[]> {
+  const { rows } = await lastChecks(db, { station_id: stationId });
+  return rows.map(({ device_id, kind, check_every_minutes, golden_at, must_fail_at }) => {
+    const last = kind === 'golden' ? golden_at : must_fail_at;
+    const due = last === null ? now.getTime() : Date.parse(last) + check_every_minutes * 60_000;
+    return { device_id, kind, due_at: new Date(due).toISOString() };
+  });
+}
+
+const lastChecks = statement<
+  { station_id: string },
+  SampleView & { golden_at: string | null; must_fail_at: string | null }
+>((db, arg) =>
+  db
+    .selectFrom('sample')
+    .innerJoin('job', 'job.device_id', 'sample.device_id')
+    .innerJoin('station as maker', 'maker.station_id', 'job.station_id')
+    .innerJoin('station as here', 'here.site', 'maker.site')
+    .where('here.station_id', '=', arg('station_id'))
+    .where('job.state', '=', 'done')
+    .leftJoin('sample_check', (join) =>
+      join
+        .onRef('sample_check.device_id', '=', 'sample.device_id')
+        .on('sample_check.station_id', '=', arg('station_id'))
+        .on('sample_check.purpose', 'in', ['golden', 'must-fail']),
+    )
+    .select((row) => [
+      'sample.device_id',
+      'sample.kind',
+      'sample.check_every_minutes',
+      row.fn.max('sample_check.recorded_at').filterWhere('sample_check.outcome', '=', 'pass').as('golden_at'),
+      row.fn
+        .max('sample_check.recorded_at')
+        .filterWhere('sample_check.outcome', '=', 'fail')
+        .as('must_fail_at'),
+    ])
+    .groupBy(['sample.device_id', 'sample.kind', 'sample.check_every_minutes'])
+    .orderBy('sample.device_id')
+    .limit(64),
+);
+
+/** A station that may no longer tell good from bad takes no work. @throws sample_overdue */
+export async function requireSamplesChecked(db: Kysely<Tables>, stationId: string, now: Date): Promise<void> {
+  const at = now.toISOString();
+  const overdue = (await dueSamples(db, stationId, now)).find(({ due_at }) => due_at <= at);
+  if (!overdue) return;
+  throw new ImprintError(
+    'sample_overdue',
+    `the ${overdue.kind} sample ${overdue.device_id} is due at this station`,
+    {
+      hint: `Check ${overdue.device_id} first: scan GOLDEN, then its label.`,
+    },
+  );
 }

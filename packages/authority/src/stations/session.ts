@@ -12,6 +12,7 @@ import { proveConsistency } from '../audit/tiles.ts';
 import { requireConfirmed } from '../jobs/authorize-station.ts';
 import type { LineCore } from '../jobs/line-core.ts';
 import type { Draft } from '../ledger/ledger.ts';
+import { dueSamples } from '../registry/samples.ts';
 
 /**
  * @throws station_revoked, station_pending, station_outdated, log_inconsistent (the station's last checkpoint is not
@@ -147,28 +148,7 @@ async function sessionView(
       remaining: Math.max(0, order.quantity + order.scrap_allowance - order.issued),
       closes_at: order.closes_at,
     })),
-    samples: await dueSamples(core, stationId),
+    samples: await dueSamples(db, stationId, now),
     minimum_station_version: core.minimumStationVersion,
   };
-}
-
-/** When each registered sample is due at this station: an interval after its last check here with the outcome it must have. */
-async function dueSamples(core: LineCore, stationId: string): Promise<SessionView['samples']> {
-  const db = core.ledger.reader;
-  const samples = await db.selectFrom('sample').selectAll().orderBy('device_id').limit(64).execute();
-  return Promise.all(
-    samples.map(async ({ device_id, kind, check_every_minutes }) => {
-      const last = await db
-        .selectFrom('sample_check')
-        .select('recorded_at')
-        .where('device_id', '=', device_id)
-        .where('station_id', '=', stationId)
-        .where('outcome', '=', kind === 'golden' ? 'pass' : 'fail')
-        .orderBy('recorded_at', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      const due = last ? Date.parse(last.recorded_at) + check_every_minutes * 60_000 : core.clock().getTime();
-      return { device_id, kind, due_at: new Date(due).toISOString() };
-    }),
-  );
 }
