@@ -76,7 +76,11 @@ export class CrashProcess {
   async startInVain(): Promise<{ code: number; events: ChildEvent[]; errorText: string }> {
     const child = new Child(this.name, this.#args);
     const events: ChildEvent[] = [];
-    child.onEvent((event) => events.push(event));
+    child.onEvent((event) => {
+      events.push(event);
+      // It was not to get so far; whoever asked sees it among the events.
+      if (event.event === 'ready') void child.stop();
+    });
     const code = await child.ends();
     return { code, events, errorText: child.errorText };
   }
