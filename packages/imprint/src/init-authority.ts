@@ -36,7 +36,7 @@ export async function initAuthority(
   if (passphraseFile === undefined) {
     writeFileSync(home.devPassphrase, `${toBase64(systemEntropy(32))}\n`, { mode: 0o600, flag: 'wx' });
   }
-  const passphrase = await homePassphrase(home, passphraseFile);
+  const passphrase = await homePassphrase(home, realm, passphraseFile);
   const hierarchy = await createHierarchy({
     realm,
     organization,

@@ -28,6 +28,7 @@ import { toHex } from '@imprint/contract/bytes';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
+import type { Realm } from '@imprint/contract/x509/realm';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
@@ -121,12 +122,17 @@ export function thisPerson(): Actor {
   return { kind: 'person', id: /^[A-Za-z0-9]/.test(plain) ? plain : 'local' };
 }
 
-/** The passphrase of a home: a named file, the dev realm's own, a systemd credential, or a prompt. */
-export function homePassphrase(home: AuthorityHome, file: string | undefined): Promise<Uint8Array> {
+/** The passphrase of a home: a named file, in the dev realm alone the one beside its keys, a systemd credential, or a prompt. */
+export function homePassphrase(
+  home: AuthorityHome,
+  realm: Realm,
+  file: string | undefined,
+): Promise<Uint8Array> {
+  const beside = realm === 'dev' && existsSync(home.devPassphrase) ? home.devPassphrase : undefined;
   const { stdin, stderr } = process;
   const credentialsDirectory = process.env.CREDENTIALS_DIRECTORY;
   return readPassphrase({
-    file: file ?? (existsSync(home.devPassphrase) ? home.devPassphrase : undefined),
+    file: file ?? beside,
     credentialsDirectory,
     prompt: stdin.isTTY && stderr.isTTY ? (question) => promptHidden(stdin, stderr, question) : undefined,
   });
@@ -135,7 +141,11 @@ export function homePassphrase(home: AuthorityHome, file: string | undefined): P
 async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
   const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
-  const keys = await openKeyFolder(home.keys, await homePassphrase(home, options.passphraseFile), entropy);
+  const keys = await openKeyFolder(
+    home.keys,
+    await homePassphrase(home, realm, options.passphraseFile),
+    entropy,
+  );
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
