@@ -62,6 +62,8 @@ export const errorCatalogue = {
   shift_not_open: 409,
   transition_refused: 409,
   unit_conflict: 409,
+  /** A known unit was scanned under another unit's label; nothing was set aside. */
+  wrong_label: 409,
   wrong_site: 409,
   // what is broken on our side
   clock_untrusted: 503,

@@ -285,7 +285,7 @@ export function authorityContractSuite(
         );
         await assert.rejects(
           work.client.call('openJob', {}, work.openRequest(unit, second)),
-          code('unit_conflict'),
+          code('wrong_label'),
         );
         const cloned = new PaperUnit();
         Object.assign(cloned.keys, unit.keys);

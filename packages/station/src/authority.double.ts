@@ -353,7 +353,7 @@ export class AuthorityDouble implements AuthorityClient {
     if (!this.#options.deviceIds.includes(deviceId))
       throw refuse('not_allocated', `${deviceId} is in no order`);
     if (ofUnit && ofUnit.view.device_id !== deviceId) {
-      throw refuse('unit_conflict', `this unit is ${ofUnit.view.device_id}, and the label says ${deviceId}`);
+      throw refuse('wrong_label', `this unit is ${ofUnit.view.device_id}, and the label says ${deviceId}`);
     }
     const { device_id: heldId, public_key_sha256: heldKey } = request.held;
     const foreign =

@@ -79,6 +79,7 @@ const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   unavailable: 'authority_unreachable',
   unit_conflict: 'duplicate_id',
   unknown_order: 'order_refused',
+  wrong_label: 'scan_refused',
   wrong_site: 'order_refused',
 };
 

@@ -173,12 +173,14 @@ describe('a unit that may not go on', () => {
     assertFinished(bench, unit, id);
   });
 
-  it("a unit that bears another's identity is set aside, and the other's record stays", async () => {
+  it('a finished unit under another label is told so: nothing is written and nothing is set aside', async () => {
     using bench = new Bench();
     const finished = bench.newUnit();
     passed(await bench.run(finished, id));
     const wrote = bench.link.sent.length;
-    failed(await bench.run(finished, otherId), 'foreign_identity');
+    const outcome = failed(await bench.run(finished, otherId), 'scan_refused');
+    assert.equal(outcome.consequence, 'stop');
+    assert.match(outcome.hint, new RegExp(`Scan the label ${id}`));
     assert.deepEqual(
       bench.link.sent.slice(wrote).map((line) => JSON.parse(line).cmd),
       ['hello', 'status'],

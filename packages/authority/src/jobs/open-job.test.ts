@@ -225,7 +225,7 @@ describe('opening a job', () => {
   test('a unit that was made as one ID and scanned as another keeps its own, and is told which label it needs', async () => {
     const unit = new TestUnit('u1');
     await open(id, {}, unit);
-    await refuses(open(second, {}, unit), 'unit_conflict', /this unit is GW-T100/);
+    await refuses(open(second, {}, unit), 'wrong_label', /this unit is GW-T100/);
     assert.equal((await deviceOf(line, second)).job, undefined);
   });
 

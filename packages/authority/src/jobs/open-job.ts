@@ -53,7 +53,7 @@ export interface OpenedJob {
  * Guarantees: at most `lanes` live jobs a station; never more jobs than quota and share; a device ID and a unit are
  * bound to each other once and for all; the same `request_id` gives the same job and attempt.
  * @throws not_allocated, unknown_order, order_closed, quota_exhausted, lane_limit_reached, rate_limited, not_authorized,
- * wrong_site, evidence_wrong, job_state_wrong, unit_conflict, device_quarantined, attempt_cap_reached, shift_not_open,
+ * wrong_site, evidence_wrong, job_state_wrong, unit_conflict, wrong_label, device_quarantined, attempt_cap_reached, shift_not_open,
  * bad_request
  */
 export function openJob(core: LineCore, caller: StationCaller, request: OpenRequest): Promise<OpenedJob> {
@@ -128,7 +128,7 @@ async function chooseDevice(
 ): Promise<Device> {
   const scanned = request.device_id;
   if (unit.deviceId !== null && scanned !== null && unit.deviceId !== scanned) {
-    throw new ImprintError('unit_conflict', `this unit is ${unit.deviceId}, and the label says ${scanned}`, {
+    throw new ImprintError('wrong_label', `this unit is ${unit.deviceId}, and the label says ${scanned}`, {
       hint: `Scan the label ${unit.deviceId}, or put the unit that belongs to ${scanned} into the fixture.`,
     });
   }

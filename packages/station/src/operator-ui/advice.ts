@@ -47,6 +47,7 @@ const ownWord: readonly FailureCode[] = [
   'duplicate_id',
   'foreign_identity',
   'order_refused',
+  'scan_refused',
   'station_failed',
 ];
 
