@@ -353,7 +353,11 @@ export class AuthorityDouble implements AuthorityClient {
     if (!this.#options.deviceIds.includes(deviceId))
       throw refuse('not_allocated', `${deviceId} is in no order`);
     if (ofUnit && ofUnit.view.device_id !== deviceId) {
-      throw refuse('wrong_label', `this unit is ${ofUnit.view.device_id}, and the label says ${deviceId}`);
+      throw refuse(
+        'wrong_label',
+        `this unit is ${ofUnit.view.device_id}, and the label says ${deviceId}`,
+        `Scan the label ${ofUnit.view.device_id}.`,
+      );
     }
     const { device_id: heldId, public_key_sha256: heldKey } = request.held;
     const foreign =
@@ -641,6 +645,6 @@ function derOf(pem: string): Uint8Array {
   return new Uint8Array(new X509Certificate(pem).raw);
 }
 
-function refuse(code: ErrorCode, message: string): ImprintError {
-  return new ImprintError(code, message);
+function refuse(code: ErrorCode, message: string, hint?: string): ImprintError {
+  return new ImprintError(code, message, hint === undefined ? {} : { hint });
 }
