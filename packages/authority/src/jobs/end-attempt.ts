@@ -1,7 +1,8 @@
 /** An attempt ends short of completion: its visit is over, or it failed; at the rework cap the unit is set aside. */
 import type { StationRequest } from '@imprint/contract/api/station';
+import { ImprintError } from '@imprint/contract/errors';
 import type { JobState } from '@imprint/contract/job-state';
-import type { Draft } from '../ledger/ledger.ts';
+import type { Draft, Reading } from '../ledger/ledger.ts';
 import { requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
@@ -21,6 +22,7 @@ export function endAttempt(
 ): Promise<{ state: JobState; attempts_left: number }> {
   return decideOnce(core.ledger, caller, `endAttempt ${jobId}`, request, async (reading, station) => {
     const job = await requireJob(reading, jobId);
+    await requireOwnAttempt(reading, station.stationId, jobId, request.attempt);
     const contract = await core.contracts.get(reading.tx, job.contract_sha256);
     const cap = contract.rework.attempts_cap;
     const failedBefore = await failedAttempts(reading, jobId);
@@ -52,4 +54,22 @@ export function endAttempt(
     );
     return { entries, outcome: { state: 'quarantined', attempts_left: 0 } };
   });
+}
+
+/** How another station's attempt went is no station's business. @throws unknown_job */
+async function requireOwnAttempt(
+  reading: Reading,
+  stationId: string,
+  jobId: string,
+  attempt: number,
+): Promise<void> {
+  const own = await reading.tx
+    .selectFrom('attempt')
+    .select('attempt')
+    .where('job_id', '=', jobId)
+    .where('attempt', '=', attempt)
+    .where('station_id', '=', stationId)
+    .executeTakeFirst();
+  if (!own)
+    throw new ImprintError('unknown_job', `station ${stationId} made no attempt ${attempt} of job ${jobId}`);
 }

@@ -187,7 +187,7 @@ describe('ending an attempt', () => {
     assert.deepEqual(await end(walk), { state: 'opened', attempts_left: cap - 1 });
   });
 
-  test('a report that comes late, or from another station, changes nothing', async () => {
+  test('a report that comes late changes nothing, and one from another station is not even answered', async () => {
     const unit = new TestUnit('u1');
     const first = await Walk.open(line, unit, id);
     const later = await Walk.open(line, unit, id);
@@ -198,7 +198,7 @@ describe('ending an attempt', () => {
     assert.notDeepEqual(head, before);
     const body = { request_id: requestId(), attempt: 2, outcome: 'failed' as const, step: null };
     const rest = { failure_code: null, reason: null, durations_ms: {} };
-    await endAttempt(line.core, stranger, later.jobId, { ...body, ...rest });
+    await refuses(endAttempt(line.core, stranger, later.jobId, { ...body, ...rest }), 'unknown_job');
     assert.deepEqual(await line.core.ledger.head(), head);
     await later.issue();
   });
