@@ -117,7 +117,9 @@ function readFlags(flags: Flags): DemoOptions {
   const lanes = Math.min(whole('--lanes', flags.lanes, limits.lanesPerStation), devices);
   const faults = Number(flags.faults);
   if (!(faults >= 0 && faults <= 1))
-    throw new ImprintError('usage', `--faults ${flags.faults} is no share from 0 to 1`);
+    throw new ImprintError('usage', `--faults ${flags.faults} is no share from 0 to 1`, {
+      hint: 'For example: --faults 0.02',
+    });
   return {
     devices,
     lanes,
@@ -149,5 +151,7 @@ function hasSocat(): boolean {
 function whole(flag: string, text: string, most: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw new ImprintError('usage', `${flag} ${text} is no number from 1 to ${most}`);
+  throw new ImprintError('usage', `${flag} ${text} is no number from 1 to ${most}`, {
+    hint: `For example: ${flag} 10`,
+  });
 }

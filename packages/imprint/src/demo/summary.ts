@@ -9,6 +9,8 @@ import { certificateFiles } from '../authority-home.ts';
 import type { DemoLine } from './line-setup.ts';
 import type { Progress } from './progress.ts';
 
+const reasonCharacters = 90;
+
 export interface DemoResult {
   devices: number;
   done: number;
@@ -115,7 +117,7 @@ function render(
     ...progress.outcomes
       .filter((unit) => unit.reason !== null)
       .slice(0, 8)
-      .map((unit) => `    ${unit.deviceId}  ${unit.outcome}  ${unit.reason}`),
+      .map((unit) => `    ${unit.deviceId}  ${unit.outcome}  ${shortened(unit.reason!)}`),
     `  yield         ${percent(first, result.devices)} at the first scan, ${percent(result.done, result.devices)} in the end; ${attempts} attempts`,
     styleText('bold', 'Time'),
     `  whole order   ${result.seconds} s`,
@@ -135,4 +137,9 @@ function render(
 
 function round(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
+}
+
+/** A line of the summary stays a line: the whole reason stands in the device's record. */
+function shortened(reason: string): string {
+  return reason.length <= reasonCharacters ? reason : `${reason.slice(0, reasonCharacters - 1)}…`;
 }
