@@ -66,7 +66,20 @@ export class CrashLine {
     this.orderId = parts.orderId;
     this.network = parts.network;
     this.station.onEvent((event) => this.events.push(event));
+    process.once('SIGTERM', this.#abandon);
   }
+
+  /** Where the runner ends a test that took too long, its processes end with it. */
+  readonly #abandon = (): void => {
+    for (const { pid } of [this.station.child, this.sim, this.serve.child]) {
+      try {
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+    process.exit(1);
+  };
 
   static async start(options: CrashLineOptions): Promise<CrashLine> {
     const home = mkdtempSync(join(tmpdir(), `imprint-crash-${options.name}-`));
@@ -210,6 +223,7 @@ export class CrashLine {
     await this.serve.stop();
     await Promise.all([this.network, ...this.lanes.map((lane) => lane.wire)].map((wire) => wire.close()));
     await this.authority.close();
+    process.off('SIGTERM', this.#abandon);
     rmSync(this.home, { recursive: true });
   }
 
