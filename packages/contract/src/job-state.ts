@@ -1,7 +1,6 @@
 /** The states of a job and the one table of its transitions. Whatever the table does not name is refused. */
 
 import { z } from 'zod';
-import { ImprintError } from './errors.ts';
 
 export const jobState = z.enum([
   'opened',
@@ -36,20 +35,6 @@ const nextStates: Record<JobState, readonly JobState[]> = {
 /** True where the table leads from one state to the other. */
 export function mayBecome(from: JobState, to: JobState): boolean {
   return nextStates[from].includes(to);
-}
-
-/**
- * Refuses what the table does not have.
- *
- * @throws ImprintError `job_state_wrong` (context `from`, `to`, `allowed`).
- */
-export function checkJobTransition(from: JobState, to: JobState): void {
-  if (mayBecome(from, to)) return;
-  const allowed = nextStates[from];
-  throw new ImprintError('job_state_wrong', `a job that is ${from} cannot become ${to}`, {
-    hint: allowed.length === 0 ? 'This job is over: scan the unit to begin another.' : 'Scan the unit again.',
-    context: { from, to, allowed: [...allowed] },
-  });
 }
 
 /** True while a station may still work on the job. */

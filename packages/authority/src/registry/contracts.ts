@@ -2,7 +2,7 @@
 import type { Actor } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { type ParsedContract, parseProvisioningContract } from '@imprint/contract/provisioning-contract';
-import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
+import type { Draft, Reading } from '../ledger/ledger.ts';
 
 /** A contract's file, read and checked. */
 export interface CheckedContract extends ParsedContract {
@@ -12,21 +12,6 @@ export interface CheckedContract extends ParsedContract {
 /** @throws contract_invalid with `file:line:column` */
 export function checkContract(text: string, fileName: string): CheckedContract {
   return { ...parseProvisioningContract(text, fileName), text };
-}
-
-/**
- * Registers a contract; one that is there already stays as it is.
- * @throws order_conflict where its product has another text under this revision
- */
-export function registerContract(
-  ledger: Ledger,
-  by: Actor,
-  checked: CheckedContract,
-): Promise<{ contract_sha256: string; registered: boolean }> {
-  return ledger.submit(async (reading) => {
-    const entries = await contractDrafts(reading, by, checked);
-    return { entries, reply: () => ({ contract_sha256: checked.sha256, registered: entries.length > 0 }) };
-  });
 }
 
 /** The entry that registers a contract; none where it is registered. */

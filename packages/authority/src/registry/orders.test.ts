@@ -5,7 +5,7 @@ import { replay } from '../audit/replay.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { ContractShelf } from './contract-shelf.ts';
-import { type CheckedContract, checkContract, registerContract } from './contracts.ts';
+import { type CheckedContract, checkContract } from './contracts.ts';
 import { parseIdList } from './id-list.ts';
 import { listOrders, showOrder } from './order-view.ts';
 import { closeOrder, createOrder, importIds, type OrderRequest } from './orders.ts';
@@ -160,11 +160,10 @@ test('refuses a second order of one ID, and a second text of one revision', asyn
   await create(gateway, request('o-1'));
   await assert.rejects(create(gateway, request('o-1')), { code: 'order_conflict' });
   const changed = checkContract(`${gatewayText}\n# changed`, 'gateway.yaml');
-  await assert.rejects(registerContract(ledger, by, changed), { code: 'order_conflict' });
-  assert.deepEqual(await registerContract(ledger, by, gateway), {
-    contract_sha256: gateway.sha256,
-    registered: false,
-  });
+  await assert.rejects(create(changed, request('o-2')), { code: 'order_conflict' });
+  await create(gateway, request('o-3'));
+  const kept = await ledger.reader.selectFrom('contract').select('contract_sha256').execute();
+  assert.deepEqual(kept, [{ contract_sha256: gateway.sha256 }]);
 });
 
 test('a file of IDs with anything wrong names each line and imports nothing', async () => {

@@ -21,7 +21,6 @@ export function route<Request extends z.ZodType, Response extends z.ZodType>(
   return { method, path, summary, request, response };
 }
 
-export type RequestOf<R> = R extends Route<infer Q, z.ZodType> ? z.infer<Q> : never;
 export type ResponseOf<R> = R extends Route<z.ZodType, infer A> ? z.infer<A> : never;
 
 /** The path with its parameters filled in, each percent-encoded. */
