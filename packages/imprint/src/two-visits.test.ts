@@ -9,6 +9,7 @@ import { verifyLog } from '@imprint/authority/audit/verify';
 import { checkContract } from '@imprint/authority/registry/contracts';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import { createOrder } from '@imprint/authority/registry/orders';
+import { registerSample } from '@imprint/authority/registry/samples';
 import { limits } from '@imprint/contract/limits';
 import { certificateFiles } from './authority-home.ts';
 import { Child, type ChildEvent } from './demo/child.ts';
@@ -155,5 +156,25 @@ describe('a product of two visits', { timeout: 120_000 }, () => {
       .executeTakeFirstOrThrow();
     assert.equal(device.state, 'manufactured');
     assert.equal((await verifyLog(ledger.reader, { realm: configuration.realm })).problems, 0);
+  });
+
+  it('a station takes no work while its golden sample is due, and goes on once that has proved itself', async () => {
+    const made = await authority.ledger.reader
+      .selectFrom('job')
+      .select('device_id')
+      .where('state', '=', 'done')
+      .executeTakeFirstOrThrow();
+    await registerSample(authority.ledger, authority.person, {
+      device_id: made.device_id,
+      kind: 'golden',
+      check_every_minutes: 480,
+    });
+    const refused = await visit('provision', 2, 'NEXT');
+    assert.equal(refused.event, 'failed', JSON.stringify(refused));
+    assert.match(String(refused.hint), /GOLDEN/);
+    const checked = await visit('provision', 1, `GOLDEN ${made.device_id}`);
+    assert.equal(checked.event, 'passed', JSON.stringify(checked));
+    assert.equal(checked.state, 'checked');
+    assert.equal((await visit('provision', 2, 'NEXT')).event, 'passed');
   });
 });

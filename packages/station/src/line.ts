@@ -238,7 +238,9 @@ export class Line {
         hint: 'Wait for its PASS or FAIL.',
       });
     this.#shift.require();
-    const sample = this.#session.view.samples.find((each) => each.device_id === deviceId);
+    // One that was registered since this session began is asked for once.
+    if (lane.golden && !this.#sample(deviceId) && this.#isIdle) await this.#renewSession();
+    const sample = this.#sample(deviceId);
     if (lane.golden && !sample) {
       lane.golden = false;
       throw new ImprintError('bad_request', `${deviceId ?? 'this unit'} is not a sample of this station`, {
@@ -256,6 +258,10 @@ export class Line {
     const visit = this.#visit(lane, work);
     const run = purpose === null ? provisionUnit(visit) : checkUnit(visit, deviceId ?? '', purpose);
     work.done = run.then((outcome) => this.#finish(lane, outcome, sample !== undefined));
+  }
+
+  #sample(deviceId: DeviceId | null) {
+    return this.#session.view.samples.find((each) => each.device_id === deviceId);
   }
 
   /** A station that may no longer tell good from bad takes no work. */
