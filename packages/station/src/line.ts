@@ -11,7 +11,7 @@ import type { DutLink } from './dut-link.ts';
 import { DutSession } from './dut-session.ts';
 import { isJournalFailure, type Journal } from './journal.ts';
 import type { LabelPrinter } from './label.ts';
-import type { Emit, YieldCounts } from './line-event.ts';
+import type { Emit } from './line-event.ts';
 import { LineFailure } from './line-failure.ts';
 import type { Outbox } from './outbox.ts';
 import { type Outcome, provisionUnit } from './procedure.ts';
@@ -21,6 +21,7 @@ import type { LaneSettings } from './station-home.ts';
 import type { StationSession } from './station-session.ts';
 import type { Timers } from './timers.ts';
 import type { Visit } from './visit.ts';
+import { YieldCounter } from './yield-counter.ts';
 
 export interface LineOptions {
   lanes: readonly LaneSettings[];
@@ -56,8 +57,7 @@ export class Line {
   readonly #options: LineOptions;
   readonly #lanes: Map<number, Lane>;
   readonly #shift: Shift;
-  readonly #counts: YieldCounts = { first_pass: 0, retested: 0, failed: 0, quarantined: 0 };
-  readonly #failedBefore = new Set<string>();
+  readonly #yield = new YieldCounter();
   readonly #checked = new Set<string>();
   #session: StationSession;
   #selected: number | null = null;
@@ -313,20 +313,8 @@ export class Line {
     lane.work = null;
     this.#options.emit(outcome);
     if (isSample && outcome.event === 'passed') this.#checked.add(outcome.device_id);
-    if (!isSample) this.#count(outcome);
-  }
-
-  #count(outcome: Outcome): void {
-    const id = outcome.device_id ?? '';
-    if (outcome.event === 'passed') {
-      if (outcome.state !== 'done' || outcome.already) return;
-      this.#counts[this.#failedBefore.delete(id) ? 'retested' : 'first_pass']++;
-    } else {
-      const isOut = outcome.consequence === 'quarantine' || outcome.attempts_left === 0;
-      this.#counts[isOut ? 'quarantined' : 'failed']++;
-      if (outcome.device_id !== null) this.#failedBefore.add(id);
-    }
-    this.#options.emit({ event: 'yield', ...this.#counts });
+    const counts = isSample ? undefined : this.#yield.add(outcome);
+    if (counts) this.#options.emit({ event: 'yield', ...counts });
   }
 
   /** Fails closed: nothing more is begun, and what is at work stops at its next step. */
