@@ -51,6 +51,8 @@ export const limits = {
   dutNoiseBytes: 256 * 1024,
   /** Scans: one line typed by a barcode reader. */
   scanBytes: 256,
+  /** Boards of no record that one station may set aside in an hour. */
+  unknownBoardsAnHour: 30,
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,

@@ -68,7 +68,7 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
     requireAssigned(station, order);
     const job = await findJob(reading, device);
     const stranger = unit.conflict ?? foreignUnit(device, job, request);
-    if (stranger) return refuseNewcomer(caller, request.hardware_uid, stranger);
+    if (stranger) return refuseNewcomer(reading, caller, request.hardware_uid, stranger);
     const foreign = await foreignIdentity(reading, caller, request, device.device_id);
     if (foreign) return foreign;
     if (device.state === 'quarantined' || device.state === 'scrapped') {

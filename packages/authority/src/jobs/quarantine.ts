@@ -10,6 +10,7 @@ import { requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
 import { isWithinReach } from './reach.ts';
+import { unknownBoardDrafts } from './unknown-board.ts';
 
 export interface QuarantineReason {
   step: string;
@@ -121,11 +122,5 @@ async function otherUnitDrafts(
       },
     ];
   }
-  return [
-    {
-      type: 'unit.quarantined',
-      actor: { kind: 'station', id: caller.stationId },
-      data: { hardware_uid: uid, reason: why.reason },
-    },
-  ];
+  return unknownBoardDrafts(reading, caller, uid, why.reason);
 }

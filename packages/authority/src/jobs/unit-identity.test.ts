@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
 import { endAttempt } from './end-attempt.ts';
 import { addStation, contract, type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
 import { quarantineJob } from './quarantine.ts';
@@ -220,5 +221,25 @@ describe('ending an attempt', () => {
     await next.prove();
     await next.seal();
     await next.complete();
+  });
+});
+
+describe('I-21: boards that nobody knows', () => {
+  test('one station sets aside a bounded number of them in an hour, then people are told once', async () => {
+    await provenUnit(line, new TestUnit('u0'), id);
+    const before = (await entriesOf(line, 'unit.quarantined')).length;
+    for (let board = 0; board < limits.unknownBoardsAnHour + 5; board++) {
+      await refuses(Walk.open(line, new TestUnit(`invented${board}`), id), 'unit_conflict');
+    }
+    assert.equal((await entriesOf(line, 'unit.quarantined')).length - before, limits.unknownBoardsAnHour);
+    const alarms = await line.core.ledger.reader
+      .selectFrom('alarm')
+      .select('subject')
+      .where('kind', '=', 'boards-set-aside')
+      .execute();
+    assert.deepEqual(alarms, [{ subject: 'st-1' }]);
+    line.pass(3_600_000);
+    await refuses(Walk.open(line, new TestUnit('later'), id), 'unit_conflict');
+    assert.equal((await entriesOf(line, 'unit.quarantined')).length - before, limits.unknownBoardsAnHour + 1);
   });
 });

@@ -9,6 +9,7 @@ import type { StationCaller } from './line-core.ts';
 import type { Decided, Refusal } from './once.ts';
 import { quarantineDrafts } from './quarantine.ts';
 import { isWithinReach } from './reach.ts';
+import { unknownBoardDrafts } from './unknown-board.ts';
 
 export interface UnitFound {
   deviceId: string | null;
@@ -43,21 +44,18 @@ export async function findUnit(reading: Reading, uid: HardwareUid): Promise<Unit
 }
 
 /** Refuses a unit that shows up as somebody whom it is not, and sets it aside; what is finished stays as it is. */
-export function refuseNewcomer(caller: StationCaller, uid: HardwareUid, why: string): Decided<never> {
+export async function refuseNewcomer(
+  reading: Reading,
+  caller: StationCaller,
+  uid: HardwareUid,
+  why: string,
+): Promise<Decided<never>> {
   const refusal: Refusal = {
     code: 'unit_conflict',
     message: `this unit was set aside: ${why}`,
     hint: 'Put it into the quarantine box; a line lead decides.',
   };
-  return { entries: [setAside(caller, uid, why)], outcome: { refusal } };
-}
-
-function setAside(caller: StationCaller, uid: HardwareUid, reason: string): Draft {
-  return {
-    type: 'unit.quarantined',
-    actor: { kind: 'station', id: caller.stationId },
-    data: { hardware_uid: uid, reason },
-  };
+  return { entries: await unknownBoardDrafts(reading, caller, uid, why), outcome: { refusal } };
 }
 
 /**
@@ -107,7 +105,7 @@ export async function foreignIdentity(
     reason: why,
   });
   const entries: Draft[] = [
-    ...(own.length > 0 ? own : [setAside(caller, request.hardware_uid, why)]),
+    ...(own.length > 0 ? own : await unknownBoardDrafts(reading, caller, request.hardware_uid, why)),
     {
       type: 'alarm.raised',
       actor: { kind: 'station', id: caller.stationId },

@@ -78,7 +78,14 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     last_seen_firmware: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
-  unit: { hardware_uid: 'text', device_id: 'text null', quarantined: 'integer', reason: 'text null' },
+  unit: {
+    hardware_uid: 'text',
+    device_id: 'text null',
+    quarantined: 'integer',
+    reason: 'text null',
+    quarantined_at: 'text null',
+    quarantined_by: 'text null',
+  },
   job: {
     job_id: 'text',
     order_id: 'text',
@@ -412,6 +419,7 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
     ['device_state', 'device', ['state', 'device_id']],
     ['device_unit', 'device', ['hardware_uid']],
     ['unit_device', 'unit', ['device_id']],
+    ['unit_quarantined_by', 'unit', ['quarantined_by', 'quarantined_at']],
     ['unit_part_unit', 'unit_part', ['hardware_uid']],
     ['job_device', 'job', ['device_id', 'opened_at']],
     ['job_unit', 'job', ['hardware_uid', 'opened_at']],

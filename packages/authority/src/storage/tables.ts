@@ -78,6 +78,9 @@ export interface UnitTable {
   device_id: string | null;
   quarantined: 0 | 1;
   reason: string | null;
+  quarantined_at: string | null;
+  /** Who set it aside: a station's or a person's ID. */
+  quarantined_by: string | null;
 }
 
 export interface JobTable {

@@ -290,7 +290,14 @@ export const entryData = {
     failure_code: z.nullable(failureCode),
   }),
   'alarm.raised': z.strictObject({
-    kind: z.enum(['tbs-mismatch', 'second-station-session', 'clock', 'foreign-identity', 'log-inconsistent']),
+    kind: z.enum([
+      'tbs-mismatch',
+      'second-station-session',
+      'clock',
+      'foreign-identity',
+      'log-inconsistent',
+      'boards-set-aside',
+    ]),
     subject: name,
     detail: sentence,
   }),

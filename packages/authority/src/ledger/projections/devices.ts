@@ -16,10 +16,16 @@ export const deviceProjections: Projections<DeviceEntries> = {
   'unit.quarantined': async (tx, entry, index) => {
     const { hardware_uid: parts, reason } = entry.data;
     const hardwareUid = hardwareUidText(parts);
+    const aside = {
+      quarantined: 1 as const,
+      reason,
+      quarantined_at: entry.at,
+      quarantined_by: entry.actor.id,
+    };
     await tx
       .insertInto('unit')
-      .values({ hardware_uid: hardwareUid, device_id: null, quarantined: 1, reason })
-      .onConflict((conflict) => conflict.column('hardware_uid').doUpdateSet({ quarantined: 1, reason }))
+      .values({ hardware_uid: hardwareUid, device_id: null, ...aside })
+      .onConflict((conflict) => conflict.column('hardware_uid').doUpdateSet(aside))
       .execute();
     // a unit may be set aside just because it shows a part of another: that part stays with its own unit
     await tx

@@ -228,6 +228,8 @@ const bindUnit = statement<{ hardware_uid: string; device_id: string }>((db, arg
       device_id: arg('device_id'),
       quarantined: 0,
       reason: null,
+      quarantined_at: null,
+      quarantined_by: null,
     })
     .onConflict((conflict) =>
       conflict.column('hardware_uid').doUpdateSet((row) => ({ device_id: row.ref('excluded.device_id') })),
