@@ -2,6 +2,7 @@
  * The people at the demo's line: one at each lane who lays a unit in, scans its label, reads PASS or FAIL and does what
  * the screen says, and one at each packing place who checks what is done.
  */
+import { Boards } from './boards.ts';
 import type { ChildEvent } from './child.ts';
 import type { DemoLine, Fixture, Tray } from './line-setup.ts';
 import type { Progress } from './progress.ts';
@@ -39,15 +40,18 @@ async function workTray(line: DemoLine, tray: Tray, progress: Progress): Promise
     return { unit, deviceId: line.deviceIds[unit - 1]! };
   });
   const packer = new Packer(line, tray, progress);
+  const boards = new Boards(tray);
+  const forget = [tray.sim.onEvent(boards.moved), line.station.onEvent(boards.stepped)];
   await Promise.all(
     tray.lanes.map(async (lane) => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const done = await workUnit(line, lane, next, progress);
-        if (done) packer.add(next);
+        const done = await workUnit(line, lane, next, boards, progress);
+        if (done) packer.add({ ...next, unit: boards.of(next.unit) });
       }
     }),
   );
   await packer.finish();
+  for (const each of forget) each();
 }
 
 /** One unit in one lane, scanned until it passes or the screen says to set it aside; true where it is done. */
@@ -55,6 +59,7 @@ async function workUnit(
   line: DemoLine,
   place: Fixture & { lane: number },
   { unit, deviceId }: Labelled,
+  boards: Boards,
   progress: Progress,
 ): Promise<boolean> {
   const begunSeconds = progress.seconds;
@@ -66,9 +71,13 @@ async function workUnit(
   };
   while (scans < scansPerUnit) {
     scans++;
-    await lay(place, unit);
+    boards.clear(place.lane);
+    await lay(place, boards.of(unit));
     last = await line.station.ask(`LANE-${place.lane} ${deviceId}`, (event) => isVerdict(event, place.lane));
     await lift(place);
+    if (last.event === 'passed' || last.job_id) boards.bind(unit, place.lane);
+    // Another board was taken for this one, and nothing was opened for it: the right one is laid in.
+    else if (boards.wasAnother(unit, place.lane)) continue;
     if (last.event === 'passed') {
       end('done');
       return true;
