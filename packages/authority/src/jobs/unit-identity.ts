@@ -43,7 +43,7 @@ export async function findUnit(reading: Reading, uid: HardwareUid): Promise<Unit
   return found;
 }
 
-/** Refuses a unit that shows up as somebody whom it is not, and sets it aside; what is finished stays as it is. */
+/** Refuses a unit that shows up as somebody whom it is not, and sets it aside (up to the cap on unknown boards); what is finished stays as it is. */
 export async function refuseNewcomer(
   reading: Reading,
   caller: StationCaller,
@@ -52,7 +52,7 @@ export async function refuseNewcomer(
 ): Promise<Decided<never>> {
   const refusal: Refusal = {
     code: 'unit_conflict',
-    message: `this unit was set aside: ${why}`,
+    message: `this unit is not taken: ${why}`,
     hint: 'Put it into the quarantine box; a line lead decides.',
   };
   return { entries: await unknownBoardDrafts(reading, caller, uid, why), outcome: { refusal } };
@@ -131,7 +131,7 @@ export async function foreignIdentity(
     outcome: {
       refusal: {
         code: 'unit_conflict',
-        message: `this unit holds the identity of ${names} and was set aside`,
+        message: `this unit is not taken: it holds the identity of ${names}`,
         hint: 'Put it into the quarantine box; a line lead decides.',
       },
     },
