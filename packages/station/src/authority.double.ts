@@ -109,8 +109,8 @@ export class AuthorityDouble implements AuthorityClient {
     this.#options = { realm: 'dev', stationId: 'station-1', samples: [], ...options };
     this.#contractText = options.contractText;
     this.contract = parseProvisioningContract(options.contractText, 'contract.yaml');
-    this.rootDer = this.#ca('Root 1', this.#root, 'Root 1', this.#root);
-    this.#issuingDer = this.#ca('Device CA 1', this.#issuing, 'Root 1', this.#root, 0);
+    this.rootDer = this.#ca('Device Root 1', this.#root, 'Device Root 1', this.#root);
+    this.#issuingDer = this.#ca('Device CA 1', this.#issuing, 'Device Root 1', this.#root, 0);
     this.append('realm');
   }
 

@@ -128,6 +128,10 @@ describe('lint', () => {
     refusedBy('contract-parser', () => lint({ spki: Uint8Array.from(facts.spki).fill(0, 30) }));
   });
 
+  test('I-9: the station CA certifies no device, though realm and root are right', () => {
+    refusedBy('issuer-branch', () => prepareDevice(realm.stationCa, profileOf(), facts, serial, testNow));
+  });
+
   test("refuses a device that presents its CA's key", () => {
     const stolen = { ...facts, spki: realm.issuing.signer.spki };
     refusedBy('key-not-issuers', () => prepareDevice(realm.issuing, profileOf(), stolen, serial, testNow));

@@ -4,6 +4,7 @@
  */
 import { equalBytes, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { branchOfCa, branchOfPurpose } from '@imprint/contract/x509/ca-branch';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import type { Extensions, HardwareModule } from '@imprint/contract/x509/extensions';
 import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
@@ -138,7 +139,8 @@ function lintSerial(certificate: Certificate, { serial }: Expectation): void {
   rule('serial-length', serial.length >= leastSerialBytes && serial.length <= 20);
 }
 
-function lintIssuer(certificate: Certificate, { issuer, spki }: Expectation): void {
+function lintIssuer(certificate: Certificate, { issuer, spki, purpose }: Expectation): void {
+  rule('issuer-branch', branchOfCa(issuer.certificate.subject) === branchOfPurpose[purpose]);
   rule('issuer-name', equalBytes(certificate.issuer.der, issuer.certificate.subject.der));
   // a leaf with its CA's key could sign for that CA
   rule('key-not-issuers', !equalBytes(spki, issuer.certificate.publicKey.spki));

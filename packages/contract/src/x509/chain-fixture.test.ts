@@ -129,7 +129,7 @@ const base = {
 
 /** Fresh specifications of the good chain in realm dev: root, issuing CA, device SN-00012345. */
 export function goodSpecs(): { root: CertificateSpec; issuing: CertificateSpec; leaf: CertificateSpec } {
-  const rootName = encodeName(caSubject('Example Works', 'dev', 'Root 1'));
+  const rootName = encodeName(caSubject('Example Works', 'dev', 'Device Root 1'));
   const issuingName = encodeName(caSubject('Example Works', 'dev', 'Device CA 1'));
   const policy = ext.policies(realmPolicyOid('dev'));
   return {
@@ -182,8 +182,38 @@ export function goodSpecs(): { root: CertificateSpec; issuing: CertificateSpec; 
   };
 }
 
+export type ChainSpecs = ReturnType<typeof goodSpecs>;
+
+/** Makes the good chain one of station S1, under CAs that certify stations. */
+export function asStation(specs: ChainSpecs): void {
+  nameCas(specs, 'Station Root', 'Station CA');
+  specs.leaf.subject = encodeName([{ type: 'commonName', value: 'S1' }]);
+  specs.leaf.extensions[5] = ext.altNames(altName.uri('urn:imprint:dev:station:S1'));
+}
+
+/** Makes it one of the authority's listener at localhost. */
+export function asServer(specs: ChainSpecs): void {
+  asStation(specs);
+  specs.leaf.subject = encodeName([{ type: 'commonName', value: 'authority' }]);
+  specs.leaf.extensions[2] = ext.extendedKeyUsage(oid.serverAuth);
+  specs.leaf.extensions[5] = ext.altNames(
+    altName.dns('localhost'),
+    altName.ip('7f000001'),
+    altName.ip(`${'00'.repeat(15)}01`),
+  );
+}
+
+/** Gives both CAs other names, and those whom they certify the issuer that goes with it. */
+export function nameCas({ root, issuing, leaf }: ChainSpecs, rootName: string, issuingName: string): void {
+  root.subject = encodeName(caSubject('Example Works', 'dev', rootName));
+  root.issuer = root.subject;
+  issuing.issuer = root.subject;
+  issuing.subject = encodeName(caSubject('Example Works', 'dev', issuingName));
+  leaf.issuer = issuing.subject;
+}
+
 /** The DER of the good chain, after `change` has had its way with the specifications. */
-export function buildChain(change?: (specs: ReturnType<typeof goodSpecs>) => void): {
+export function buildChain(change?: (specs: ChainSpecs) => void): {
   root: Uint8Array;
   chain: Uint8Array[];
 } {

@@ -41,7 +41,7 @@ export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm)
   // IEEE 802.1AR advises against it on a leaf, and our device profile has none
   if (purpose === 'device' && subjectKeyIdentifier !== undefined) throw refusal('extension_not_in_profile');
   const unit = nameValue(leaf.subject, 'organizationalUnit');
-  if (unit?.startsWith('imprint realm ') && unit !== realmUnit(realm))
+  if (unit !== undefined && /^imprint realm /i.test(unit) && unit !== realmUnit(realm))
     throw refusal('realm_mismatch', { unit, realm });
 
   const id = nameValue(leaf.subject, 'commonName');

@@ -27,6 +27,7 @@ export const refusalReasons = {
   name_repeated: 'Two certificates of the chain have the same subject.',
   key_repeated: 'Two certificates of the chain have the same key.',
   not_a_ca: 'A certificate that issued another is no CA.',
+  ca_for_others: 'A CA certifies another kind of holder than the one that is asked for.',
   path_length_exceeded: "The chain is longer than a CA's path length allows.",
   key_usage_wrong: 'The key usage is not that of the profile.',
   extension_missing: 'An extension of the profile is missing.',

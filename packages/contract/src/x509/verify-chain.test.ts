@@ -11,13 +11,17 @@ import type { ImprintError } from '../errors.ts';
 import { parseCertificate } from './certificate.ts';
 import {
   altName,
+  asServer,
+  asStation,
   buildCertificate,
   buildChain,
   ext,
   extension,
   goodSpecs,
   keys,
+  nameCas,
   newKeyPair,
+  type ChainSpecs as Specs,
 } from './chain-fixture.test.ts';
 import {
   derBoolean,
@@ -137,14 +141,25 @@ test('accepts a chain that the openssl command issued from a configuration file'
       '-days',
       '9000',
       '-subj',
-      subject('Root'),
+      subject('Device Root'),
       '-outform',
       'DER',
       '-out',
       'root.der',
     );
     openssl('x509', '-inform', 'DER', '-in', 'root.der', '-out', 'root.pem');
-    openssl('req', '-new', '-config', 'x.cnf', '-key', 'ca.key', '-subj', subject('CA'), '-out', 'ca.csr');
+    openssl(
+      'req',
+      '-new',
+      '-config',
+      'x.cnf',
+      '-key',
+      'ca.key',
+      '-subj',
+      subject('Device CA'),
+      '-out',
+      'ca.csr',
+    );
     openssl(
       'x509',
       '-req',
@@ -216,7 +231,6 @@ test('accepts a chain that the openssl command issued from a configuration file'
   }
 });
 
-type Specs = ReturnType<typeof goodSpecs>;
 const leafExtension = (position: number, value: Uint8Array) => (specs: Specs) => {
   specs.leaf.extensions[position] = value;
 };
@@ -533,7 +547,8 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
   [
     'a root that names another issuer',
     'root_wrong',
-    ({ root }) => Object.assign(root, { issuer: encodeName(caSubject('Example Works', 'dev', 'Root 0')) }),
+    ({ root }) =>
+      Object.assign(root, { issuer: encodeName(caSubject('Example Works', 'dev', 'Device Root 0')) }),
   ],
   [
     'a root without subject key identifier',
@@ -643,7 +658,7 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
     'I-20: a root that names another realm',
     'realm_mismatch',
     ({ root, issuing }) => {
-      const name = encodeName(caSubject('Example Works', 'prod', 'Root 1'));
+      const name = encodeName(caSubject('Example Works', 'prod', 'Device Root 1'));
       Object.assign(root, { subject: name, issuer: name });
       issuing.issuer = name;
     },
@@ -657,6 +672,11 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
     'I-20: a leaf whose unit names another realm',
     'realm_mismatch',
     leafSubject(device, { type: 'organizationalUnit', value: 'imprint realm prod' }, common),
+  ],
+  [
+    'I-20: a leaf whose unit names a realm in other letters',
+    'realm_mismatch',
+    leafSubject(device, { type: 'organizationalUnit', value: 'Imprint Realm dev' }, common),
   ],
   [
     'an issuing CA without a realm in its subject',
@@ -754,7 +774,7 @@ test('refuses a chain that is short, long, out of order, or has the root or a st
 test('refuses an extra CA below one of path length 0, and accepts it below one of path length 1', () => {
   const build = (pathLength: number) => {
     const specs = goodSpecs();
-    const middleName = encodeName(caSubject('Example Works', 'dev', 'Middle'));
+    const middleName = encodeName(caSubject('Example Works', 'dev', 'Device Middle'));
     const middle = {
       ...specs.issuing,
       subject: middleName,
@@ -783,7 +803,15 @@ test('both ends of the validity belong to it', () => {
   assert.ok(verify(bounded, { at: '2027-01-01T00:00:00.999Z' }));
   refuses(() => verify(bounded, { at: '2025-12-31T23:59:59.999Z' }), 'not_yet_valid');
   refuses(() => verify(bounded, { at: '2027-01-01T00:00:01.000Z' }), 'expired');
-  for (const wrong of ['2026-06-01', '2026-06-01T12:00:00+02:00', 'now', new Date(Number.NaN)]) {
+  for (const wrong of [
+    '2026-06-01',
+    '2026-06-01T12:00:00+02:00',
+    '2026-02-30T12:00:00Z',
+    '2026-06-01T24:00:00Z',
+    '2026-06-01T12Z',
+    'now',
+    new Date(Number.NaN),
+  ]) {
     assert.throws(() => verify(bounded, { at: wrong }), { code: 'bad_request' });
   }
 });
@@ -791,25 +819,38 @@ test('both ends of the validity belong to it', () => {
 test("I-20: a device's chain of realm dev is none of test or prod, and no station's or server's", () => {
   refuses(() => verify(good, { realm: 'prod' }), 'realm_mismatch');
   refuses(() => verify(good, { realm: 'test' }), 'realm_mismatch');
-  refuses(() => verify(good, { purpose: 'station' }), 'subject_wrong');
-  refuses(() => verify(good, { purpose: 'server' }), 'purpose_wrong');
+  refuses(() => verify(good, { purpose: 'station' }), 'ca_for_others', 1);
+  refuses(() => verify(good, { purpose: 'server' }), 'ca_for_others', 1);
+  refuses(() => verify(station(), { purpose: 'device' }), 'ca_for_others', 1);
+  refuses(() => verify(station(), { purpose: 'server' }), 'purpose_wrong', 0);
+  refuses(() => verify(server(), { purpose: 'station' }), 'purpose_wrong', 0);
+});
+
+test('I-9: a leaf of one kind under a CA of the other is refused, though root, realm and signatures are right', () => {
+  const deviceUnderStationCa = buildChain((specs) => nameCas(specs, 'Device Root 1', 'Station CA 1'));
+  refuses(() => verify(deviceUnderStationCa), 'ca_for_others', 1);
+  const stationUnderDeviceCa = station((specs) => nameCas(specs, 'Station Root', 'Device CA 1'));
+  refuses(() => verify(stationUnderDeviceCa, { purpose: 'station' }), 'ca_for_others', 1);
+  const deviceUnderStationRoot = buildChain((specs) => nameCas(specs, 'Station Root', 'Device CA 1'));
+  refuses(() => verify(deviceUnderStationRoot), 'ca_for_others', 2);
+});
+
+test('a CA whose name does not begin with whom it certifies certifies nobody', () => {
+  for (const name of ['CA', 'Devices', 'device CA', ' Device CA', 'Station', 'My Device CA']) {
+    const chain = buildChain((specs) => nameCas(specs, 'Device Root 1', name));
+    for (const purpose of ['device', 'station', 'server'] as const)
+      refuses(() => verify(chain, { purpose }), 'ca_for_others', 1);
+  }
 });
 
 const station = (change?: (specs: Specs) => void) =>
   buildChain((specs) => {
-    specs.leaf.subject = encodeName([{ type: 'commonName', value: 'S1' }]);
-    specs.leaf.extensions[5] = ext.altNames(altName.uri('urn:imprint:dev:station:S1'));
+    asStation(specs);
     change?.(specs);
   });
 const server = (change?: (specs: Specs) => void) =>
   buildChain((specs) => {
-    specs.leaf.subject = encodeName([{ type: 'commonName', value: 'authority' }]);
-    specs.leaf.extensions[2] = ext.extendedKeyUsage(oid.serverAuth);
-    specs.leaf.extensions[5] = ext.altNames(
-      altName.dns('localhost'),
-      altName.ip('7f000001'),
-      altName.ip(`${'00'.repeat(15)}01`),
-    );
+    asServer(specs);
     change?.(specs);
   });
 
@@ -854,7 +895,6 @@ test("refuses a station that has a device's URI, a serialNumber or hardware, and
       verify(station(leafSubject({ type: 'organization', value: 'Example Works' })), { purpose: 'station' }),
     'subject_wrong',
   );
-  refuses(() => verify(station(), { purpose: 'device' }), 'subject_wrong');
   refuses(
     () =>
       verify(

@@ -6,6 +6,7 @@
 import { equalBytes } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { branchOfCa, branchOfPurpose } from './ca-branch.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { checkLeaf, type LeafPurpose, type VerifiedLeaf } from './leaf.ts';
 import { type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
@@ -20,12 +21,13 @@ export interface ChainToVerify {
   /** The time at which the chain must be valid; what "now" is, is the caller's to say. */
   at: Date | string;
   realm: Realm;
+  /** What the leaf is to be for: its profile, and the branch in which every CA of the chain must stand. */
   purpose: LeafPurpose;
 }
 
 /**
  * The leaf of a chain that is valid in every point: order, names byte for byte, signatures, key identifiers, CA constraints,
- * key usage, validity at `at` and within the issuer's, realm, profile, distinct names and keys. Throws `certificate_refused`
+ * key usage, whom each CA certifies, validity at `at` and no longer than the issuer's, realm, profile, distinct names and keys. Throws `certificate_refused`
  * with `context.reason` (refusal.ts) and `context.position` (0 is the leaf). Revocation is not in a chain: ask the registry.
  */
 export function verifyChain(input: ChainToVerify): VerifiedLeaf {
@@ -45,7 +47,7 @@ export function verifyChain(input: ChainToVerify): VerifiedLeaf {
       else checkIssuedBy(certificate, issuer);
       checkValidity(certificate, at);
       checkRealmPolicy(certificate, input.realm);
-      if (position > 0) checkAuthority(certificate, position - 1, input.realm);
+      if (position > 0) checkAuthority(certificate, position - 1, input);
     });
   }
   return atPosition(0, () => checkLeaf(path[0]!, input.purpose, input.realm));
@@ -79,7 +81,7 @@ function checkRoot(root: Certificate): void {
 }
 
 /** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
-function checkAuthority(ca: Certificate, below: number, realm: Realm): void {
+function checkAuthority(ca: Certificate, below: number, { realm, purpose }: ChainToVerify): void {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
   if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
@@ -98,6 +100,8 @@ function checkAuthority(ca: Certificate, below: number, realm: Realm): void {
     more.length === 0;
   if (!hasForm) throw refusal('subject_wrong');
   if (unit.value !== realmUnit(realm)) throw refusal('realm_mismatch', { unit: unit.value, realm });
+  if (branchOfCa(ca.subject) !== branchOfPurpose[purpose])
+    throw refusal('ca_for_others', { ca: name.value, purpose });
 }
 
 /** Both ends belong to the validity (RFC 5280 section 4.1.2.5). Times of one format compare as text. */
@@ -140,10 +144,18 @@ function atPosition<Result>(position: number, act: () => Result): Result {
 
 function instantOf(at: Date | string): string {
   const instant = typeof at === 'string' ? new Date(at) : at;
-  if (Number.isNaN(instant.getTime()) || (typeof at === 'string' && !/^\d{4}-\d\d-\d\dT.*Z$/.test(at))) {
+  if (Number.isNaN(instant.getTime()) || (typeof at === 'string' && !isInstant(at, instant))) {
     throw new ImprintError('bad_request', 'The time of verification is no ISO 8601 time in UTC.', {
       hint: 'Write it like 2026-01-31T12:00:00.000Z.',
     });
   }
   return instant.toISOString();
+}
+
+/** `Date` takes the 30th of February for the 2nd of March, and other spellings besides. */
+function isInstant(text: string, parsed: Date): boolean {
+  return (
+    /^\d{4}(-\d\d){2}T\d\d(:\d\d){2}(\.\d{1,3})?Z$/.test(text) &&
+    parsed.toISOString().startsWith(text.slice(0, 19))
+  );
 }
