@@ -107,7 +107,7 @@ function goodEntry(): CompletedEntry {
         read_back: {
           device_id: 'SN-00012345',
           certificate_sha256: certificateSha256,
-          chain_sha256: hashOf('chain'),
+          chain_sha256: sha256Hex(chain[1]!),
           trust_anchor_sha256: sha256Hex(root),
           factory_config_sha256: state.factory_config_sha256,
         },
@@ -360,6 +360,20 @@ const contradictions: [string, (data: Data) => unknown][] = [
     'reported.read_back.certificate_sha256',
     (data) => Object.assign(data.reported.read_back, { certificate_sha256: hashOf('x') }),
   ],
+  [
+    'reported.read_back.chain_sha256',
+    (data) => Object.assign(data.reported.read_back, { chain_sha256: hashOf('x') }),
+  ],
+  [
+    'reported.seal.after.debug_lock',
+    (data) => Object.assign(data.reported.seal.after, { debug_lock: 'open' }),
+  ],
+  [
+    'reported.seal.after.boot_flags',
+    (data) => Object.assign(data.reported.seal.after, { boot_flags: { secure_boot: true, jtag: false } }),
+  ],
+  ['station_id', (data) => Object.assign(data, { station_id: 'S2' })],
+  ['attest.attempt', (data) => Object.assign(data.prove, { attempt: 3 })],
   ['reported.read_back.device_id', (data) => Object.assign(data.reported.read_back, { device_id: 'SN-1' })],
   ['reported.label.scanned_back', (data) => Object.assign(data.reported.label, { scanned_back: 'SN-1' })],
   ['reported.selftest.passed', (data) => Object.assign(data.reported.selftest, { passed: false })],
@@ -371,6 +385,12 @@ for (const [item, change] of contradictions) {
     refuses(await receiptOf({ entry: changedData(change), chain }), 'receipt_invalid', { item });
   });
 }
+
+/** The station reports what the entry says that the unit attested. */
+const sealedAs = (data: Data, changed: Partial<Data['attest']['state']>) => {
+  Object.assign(data.attest.state, changed);
+  Object.assign(data.reported.seal.after, changed);
+};
 
 const unsigned: [string, 'prove' | 'attest', (data: Data) => unknown][] = [
   ['another job', 'prove', (data) => Object.assign(data, { job_id: 'job-2' })],
@@ -400,11 +420,11 @@ const unsigned: [string, 'prove' | 'attest', (data: Data) => unknown][] = [
     (data) => Object.assign(data.attest, { signature_b64: toBase64(proveSignature) }),
   ],
   ['an empty signature of Attest', 'attest', (data) => Object.assign(data.attest, { signature_b64: '' })],
-  ['an open debug lock', 'attest', (data) => Object.assign(data.attest.state, { debug_lock: 'open' })],
+  ['an open debug lock, reported as open too', 'attest', (data) => sealedAs(data, { debug_lock: 'open' })],
   [
-    'another boot flag',
+    'another boot flag, reported alike',
     'attest',
-    (data) => Object.assign(data.attest.state, { boot_flags: { secure_boot: false } }),
+    (data) => sealedAs(data, { boot_flags: { secure_boot: false } }),
   ],
   ['other firmware', 'attest', (data) => Object.assign(data.attest.state, { firmware_sha256: hashOf('x') })],
   [

@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import { equalBytes, fromBase64, fromHex, toBase64, toHex, toUtf8 } from '../bytes.ts';
+import { concatBytes, equalBytes, fromBase64, fromHex, toBase64, toHex, toUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { attestBytes, type ProveStatement, proveBytes } from '../dut/statement.ts';
 import { ImprintError, isImprintError } from '../errors.ts';
@@ -54,8 +54,8 @@ export interface ReceiptTrust {
 
 /**
  * Verifies a receipt and says what it proves, and on whose word. It checks the log's signature on the checkpoint; that the
- * entry is in that log; that it completes a job; the certificate chain at the entry's time; that certificate, key and
- * hardware are those of the entry; and both statements, recomposed from the entry, under the unit's key. Revocation and what
+ * entry is in that log; that it completes a job; the certificate chain at the entry's time; that certificate, chain, key and
+ * hardware are those of the entry, and that what was reported agrees with what the unit signed; and both statements, recomposed from the entry, under the unit's key. Revocation and what
  * happened to the device since are not in a receipt.
  *
  * @throws receipt_invalid (form, inclusion, contradictions: `context.item`), checkpoint_invalid or signature_wrong (the log's
@@ -147,17 +147,18 @@ function checkAgreement(
 ): void {
   const { data } = entry;
   const { certificate } = leaf;
-  const { read_back, selftest, label } = data.reported;
+  const { read_back, seal, selftest, label } = data.reported;
   const { state } = data.attest;
   const rootSha256 = sha256Hex(trust.rootDer);
-  const issuerSha256 = sha256Hex(fromBase64(parsed.chain_b64[1]!, 'receipt_invalid'));
+  const issuers = parsed.chain_b64.slice(1).map((der) => fromBase64(der, 'receipt_invalid'));
   const pairs: Record<string, [found: unknown, expected: unknown]> = {
     realm: [entry.realm, parsed.realm],
+    station_id: [data.station_id, entry.actor.kind === 'station' ? entry.actor.id : undefined],
     log_id: [data.log_id, sha256Hex(trust.logKey.publicKey)],
     device_id: [data.device_id, leaf.id],
     certificate_sha256: [data.certificate_sha256, certificate.sha256],
     certificate_serial: [data.certificate_serial, certificate.serialHex],
-    issuer_sha256: [data.issuer_sha256, issuerSha256],
+    issuer_sha256: [data.issuer_sha256, sha256Hex(issuers[0]!)],
     key_type: [data.key_type, leaf.publicKey.type],
     public_key_sha256: [data.public_key_sha256, publicKeySha256(leaf.publicKey.spki)],
     'attest.state.trust_anchor_sha256': [state.trust_anchor_sha256, rootSha256],
@@ -167,7 +168,10 @@ function checkAgreement(
       state.factory_config_sha256,
     ],
     'reported.read_back.certificate_sha256': [read_back.certificate_sha256, certificate.sha256],
+    'reported.read_back.chain_sha256': [read_back.chain_sha256, sha256Hex(concatBytes(...issuers))],
     'reported.read_back.device_id': [read_back.device_id, leaf.id],
+    'reported.seal.after.debug_lock': [seal.after.debug_lock, state.debug_lock],
+    'reported.seal.after.boot_flags': [canonicalJson(seal.after.boot_flags), canonicalJson(state.boot_flags)],
     'reported.label.scanned_back': [label.scanned_back, leaf.id],
     'reported.selftest.passed': [selftest.passed, true],
   };
@@ -177,6 +181,8 @@ function checkAgreement(
   }
   if (data.prove.nonce === data.attest.nonce)
     throw invalid('attest.nonce', 'One nonce was used for two statements.');
+  if (data.attest.attempt < data.prove.attempt)
+    throw invalid('attest.attempt', 'The unit attested in an earlier attempt than it proved itself in.');
   const module = leaf.hardwareModule;
   if (module !== undefined && !equalBytes(module.serial, toUtf8(hardwareUidText(data.hardware_uid)))) {
     throw invalid('hardware_uid', "The certificate names other hardware than the entry's.");
