@@ -1,7 +1,7 @@
 /** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
 import { writeFileSync } from 'node:fs';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
-import { makeKey } from '@imprint/authority/signer/software';
+import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { createSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { createHierarchy, keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -44,6 +44,7 @@ export async function initAuthority(
     now: systemClock(),
     entropy: systemEntropy,
     makeKey,
+    openSigner: softwareSigner,
   });
   const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
   for (const name of Object.keys(keyNames) as (keyof typeof keyNames)[]) {

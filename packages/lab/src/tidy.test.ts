@@ -40,7 +40,6 @@ const adapters = ['authority/src/storage/sqlite/', 'authority/src/signer/softwar
 const adaptersNamedBy: Record<string, string> = {
   'authority/src/audit/replay.ts':
     'rebuilds the tables in a scratch database in memory, whatever engine holds the live ones',
-  'authority/src/trust/hierarchy.ts': 'the ceremony that makes the CAs has their fresh keys in memory',
 };
 
 /** Files that are long because they are one list, or one grammar, that reads worse in pieces. */

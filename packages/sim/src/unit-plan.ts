@@ -3,12 +3,12 @@
  * sessions follow from seed and number alone, whichever process makes the unit and when.
  */
 import type { KeyType, ProvisioningContract } from '@imprint/contract/provisioning-contract';
-import { seededEntropy } from './entropy.ts';
+import { type Entropy, seededEntropy } from './entropy.ts';
 import { FaultSource, type FaultWeights } from './faults.ts';
 import type { FirmwareImage } from './firmware.ts';
 import { type HardwareUidKind, hardwareUidOf } from './hardware-identity.ts';
 import type { HostileMode } from './hostile.ts';
-import { SoftwareKeySlot } from './key-slot.ts';
+import { type KeySlot, SoftwareKeySlot } from './key-slot.ts';
 import type { ItemPlace, StoredItem } from './memory-map.ts';
 import { SimulatedUnit, type SimulatedUnitOptions } from './simulated-unit.ts';
 import type { Timing } from './timing.ts';
@@ -32,6 +32,8 @@ export interface UnitPlan {
   faultWeights?: Partial<FaultWeights>;
   hostile?: HostileMode | undefined;
   timing?: Timing;
+  /** What a unit has as its key slot; absent, {@link SoftwareKeySlot}. */
+  makeKeySlot?: (entropy: Entropy) => KeySlot;
 }
 
 export interface ContractedPlan {
@@ -75,7 +77,8 @@ export function planFromContract(given: ContractedPlan): UnitPlan {
 /** Makes unit n of the plan, switched off, as it comes from assembly. */
 export function makeUnit(plan: UnitPlan, unit: number): SimulatedUnit {
   const entropy = (name: string) => seededEntropy(plan.seed, `unit ${unit} ${name}`);
-  const keySlot = new SoftwareKeySlot(entropy('key'));
+  const makeKeySlot = plan.makeKeySlot ?? ((bytes: Entropy) => new SoftwareKeySlot(bytes));
+  const keySlot = makeKeySlot(entropy('key'));
   if (plan.protocol === 'article') keySlot.generate(plan.factoryKeyType);
   const options: SimulatedUnitOptions = {
     ...settings(plan),
@@ -98,7 +101,7 @@ export function makeUnit(plan: UnitPlan, unit: number): SimulatedUnit {
     ...(plan.hostile && {
       hostile: {
         mode: plan.hostile,
-        means: { otherKey: new SoftwareKeySlot(entropy('other key')), foreignId: `SN-${99_000_000 + unit}` },
+        means: { otherKey: makeKeySlot(entropy('other key')), foreignId: `SN-${99_000_000 + unit}` },
       },
     }),
   };

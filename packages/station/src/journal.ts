@@ -75,7 +75,11 @@ const schema = `
  * a new one begun.
  * @throws storage_failed where the disk does not take it
  */
-export function openJournal(path: string, now: () => string): OpenedJournal {
+export function openJournal(
+  path: string,
+  now: () => string,
+  openDatabase: (path: string) => JournalDatabase = openJournalDatabase,
+): OpenedJournal {
   const existed = existsSync(path);
   try {
     return { journal: new Journal(openDatabase(path), now), setAside: null };
@@ -93,11 +97,14 @@ export function openJournal(path: string, now: () => string): OpenedJournal {
   }
 }
 
+/** What the journal needs of its database; a simulation stands a failing disk between. */
+export type JournalDatabase = Pick<Database.Database, 'prepare' | 'transaction' | 'close'>;
+
 export class Journal {
-  readonly #db: Database.Database;
+  readonly #db: JournalDatabase;
   readonly #now: () => string;
 
-  constructor(db: Database.Database, now: () => string) {
+  constructor(db: JournalDatabase, now: () => string) {
     this.#db = db;
     this.#now = now;
   }
@@ -274,7 +281,8 @@ export class Journal {
   }
 }
 
-function openDatabase(path: string): Database.Database {
+/** Opens the file with an fsync at every commit, and looks whether it is whole; makes it where there is none. Throws what SQLite throws. */
+export function openJournalDatabase(path: string): Database.Database {
   const db = new Database(path, { timeout: 500 });
   try {
     chmodSync(path, 0o600);

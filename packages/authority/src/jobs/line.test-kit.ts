@@ -79,6 +79,7 @@ export async function openLine(
     now: clock(),
     entropy,
     makeKey,
+    openSigner: softwareSigner,
   });
   const storage = await openScratchSqlite('dev');
   const ledger = new TickLedger({ storage, realm: 'dev', clock, entropy });

@@ -27,6 +27,7 @@ export async function makeTestRealm(realm: Realm = 'dev', now: Date = testBegin)
     now,
     entropy: randomBytes,
     makeKey,
+    openSigner: softwareSigner,
   });
   const { certificates, keys } = hierarchy;
   return {

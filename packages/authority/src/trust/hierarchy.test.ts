@@ -156,6 +156,7 @@ describe('hierarchy', () => {
         now: testNow,
         entropy: randomBytes,
         makeKey,
+        openSigner: softwareSigner,
       }),
       (error) => isImprintError(error, 'certificate_refused'),
     );

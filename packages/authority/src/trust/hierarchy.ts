@@ -16,7 +16,6 @@ import { addDays, beginOfValidity, forever } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import * as tbs from '../issuing/tbs.ts';
 import type { Signer } from '../signer/signer.ts';
-import { softwareSigner } from '../signer/software.ts';
 import type { Entropy, KeyMaker } from '../surroundings.ts';
 
 /** Names of the keys in the keys folder. */
@@ -39,6 +38,8 @@ export interface HierarchyRequest {
   now: Date;
   entropy: Entropy;
   makeKey: KeyMaker;
+  /** Signs with a key that `makeKey` made. */
+  openSigner: (key: KeyObject) => Signer;
 }
 
 /** Certificates as DER. */
@@ -82,11 +83,11 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
     badges: request.makeKey('ed25519'),
   };
   const signers = {
-    root: softwareSigner(keys.root),
-    issuing: softwareSigner(keys.issuing),
-    stationRoot: softwareSigner(keys.stationRoot),
-    stationCa: softwareSigner(keys.stationCa),
-    server: softwareSigner(keys.server),
+    root: request.openSigner(keys.root),
+    issuing: request.openSigner(keys.issuing),
+    stationRoot: request.openSigner(keys.stationRoot),
+    stationCa: request.openSigner(keys.stationCa),
+    server: request.openSigner(keys.server),
   };
   const root = await issueRoot(request, 'Device Root', signers.root);
   const stationRoot = await issueRoot(request, 'Station Root', signers.stationRoot);
