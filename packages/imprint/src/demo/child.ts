@@ -25,15 +25,18 @@ export class Child {
   /** Rejects when the process ends without having been told to; never resolves. */
   readonly broke: Promise<never>;
 
-  /** Starts `imprint <args>`; its standard output must be JSON lines. */
-  constructor(name: string, args: string[]) {
+  /** Starts `imprint <args>`, in this process's environment or another; its standard output must be JSON lines. */
+  constructor(name: string, args: string[], environment: NodeJS.ProcessEnv = process.env) {
     this.name = name;
     this.broke = new Promise((_, reject) => {
       this.#fail = reject;
     });
     // Whoever waits hears of it through `broke`; that nobody waits right now is no fault of its own.
     this.broke.catch(() => {});
-    this.#process = spawn(process.execPath, [mainFile, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process = spawn(process.execPath, [mainFile, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: environment,
+    });
     createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#take(line));
     createInterface({ input: this.#process.stderr! }).on('line', (line) => {
       this.#errorLines.push(line);
@@ -82,17 +85,21 @@ export class Child {
 
   /** Asks it to end and waits until it has. */
   async stop(): Promise<number> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#ended;
+    if (this.hasEnded) return this.#ended;
     this.#stopping = true;
     this.#process.stdin!.end();
     this.#process.kill('SIGTERM');
     return this.#ended;
   }
 
-  /** Waits for a process that ends by itself; its exit code. */
+  /** Waits for a process that ends by itself; its exit code, 1 where a signal ended it. */
   ends(): Promise<number> {
     this.#stopping = true;
     return this.#ended;
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   get pid(): number | undefined {

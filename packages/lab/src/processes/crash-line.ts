@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { registerOperator } from '@imprint/authority/registry/operators';
-import { certificateFiles } from '../authority-home.ts';
-import { Child, type ChildEvent } from '../demo/child.ts';
-import { type Fixture, makeOrder, startStation, startTrays, type Tray } from '../demo/line-setup.ts';
-import type { DemoOptions } from '../demo/options.ts';
-import { initAuthority } from '../init-authority.ts';
-import { type OpenAuthority, openAuthority, systemEntropy } from '../open-authority.ts';
-import { CrashProcess } from './process.test-kit.ts';
-import { Wire } from './wire.test-kit.ts';
+import { certificateFiles } from 'imprint/authority-home';
+import { Child, type ChildEvent } from 'imprint/demo/child';
+import { type Fixture, makeOrder, startStation, startTrays, type Tray } from 'imprint/demo/line-setup';
+import type { DemoOptions } from 'imprint/demo/options';
+import { initAuthority } from 'imprint/init-authority';
+import { type OpenAuthority, openAuthority, systemEntropy } from 'imprint/open-authority';
+import { CrashProcess } from './crash-process.ts';
+import { Wire } from './wire.ts';
 
 export const badge = 'OP-c4a5';
 /** A person scans a unit again this often; a unit that needs more is stuck. */
@@ -24,6 +24,8 @@ export interface CrashLineOptions {
   name: string;
   devices: number;
   lanes: number;
+  /** What authority and station are started in, once the line is set up; absent: what this process is in. */
+  environment?: (role: 'serve' | 'station', home: string) => NodeJS.ProcessEnv;
 }
 
 export interface Lane extends Fixture {
@@ -37,6 +39,8 @@ export class CrashLine {
   readonly authorityHome: string;
   readonly stationHome: string;
   readonly serve: CrashProcess;
+  /** Of the authority's public listener. */
+  readonly publicUrl: string;
   readonly station: CrashProcess;
   readonly sim: Child;
   readonly lanes: Lane[];
@@ -58,6 +62,7 @@ export class CrashLine {
     this.stationHome = join(parts.home, 'st-1');
     this.authority = parts.authority;
     this.serve = parts.serve;
+    this.publicUrl = parts.publicUrl;
     this.station = parts.station;
     this.sim = parts.tray.sim;
     this.lanes = parts.lanes;
@@ -100,10 +105,11 @@ export class CrashLine {
     const serveChild = new Child('serve', serveArgs);
     const ready = await serveChild.next(({ event }) => event === 'ready');
     const [stationPort, publicPort] = [portOf(ready.station), portOf(ready.public)];
-    const serve = new CrashProcess('serve', serveChild, [
-      ...serveArgs,
-      ...['--station-port', String(stationPort), '--public-port', String(publicPort)],
-    ]);
+    const environment = options.environment ?? (() => process.env);
+    const ports = ['--station-port', String(stationPort), '--public-port', String(publicPort)];
+    const serve = new CrashProcess('serve', serveChild, [...serveArgs, ...ports], () =>
+      environment('serve', authorityHome),
+    );
     const network = new Wire(stationPort);
     const networkPort = await network.listen();
 
@@ -137,12 +143,15 @@ export class CrashLine {
         return new Child(name, args);
       },
     );
-    const station = new CrashProcess('st-1', child, stationArgs);
+    const station = new CrashProcess('st-1', child, stationArgs, () =>
+      environment('station', join(home, 'st-1')),
+    );
     return new CrashLine({
       home,
       authorityHome,
       authority,
       serve,
+      publicUrl: String(ready.public),
       station,
       tray,
       lanes,
@@ -256,6 +265,7 @@ interface ConstructorParts {
   authorityHome: string;
   authority: OpenAuthority;
   serve: CrashProcess;
+  publicUrl: string;
   station: CrashProcess;
   tray: Tray;
   lanes: Lane[];

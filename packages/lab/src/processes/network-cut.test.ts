@@ -1,10 +1,10 @@
 /** The network between a station and its authority: cut before a request, after it, before its answer, and at the last word. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { judge, ofType, readLog } from './judgement.test-kit.ts';
-import { CrashLine, type Lane } from './line.test-kit.ts';
-import { seeded } from './seeded.test-kit.ts';
-import { isAfterHello, isTlsData } from './wire.test-kit.ts';
+import { CrashLine, type Lane } from './crash-line.ts';
+import { judge, ofType, readLog } from './judgement.ts';
+import { seeded } from './seeded.ts';
+import { isAfterHello, isTlsData } from './wire.ts';
 
 const seed = 20260111;
 const lanes = 4;

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Journal, openJournal } from '@imprint/station/journal';
-import { judge, ofType, readLog } from './judgement.test-kit.ts';
-import { CrashLine, type Lane } from './line.test-kit.ts';
-import { isAfterHello } from './wire.test-kit.ts';
+import { CrashLine, type Lane } from './crash-line.ts';
+import { judge, ofType, readLog } from './judgement.ts';
+import { isAfterHello } from './wire.ts';
 
 const steps = [
   'identify',

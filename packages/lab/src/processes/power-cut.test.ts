@@ -1,9 +1,9 @@
 /** A unit whose power fails at each command, before it was heard or after it was carried out, while its station works on. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { judge, ofType } from './judgement.test-kit.ts';
-import { CrashLine, type Lane } from './line.test-kit.ts';
-import type { Fate } from './wire.test-kit.ts';
+import { CrashLine, type Lane } from './crash-line.ts';
+import { judge, ofType } from './judgement.ts';
+import type { Fate } from './wire.ts';
 
 const commands = [
   'status',

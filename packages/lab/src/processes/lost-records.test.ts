@@ -4,9 +4,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openJournal } from '@imprint/station/journal';
-import { openAuthority } from '../open-authority.ts';
-import { judge, ofType, readLog } from './judgement.test-kit.ts';
-import { CrashLine, type Lane } from './line.test-kit.ts';
+import { openAuthority } from 'imprint/open-authority';
+import { CrashLine, type Lane } from './crash-line.ts';
+import { judge, ofType, readLog } from './judgement.ts';
 
 /** How a journal is damaged, and whether a reader can see it: a lost one looks like a first start. */
 const damages: [name: string, isSeen: boolean, damage: (path: string) => void][] = [

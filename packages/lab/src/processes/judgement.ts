@@ -13,8 +13,8 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { DutSession } from '@imprint/station/dut-session';
 import { TcpLink } from '@imprint/station/tcp-link';
 import { systemTimers } from '@imprint/station/timers';
-import { readCertificate } from '../authority-home.ts';
-import type { CrashLine } from './line.test-kit.ts';
+import { readCertificate } from 'imprint/authority-home';
+import type { CrashLine } from './crash-line.ts';
 
 export type LoggedEntry = AuditEntry & { index: number };
 type Of<T extends AuditEntry['type']> = Extract<AuditEntry, { type: T }> & { index: number };

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { judge, ofType } from './judgement.test-kit.ts';
-import { CrashLine } from './line.test-kit.ts';
-import { pick, seeded } from './seeded.test-kit.ts';
+import { CrashLine } from './crash-line.ts';
+import { judge, ofType } from './judgement.ts';
+import { pick, seeded } from './seeded.ts';
 
 const seed = 20260110;
 const lanes = 4;

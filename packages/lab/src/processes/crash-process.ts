@@ -1,11 +1,12 @@
 /** A command of the program that is killed as a power cut kills it, and started again with the same arguments. */
-import { Child, type ChildEvent } from '../demo/child.ts';
+import { Child, type ChildEvent } from 'imprint/demo/child';
 
 type Listener = (event: ChildEvent) => void;
 
 export class CrashProcess {
   readonly name: string;
   readonly #args: string[];
+  readonly #environment: () => NodeJS.ProcessEnv;
   readonly #listeners: Listener[] = [];
   #child: Child;
   #killed = Promise.withResolvers<void>();
@@ -13,9 +14,10 @@ export class CrashProcess {
   #stopping: Promise<number> | undefined;
   kills = 0;
 
-  /** Takes a process over that runs already. `args` start it anew. */
-  constructor(name: string, child: Child, args: string[]) {
+  /** Takes a process over that runs already. `args` start it anew, in the environment that is asked for then. */
+  constructor(name: string, child: Child, args: string[], environment = () => process.env) {
     this.name = name;
+    this.#environment = environment;
     this.#args = args;
     this.#child = child;
     this.#listen();
@@ -42,11 +44,11 @@ export class CrashProcess {
     return () => this.#listeners.splice(this.#listeners.indexOf(listener), 1);
   }
 
-  /** kill -9, and waits until the kernel has taken it away. */
+  /** kill -9, and waits until the kernel has taken it away; one that has ended by itself already is no error. */
   async kill9(): Promise<void> {
     const ended = this.#child.ends();
     this.#up = Promise.withResolvers();
-    process.kill(this.#child.pid!, 'SIGKILL');
+    if (!this.#child.hasEnded) process.kill(this.#child.pid!, 'SIGKILL');
     this.kills++;
     await ended;
     this.#killed.resolve();
@@ -55,7 +57,7 @@ export class CrashProcess {
   /** Starts it with the same arguments and waits until it is ready; gives that event, and the notices before it. */
   async start(): Promise<ChildEvent[]> {
     this.#killed = Promise.withResolvers();
-    this.#child = new Child(this.name, this.#args);
+    this.#child = new Child(this.name, this.#args, this.#environment());
     const heard: ChildEvent[] = [];
     const forget = this.#child.onEvent((event) => heard.push(event));
     this.#listen();
@@ -74,7 +76,7 @@ export class CrashProcess {
 
   /** Starts it where it is meant to give up by itself; its exit code and what it said. */
   async startInVain(): Promise<{ code: number; events: ChildEvent[]; errorText: string }> {
-    const child = new Child(this.name, this.#args);
+    const child = new Child(this.name, this.#args, this.#environment());
     const events: ChildEvent[] = [];
     child.onEvent((event) => {
       events.push(event);
