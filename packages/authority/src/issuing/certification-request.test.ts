@@ -8,6 +8,7 @@ import { after, describe, test } from 'node:test';
 import { fromHex } from '@imprint/contract/bytes';
 import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { DerReader, derTag } from '@imprint/contract/x509/der';
 import {
   derBoolean,
   derElement,
@@ -19,6 +20,12 @@ import {
   derSetOf,
   derUtf8String,
 } from '@imprint/contract/x509/der-writer';
+import { malformedKeys } from '@imprint/contract/x509/malformed-keys.test-kit';
+import {
+  malformedSignatures,
+  mixedOrderSignature,
+  newPrivateKey,
+} from '@imprint/contract/x509/malformed-signatures.test-kit';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
 import fc from 'fast-check';
 import { makeKey } from '../signer/software.ts';
@@ -46,6 +53,10 @@ function opensslRequest(keyArguments: string[], requestArguments: string[]): Uin
   });
   return readFileSync(csr);
 }
+
+/** What is signed in a request. */
+const infoOf = (request: Uint8Array) =>
+  DerReader.over(request, limits.csrBytes).enter().element(derTag.sequence).bytes;
 
 const extensionRequest = (...extensions: Uint8Array[]) =>
   derSequence(derOid('1.2.840.113549.1.9.14'), derSetOf(derSequence(...extensions)));
@@ -132,6 +143,36 @@ describe('certification request', () => {
     await refused(makeRequest({ algorithm: signatureAlgorithm.ed25519 }), 'csr_invalid');
     const sha256WithNull = fromHex('300c06082a8648ce3d0403020500');
     await refused(makeRequest({ algorithm: sha256WithNull }), 'csr_invalid');
+  });
+
+  for (const type of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+    test(`refuses a ${type} request with each malformed signature`, async () => {
+      const key = newPrivateKey(type);
+      const info = infoOf(makeRequest({ key }));
+      for (const [name, signature] of Object.entries(malformedSignatures(type, key, info))) {
+        await assert.rejects(
+          readCertificationRequest(makeRequest({ key, signature })),
+          { code: 'csr_proof_wrong' },
+          name,
+        );
+      }
+    });
+  }
+
+  test('refuses a request for each malformed key', async () => {
+    for (const [name, spki] of Object.entries(malformedKeys())) {
+      await assert.rejects(
+        readCertificationRequest(makeRequest({ spki })),
+        (error) => isImprintError(error, 'key_unsupported', 'csr_invalid'),
+        name,
+      );
+    }
+  });
+
+  test('refuses an Ed25519 key with a part of small order, under which verifiers disagree', async () => {
+    const algorithm = signatureAlgorithm.ed25519;
+    const { key, signature } = mixedOrderSignature(({ spki }) => infoOf(makeRequest({ spki })));
+    await refused(makeRequest({ spki: key.spki, algorithm, signature }), 'key_unsupported');
   });
 
   test('refuses every flipped bit of a request', async () => {

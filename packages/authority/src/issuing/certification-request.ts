@@ -7,7 +7,8 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { KeyType } from '@imprint/contract/provisioning-contract';
 import { checkDer, contextTag, type DerElement, DerReader, derTag } from '@imprint/contract/x509/der';
-import { parsePublicKey } from '@imprint/contract/x509/public-key';
+import { isPrimeOrderPoint, parsePublicKey } from '@imprint/contract/x509/public-key';
+import { isStrictSignature } from '@imprint/contract/x509/signature';
 
 export interface CertificationRequest {
   keyType: KeyType;
@@ -53,6 +54,11 @@ export async function readCertificationRequest(der: Uint8Array): Promise<Certifi
       hint: "The unit's random generator is stuck: set the unit aside.",
     });
   }
+  if (key.type === 'ed25519' && !isPrimeOrderPoint(key.raw)) {
+    throw new ImprintError('key_unsupported', 'The public key has a part of small order.', {
+      hint: "No random generator makes such a key: the unit's firmware, or whoever answers in its place, is not to be trusted.",
+    });
+  }
   const algorithm = proofAlgorithms.get(Buffer.from(parts.algorithm).toString('hex'));
   if (algorithm === undefined || !algorithm.keys.includes(key.type)) {
     throw new ImprintError(
@@ -64,7 +70,10 @@ export async function readCertificationRequest(der: Uint8Array): Promise<Certifi
     );
   }
   const publicKey = importKey(key.spki);
-  if (!(await verifies(algorithm.digest, parts.info, publicKey, parts.signature))) {
+  const isSigned =
+    isStrictSignature(key.type, parts.signature) &&
+    (await verifies(algorithm.digest, parts.info, publicKey, parts.signature));
+  if (!isSigned) {
     throw new ImprintError('csr_proof_wrong', 'The request is not signed by the key that it presents.', {
       hint: 'Make the request again on the unit whose key it is; if it stays, set the unit aside.',
     });

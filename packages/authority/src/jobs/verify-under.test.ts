@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
-import { sign } from 'node:crypto';
+import { createPublicKey, hash, sign } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { buildChain } from '@imprint/contract/x509/chain-fixture.test';
+import {
+  edgeSignatures,
+  malformedSignatures,
+  newPrivateKey,
+  unreducedSignatures,
+} from '@imprint/contract/x509/malformed-signatures.test-kit';
+import { keyTypes, type PublicKey, parsePublicKey } from '@imprint/contract/x509/public-key';
 import { verifySignature } from '@imprint/contract/x509/signature';
-import { ed25519 } from '@noble/curves/ed25519.js';
 import fc from 'fast-check';
 import { digestOf } from '../signer/key-type.ts';
 import { gateway, type Line, openLine, sensor, TestUnit } from './line.test-kit.ts';
@@ -71,54 +78,35 @@ describe('OpenSSL and the contract’s verifier', () => {
       );
     });
   }
-
-  test('agree that ECDSA numbers in BER, with padding, negative or zero are no signature', async () => {
-    const message = Uint8Array.of(1, 2, 3);
-    const good = signedBy(0, message);
-    const r = good.subarray(4, 4 + good[3]!);
-    const s = good.subarray(6 + good[3]!);
-    const pair = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-      Uint8Array.from([
-        0x30,
-        4 + a.length + b.length,
-        2,
-        a.length,
-        ...Array.from(a),
-        2,
-        b.length,
-        ...Array.from(b),
-      ]);
-    assert.deepEqual(await both(0, message, pair(r, s)), { fast: true, strict: true });
-    const bad = [
-      pair([0, ...r], s),
-      pair([0], s),
-      pair(r, [0]),
-      pair(
-        [...r].map((byte) => byte | 0x80),
-        s,
-      ),
-      Uint8Array.from([0x30, 0x81, good[1]!, ...good.subarray(2)]),
-      Uint8Array.from([0x30, 0x80, ...good.subarray(2), 0, 0]),
-    ];
-    for (const one of bad) assert.deepEqual(await both(0, message, one), { fast: false, strict: false });
-  });
-
-  test('what OpenSSL takes the contract takes: an Ed25519 signature with a twisted R is the other way round', async () => {
-    // R + T, T of order 8, with S to match: only an equation that multiplies by the cofactor holds
-    const message = Uint8Array.of(7);
-    const seed = walks[1]!.unit.key.export({ format: 'der', type: 'pkcs8' }).subarray(-32);
-    const { scalar, pointBytes } = ed25519.utils.getExtendedPublicKey(seed);
-    const torsion = ed25519.Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a');
-    const r = 123_456_789n;
-    const R = ed25519.Point.BASE.multiply(r).add(torsion).toBytes();
-    const { createHash } = await import('node:crypto');
-    const digest = createHash('sha512').update(R).update(pointBytes).update(message).digest();
-    const order = ed25519.Point.Fn.ORDER;
-    const k = BigInt(`0x${Buffer.from(digest).reverse().toString('hex')}`) % order;
-    const s = (r + k * scalar) % order;
-    const sBytes = Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse();
-    const { fast, strict } = await both(1, message, new Uint8Array([...R, ...sBytes]));
-    assert.equal(fast, false);
-    assert.equal(strict, true);
-  });
 });
+
+for (const type of keyTypes) {
+  const privateKey = newPrivateKey(type);
+  const publicKey = parsePublicKey(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }));
+  const message = Uint8Array.of(1, 2, 3);
+
+  test(`OpenSSL under a certificate refuses each malformed ${type} signature`, async () => {
+    const good = new Uint8Array(sign(digestOf(type), message, privateKey));
+    assert.equal(await verifyUnder(certificateFor(publicKey), message, good), true);
+    for (const [name, signature] of Object.entries(malformedSignatures(type, privateKey, message))) {
+      assert.equal(await verifyUnder(certificateFor(publicKey), message, signature), false, name);
+    }
+  });
+}
+
+test('OpenSSL under a certificate takes the ECDSA signatures at the edge that the contract takes, and no other', async () => {
+  const message = Uint8Array.of(4, 5, 6);
+  for (const type of ['ec-p256', 'ec-p384'] as const) {
+    for (const { name, key, signature } of edgeSignatures(type, message)) {
+      assert.equal(await verifyUnder(certificateFor(key), message, signature), true, name);
+    }
+    for (const { name, key, signature } of unreducedSignatures(type, message)) {
+      assert.equal(await verifyUnder(certificateFor(key), message, signature), false, name);
+    }
+  }
+});
+
+function certificateFor({ spki }: PublicKey): { certificate: Uint8Array; certificate_sha256: string } {
+  const [certificate] = buildChain(({ leaf }) => Object.assign(leaf, { spki })).chain;
+  return { certificate: certificate!, certificate_sha256: hash('sha256', certificate!, 'hex') };
+}

@@ -5,10 +5,10 @@
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
-import { fromHex } from '../bytes.ts';
+import { equalBytes, fromHex } from '../bytes.ts';
 import { isImprintError } from '../errors.ts';
 import { DerReader } from './der.ts';
-import type { KeyType, PublicKey } from './public-key.ts';
+import { isPrimeOrderPoint, type KeyType, type PublicKey } from './public-key.ts';
 
 /**
  * The AlgorithmIdentifier (DER) of signatures by a key of this type: ecdsa-with-SHA256, ecdsa-with-SHA384 or Ed25519, all
@@ -23,11 +23,16 @@ export const signatureAlgorithm: Record<KeyType, Uint8Array> = {
 /**
  * True where `signature` over `message` was made by `key`. P-256 with SHA-256 and P-384 with SHA-384 as a strict DER
  * ECDSA-Sig-Value with r and s in [1, n-1] (RFC 3279 section 2.2.3; a high s is valid there); Ed25519 as RFC 8032
- * section 5.1.7, with canonical points and no key of small order.
+ * section 5.1.7, with key and R canonical and of prime order, so that both equations which it allows give one verdict.
  */
 export function verifySignature(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
   if (key.type === 'ed25519') {
-    return signature.length === 64 && ed25519.verify(signature, message, key.raw, { zip215: false });
+    return (
+      signature.length === 64 &&
+      ed25519.verify(signature, message, key.raw, { zip215: false }) &&
+      isPrimeOrderPoint(signature.subarray(0, 32)) &&
+      isPrimeOrderPoint(key.raw)
+    );
   }
   const curve = key.type === 'ec-p256' ? p256 : p384;
   const compact = compactEcdsa(signature, key.type === 'ec-p256' ? 32 : 48);
@@ -36,12 +41,16 @@ export function verifySignature(key: PublicKey, message: Uint8Array, signature: 
 
 /**
  * True where the bytes are a signature's one strict encoding for a key of this type: for a verifier that takes more than
- * {@link verifySignature} does. Whether anybody made it is not said.
+ * {@link verifySignature} does. Whether anybody made it is not said. Of Ed25519 it looks at what OpenSSL does not: an R of
+ * the neutral point. Under a key of prime order no other R of small order fits OpenSSL's equation.
  */
 export function isStrictSignature(type: KeyType, signature: Uint8Array): boolean {
-  if (type === 'ed25519') return signature.length === 64;
+  if (type === 'ed25519')
+    return signature.length === 64 && !equalBytes(signature.subarray(0, 32), neutralPoint);
   return compactEcdsa(signature, type === 'ec-p256' ? 32 : 48) !== undefined;
 }
+
+const neutralPoint = fromHex(`01${'00'.repeat(31)}`);
 
 /** r and s, each in `fieldBytes`; `undefined` where the DER is not strict or a number is negative or too large to fit. */
 function compactEcdsa(signature: Uint8Array, fieldBytes: number): Uint8Array | undefined {
