@@ -3,7 +3,9 @@ import { createPrivateKey, generateKeyPairSync, sign as nodeSign } from 'node:cr
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { concatBytes, fromBase64, fromHex, toBase64, toHex, toUtf8 } from '../bytes.ts';
+import { isImprintError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { malformedSignatures } from '../x509/malformed-signatures.test-kit.ts';
 import {
   checkpointBody,
   formatVerifierKey,
@@ -43,6 +45,17 @@ test('signatures by unknown keys, also of the same name, are ignored', () => {
   const stranger = signatureLine('witness.example', fromHex('01020304'), new Uint8Array(72));
   const namesake = signatureLine(origin, fromHex('01020304'), new Uint8Array(64));
   assert.equal(verifyCheckpoint(text + stranger + namesake, key).signatures.length, 3);
+});
+
+test('I-16: a checkpoint with a malformed signature of any class is refused', () => {
+  const body = checkpointBody(origin, 70_000, root);
+  for (const [name, signature] of Object.entries(malformedSignatures('ed25519', privateKey, toUtf8(body)))) {
+    assert.throws(
+      () => verifyCheckpoint(`${body}\n${signatureLine(origin, key.keyId, signature)}`, key),
+      (error) => isImprintError(error, 'signature_wrong', 'checkpoint_invalid'),
+      name,
+    );
+  }
 });
 
 test('I-16: any one bit flipped in the checkpoint is refused', () => {

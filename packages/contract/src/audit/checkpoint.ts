@@ -3,11 +3,11 @@
  * that the caller pins; signatures by other keys are carried and ignored. It never holds a private key.
  */
 
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, equalBytes, fromBase64, fromHex, toBase64, toHex, toUtf8 } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { limits } from '../limits.ts';
+import { verifySignature } from '../x509/signature.ts';
 import { hashBytes } from './merkle.ts';
 
 export interface TreeHead {
@@ -171,9 +171,8 @@ function parseSignatureLine(line: string): NoteSignature {
   return { name: match[1]!, keyId: bytes.slice(0, 4), signature: bytes.slice(4) };
 }
 
-/** RFC 8032, not the laxer ZIP 215 that the library has as its default. */
 function verifyNote(body: string, signature: Uint8Array, publicKey: Uint8Array): boolean {
-  return signature.length === 64 && ed25519.verify(signature, toUtf8(body), publicKey, { zip215: false });
+  return verifySignature({ type: 'ed25519', raw: publicKey }, toUtf8(body), signature);
 }
 
 /** Signed-note: a name is not empty and has neither Unicode spaces nor plus; control characters are refused as well. */

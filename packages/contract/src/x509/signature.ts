@@ -25,7 +25,11 @@ export const signatureAlgorithm: Record<KeyType, Uint8Array> = {
  * ECDSA-Sig-Value with r and s in [1, n-1] (RFC 3279 section 2.2.3; a high s is valid there); Ed25519 as RFC 8032
  * section 5.1.7, with key and R canonical and of prime order, so that both equations which it allows give one verdict.
  */
-export function verifySignature(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifySignature(
+  key: Pick<PublicKey, 'type' | 'raw'>,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   if (key.type === 'ed25519') {
     return (
       signature.length === 64 &&
