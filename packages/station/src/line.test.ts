@@ -130,6 +130,21 @@ describe('a line of several lanes', { timeout: 60_000 }, () => {
     assert.ok(!JSON.stringify(line.events).includes('OP-1001'), 'I-19: the badge is in no event');
   });
 
+  it('I-19: a badge that was scanned badly stands in no event', async () => {
+    using line = await new LineBench(1).start();
+    const scans = [
+      'op-4711',
+      'LANE-1OP-4711',
+      'CARRIER-OP-4711',
+      'OP-4711 OP-4711',
+      'OP-4711!',
+      'PASS-OP-4711',
+    ];
+    await line.scan(...scans, 'GW-OP-4711', `${id1}OP-4711`, 'OP-4711 op-4711');
+    assert.equal(line.of('refused').length, scans.length + 3);
+    assert.ok(!JSON.stringify(line.events).includes('4711'));
+  });
+
   it('an open shift survives a restart of the station', async () => {
     using line = await new LineBench(1).start();
     await line.scan('OP-1001');

@@ -15,7 +15,7 @@ import type { Emit } from './line-event.ts';
 import { LineFailure } from './line-failure.ts';
 import type { Outbox } from './outbox.ts';
 import { type Outcome, provisionUnit } from './procedure.ts';
-import { parseScanLine, type ScanLine } from './scan-line.ts';
+import { hideBadges, parseScanLine, type ScanLine } from './scan-line.ts';
 import { Shift } from './shift.ts';
 import type { LaneSettings } from './station-home.ts';
 import type { StationSession } from './station-session.ts';
@@ -328,9 +328,8 @@ export class Line {
   #refuse(lane: number | null, line: string, error: unknown): void {
     if (!isImprintError(error)) throw error;
     const hint = error.hint ?? 'Scan again; if it stays, call the line lead.';
-    // A badge is not repeated on the screen.
-    const scan = line.includes('OP-') ? 'badge' : quoteText(line.trim());
-    this.#options.emit({ event: 'refused', lane, scan, message: error.message, hint });
+    const scan = hideBadges(quoteText(line.trim()));
+    this.#options.emit({ event: 'refused', lane, scan, message: hideBadges(error.message), hint });
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
 import fc from 'fast-check';
-import { parseScanLine } from './scan-line.ts';
+import { hideBadges, parseScanLine } from './scan-line.ts';
 
 describe('a scan', () => {
   it('means a lane, a badge, a carrier, a word or a unit, alone or together', () => {
@@ -51,6 +51,25 @@ describe('a scan', () => {
       () => parseScanLine('OP-secret!badge'),
       (error) => isImprintError(error, 'bad_request') && !error.message.includes('secret'),
     );
+  });
+
+  it('I-19: takes a badge in the wrong case, or run into another scan, for nothing else', () => {
+    const spoilt = ['op-4711', 'Op-4711', 'LANE-1OP-4711', 'CARRIER-OP-4711', 'POS-2OP-4711', 'PASS-op-4711'];
+    for (const line of [...spoilt, 'CARRIER-A7op-4711', 'GW-M1260000017OP-4711']) {
+      assert.throws(
+        () => parseScanLine(line),
+        (error) => isImprintError(error, 'bad_request') && !error.message.includes('4711'),
+        line,
+      );
+    }
+    assert.deepEqual(parseScanLine('CARRIER-SHOP-3'), { carrier: 'SHOP-3' });
+    assert.deepEqual(parseScanLine('SHOP-M1260000017'), { deviceId: 'SHOP-M1260000017' });
+  });
+
+  it('I-19: badges are hidden in a text wherever they stand in it, and nothing else is', () => {
+    assert.equal(hideBadges('"LANE-1op-4711" is no lane'), '"LANE-1OP-…" is no lane');
+    assert.equal(hideBadges('OP-4711 OP-5 GW-M12'), 'OP-… OP-… GW-M12');
+    assert.equal(hideBadges('lane 3 is at work on GW-M1260000017'), 'lane 3 is at work on GW-M1260000017');
   });
 
   it('any text either means something or is refused by name', () => {

@@ -32,6 +32,7 @@ export function parseScanLine(line: string): ScanLine {
 
 function addToken(scan: ScanLine, token: string): void {
   const [, word, value] = /^(LANE|CARRIER|POS|OP|PASS|FAIL)-(.+)$/.exec(token) ?? [];
+  if (word !== 'OP' && isSpoiltBadge(value ?? token)) throw refused('the badge cannot be read');
   if (word === 'LANE') set(scan, 'lane', count(value!, limits.lanesPerStation, token));
   else if (word === 'POS') set(scan, 'position', count(value!, 999, token));
   else if (word === 'CARRIER')
@@ -44,6 +45,16 @@ function addToken(scan: ScanLine, token: string): void {
   else if (word === 'OP') set(scan, 'badge', pattern(token, /^OP-[A-Za-z0-9-]{1,125}$/, 'the badge'));
   else if (token === 'GOLDEN' || token === 'NEXT' || token === 'CANCEL') set(scan, 'word', token);
   else set(scan, 'deviceId', parseAnyDeviceId(token));
+}
+
+/** Typed in the wrong case, or run into the scan before it: as a carrier or an ID it would stand in records. */
+function isSpoiltBadge(text: string): boolean {
+  return /(?:^|\d)OP-/i.test(text);
+}
+
+/** The text without any badge, spoilt ones too: whoever reads a screen or a log could open a shift with it. */
+export function hideBadges(text: string): string {
+  return text.replaceAll(/OP-[^\s"]+/gi, 'OP-…');
 }
 
 function set<K extends keyof ScanLine>(scan: ScanLine, key: K, value: ScanLine[K]): void {
