@@ -2,6 +2,7 @@
  * A station's folder: `station.json`, its certificate and key, the authority's root, journal and labels. The key is in a
  * file of its own that its owner alone can read, and a folder that others can read is refused.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { name, realmName } from '@imprint/contract/audit/entry';
@@ -69,13 +70,11 @@ export function openStationHome(folder: string): StationHome {
     });
   }
   const settings = readSettings(path);
-  const keyPath = join(folder, settings.key_file);
-  refuseOpenToOthers(keyPath);
   return {
     folder,
     settings,
     configurationSha256: configurationHash(settings),
-    identity: { certificatePem: read(join(folder, settings.certificate_file)), keyPem: read(keyPath) },
+    identity: readIdentity(join(folder, settings.certificate_file), join(folder, settings.key_file)),
     authorityCaPem: read(join(folder, settings.authority_ca_file)),
     journalPath: join(folder, 'journal.sqlite'),
     labelsFolder: join(folder, 'labels'),
@@ -138,6 +137,22 @@ function readSettings(path: string): StationSettings {
   if (new Set(lanes).size !== lanes.length)
     throw new ImprintError('file_invalid', `${path}: a lane stands twice`);
   return result.data;
+}
+
+/** A spoilt key would look like a network that is down, since no handshake succeeds with it. */
+function readIdentity(certificatePath: string, keyPath: string): StationHome['identity'] {
+  const [certificatePem, keyPem] = [read(certificatePath), read(keyPath)];
+  refuseOpenToOthers(keyPath);
+  let belongTogether = false;
+  try {
+    belongTogether = new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    // No cause: OpenSSL's could quote what it read.
+  }
+  if (belongTogether) return { certificatePem, keyPem };
+  throw new ImprintError('file_invalid', `${keyPath} is not the key of ${certificatePath}`, {
+    hint: 'Take both files from a backup. If there is none: revoke the station and enrol it anew.',
+  });
 }
 
 function read(path: string): string {
