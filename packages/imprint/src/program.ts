@@ -14,6 +14,7 @@ import { addServeCommand } from './commands/serve.ts';
 import { addSimCommand } from './commands/sim.ts';
 import { addStationCommands } from './commands/station.ts';
 import { addStationAdminCommands } from './commands/station-admin.ts';
+import { addVerifyChainCommand } from './commands/verify-chain.ts';
 
 export function buildProgram(): Command {
   const program = new Command('imprint')
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
   addDeviceCommands(program);
   addAuditCommands(program);
   addReceiptCommands(program);
+  addVerifyChainCommand(program);
   addClockCommands(program);
   addSimCommand(program);
   return program;

@@ -1,4 +1,4 @@
-/** Reads a file that a person named: only so many bytes of it, and only if it is UTF-8. Trusts neither name nor content. */
+/** Reads a file that a person named: only so many bytes of it, and as text only if it is UTF-8. Trusts neither name nor content. */
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ImprintError } from '@imprint/contract/errors';
@@ -10,12 +10,7 @@ import { ImprintError } from '@imprint/contract/errors';
  * @throws ImprintError `file_invalid`.
  */
 export function readBoundedFile(path: string, maxBytes: number): string {
-  const bytes = readBytes(path, maxBytes);
-  if (bytes.length > maxBytes) {
-    throw new ImprintError('file_invalid', `${path} is longer than ${maxBytes} bytes`, {
-      hint: 'Check that this is the right file.',
-    });
-  }
+  const bytes = readBoundedBytes(path, maxBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -23,6 +18,20 @@ export function readBoundedFile(path: string, maxBytes: number): string {
       hint: 'Save it as UTF-8 without BOM.',
     });
   }
+}
+
+/**
+ * The bytes of the file.
+ *
+ * @param maxBytes of a file longer than this no more is read
+ * @throws ImprintError `file_invalid`.
+ */
+export function readBoundedBytes(path: string, maxBytes: number): Uint8Array {
+  const bytes = readBytes(path, maxBytes);
+  if (bytes.length <= maxBytes) return bytes;
+  throw new ImprintError('file_invalid', `${path} is longer than ${maxBytes} bytes`, {
+    hint: 'Check that this is the right file.',
+  });
 }
 
 /** Up to one byte more than `maxBytes`, which tells a file that is too long. */
