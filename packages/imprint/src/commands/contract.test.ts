@@ -199,7 +199,7 @@ test('I-20: header takes the pin from the device root of its own realm, and from
   const crossed = imprint('header', gateway, '--realm', 'prod', '--root', root);
   assert.equal(crossed.code, 1);
   assert.match(crossed.err, /realm_mismatch/);
-  for (const name of ['issuing', 'stationCa', 'server'] as const) {
+  for (const name of ['issuing', 'stationRoot', 'stationCa', 'server'] as const) {
     const other = imprint('header', gateway, '--realm', 'dev', '--root', pem(certificates[name], 'x.pem'));
     assert.equal(other.code, 1, name);
     assert.match(other.err, /certificate_refused/);

@@ -14,6 +14,7 @@ import {
   renderCHeader,
   renderContract,
 } from '@imprint/contract/provisioning-contract';
+import { branchOfCa } from '@imprint/contract/x509/ca-branch';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { fromPem } from '@imprint/contract/x509/pem';
 import { type Realm, realmPolicyOid, realms } from '@imprint/contract/x509/realm';
@@ -160,11 +161,12 @@ function rootPin({ root, rootSha256, realm }: HeaderOptions): string {
   const [der] = fromPem('CERTIFICATE', readBoundedFile(root, limits.dutMessageBytes), 1);
   const { extensions, subject, issuer, sha256 } = parseCertificate(der!);
   const isSelfIssued = equalBytes(subject.der, issuer.der);
-  // A station CA is its own root too, but has no CA beneath it: devices pin what certifies their issuing CA.
+  // The root of stations has the same form: its name alone says that no device stands under it.
   if (
     !isSelfIssued ||
     extensions.basicConstraints?.ca !== true ||
-    extensions.basicConstraints.pathLength === 0
+    extensions.basicConstraints.pathLength === 0 ||
+    branchOfCa(subject) !== 'device'
   ) {
     throw new ImprintError('certificate_refused', `${root} is not the root of a device hierarchy`, {
       hint: 'Firmware pins the root, so that intermediates can be replaced. Give the root certificate of devices.',
