@@ -1,6 +1,6 @@
 /**
  * The three leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's and the authority's own server
- * certificate. It looks at a leaf whose chain was verified; called from verify-chain.ts only.
+ * certificate. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
  */
 
 import type { Certificate } from './certificate.ts';
