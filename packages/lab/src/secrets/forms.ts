@@ -25,7 +25,10 @@ export function formsOf(secret: Uint8Array): Form[] {
   const wrapped = ['hex', 'base64', 'base64url'].flatMap((kind) =>
     encoded(Buffer.from(bytes.toString(kind as BufferEncoding)), `${kind} in `),
   );
-  const unique = new Map([...wrapped, ...whole].map((form) => [form.bytes.toString('latin1'), form]));
+  // Several forms can be the same bytes: the plainest, which stands first, gives the name.
+  const unique = new Map(
+    [...whole, ...wrapped].reverse().map((form) => [form.bytes.toString('latin1'), form]),
+  );
   return [...unique.values()].flatMap(withHalves).filter((form) => form.bytes.length >= leastBytes);
 }
 
