@@ -21,22 +21,20 @@ export function formsOf(secret: Uint8Array): Form[] {
   if (secret.length < leastBytes)
     throw new TypeError(`a secret of ${secret.length} bytes cannot be searched`);
   const bytes = Buffer.from(secret);
-  const whole = encoded(bytes, '');
-  const wrapped = ['hex', 'base64', 'base64url'].flatMap((kind) =>
-    encoded(Buffer.from(bytes.toString(kind as BufferEncoding)), `${kind} in `),
+  const wrapped = (['hex', 'base64', 'base64url'] as const).flatMap((kind) =>
+    encoded(Buffer.from(bytes.toString(kind)), ` of ${kind}`),
   );
+  const plain = { name: 'plain bytes', bytes };
   // Several forms can be the same bytes: the plainest, which stands first, gives the name.
-  const unique = new Map(
-    [...whole, ...wrapped].reverse().map((form) => [form.bytes.toString('latin1'), form]),
-  );
+  const all = [plain, ...encoded(bytes, ''), ...wrapped].reverse();
+  const unique = new Map(all.map((form) => [form.bytes.toString('latin1'), form]));
   return [...unique.values()].flatMap(withHalves).filter((form) => form.bytes.length >= leastBytes);
 }
 
-function encoded(bytes: Buffer, inside: string): Form[] {
-  const form = (name: string, text: Buffer | string) => ({ name: inside + name, bytes: Buffer.from(text) });
+function encoded(bytes: Buffer, what: string): Form[] {
+  const form = (name: string, text: string) => ({ name: name + what, bytes: Buffer.from(text) });
   const hex = bytes.toString('hex');
   return [
-    form('plain bytes', bytes),
     form('hex', hex),
     form('upper-case hex', hex.toUpperCase()),
     form('numbers', [...bytes].join(',')),
