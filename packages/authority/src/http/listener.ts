@@ -8,6 +8,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type FaultReport, rawProblem, sendProblem } from './problem.ts';
+import { requireSingleKeys } from './single-keys.ts';
 
 export interface ListenerOptions {
   /** Names and addresses that a Host header may bear, beside the loopback ones. */
@@ -41,8 +42,6 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     keepAliveTimeout: 120_000,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: 128, caseSensitive: true, ignoreTrailingSlash: false },
     clientErrorHandler: answerBrokenClient,
     frameworkErrors: (error, _request, reply) => {
@@ -50,8 +49,7 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     },
   }) as unknown as FastifyInstance;
   listener.server.maxConnections = limits.connections;
-  // JSON is the only body; Fastify would take plain text too
-  listener.removeContentTypeParser('text/plain');
+  takeJsonAlone(listener);
   const hosts = new Set([...loopback, ...options.hosts].map((host) => host.toLowerCase()));
   listener.addHook('onRequest', async (request) => {
     requireHost(request.headers.host, hosts);
@@ -69,6 +67,23 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     sendProblem(reply, new ImprintError('unknown_route', 'There is nothing at this path.'), options.report),
   );
   return listener;
+}
+
+/** Fastify would take plain text too, and of keys that stand twice the last. */
+function takeJsonAlone(listener: FastifyInstance): void {
+  listener.removeAllContentTypeParsers();
+  const parse = listener.getDefaultJsonParser('error', 'error');
+  listener.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    parse(request, body as string, (error, value) => {
+      if (error) return done(error);
+      try {
+        requireSingleKeys(body as string, value);
+        done(null, value);
+      } catch (refusal) {
+        done(refusal as Error);
+      }
+    });
+  });
 }
 
 /** A page in a browser that was led here by a changed name (DNS rebinding) sends that name. */

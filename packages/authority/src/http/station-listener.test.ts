@@ -253,7 +253,7 @@ describe('station listener, hostile input', () => {
     stranger.destroy();
   });
 
-  test('broken JSON, another type, unknown fields, __proto__ and a compressed body are 400', async () => {
+  test('I-10: broken JSON, another type, unknown fields, keys that stand twice, __proto__ and a compressed body are 400', async () => {
     const agent = agentFor(served, await served.enrol('st-6'));
     const right = JSON.stringify({ request_id: requestId });
     for (const [body, code] of [
@@ -263,6 +263,7 @@ describe('station listener, hostile input', () => {
       ['null', 'bad_request'],
       ['"x"', 'bad_request'],
       [`{"request_id":"${requestId}","more":1}`, 'bad_request'],
+      [`{"request_id":"${requestId}","request_id":"${requestId}"}`, 'bad_request'],
       [`{"request_id":"${requestId}","__proto__":{"a":1}}`, 'json_invalid'],
       [`{"request_id":"${requestId}","constructor":{"prototype":{"a":1}}}`, 'json_invalid'],
       ['['.repeat(100_000), 'json_invalid'],
