@@ -113,6 +113,10 @@ export class FaultControl {
     writeSync(this.#file, Buffer.alloc(4), 0, 4, 0);
   }
 
+  get isArmed(): boolean {
+    return this.#word(0) !== 0;
+  }
+
   get struck(): boolean {
     return this.#word(4) !== 0;
   }

@@ -1,0 +1,284 @@
+/**
+ * A line whose authority and station meet faults of their system calls. One unit at a time is worked on as people do it:
+ * they scan again, start again what has ended, and where a screen says that the disk failed, they restart that machine.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChildEvent } from 'imprint/demo/child';
+import { openAuthority } from 'imprint/open-authority';
+import { CrashLine, type Lane } from './crash-line.ts';
+import type { CrashProcess } from './crash-process.ts';
+import { DiskImage, writeImage } from './disk-image.ts';
+import { type Counts, type Fault, FaultControl, type Strike } from './fault-control.ts';
+import { judge, type LoggedEntry } from './judgement.ts';
+import { parseTrace } from './trace.ts';
+
+export type Role = 'serve' | 'station';
+/** When in a process's life the fault strikes: while it starts after a kill, at work on a unit, while it is stopped. */
+export type Phase = 'start' | 'work' | 'stop';
+export const phases: readonly Phase[] = ['start', 'work', 'stop'];
+
+/**
+ * What came of a fault: nobody noticed; the process ended and was started again; it refused and went on by itself; it
+ * refused everything until it was started again; it did not start, with a plain reason, and did at the second time; the
+ * operation never came.
+ */
+export type Outcome = 'unnoticed' | 'ended' | 'went-on' | 'stopped' | 'not-started' | 'not-reached';
+
+const scansPerUnit = 12;
+/** A fixed bound for every answer; what takes longer hangs. */
+const patienceMs = 60_000;
+const startPatienceMs = 30_000;
+const refusalsBeforeRestart = 2;
+
+export class FaultLine {
+  readonly line: CrashLine;
+  readonly #controls: Record<Role, FaultControl>;
+  readonly #disks: Record<Role, DiskImage | undefined>;
+  #armedAtStart: { role: Role; strike: Strike | undefined } | undefined;
+
+  private constructor(
+    line: CrashLine,
+    controls: Record<Role, FaultControl>,
+    disks: Record<Role, DiskImage | undefined>,
+  ) {
+    this.line = line;
+    this.#controls = controls;
+    this.#disks = disks;
+  }
+
+  /** A line at work, whose two processes were started once under the library. */
+  static async start(name: string, devices: number): Promise<FaultLine> {
+    const controls: Partial<Record<Role, FaultControl>> = {};
+    const disks: Record<Role, DiskImage | undefined> = { serve: undefined, station: undefined };
+    let made: FaultLine | undefined;
+    const environment = (role: Role, home: string) => {
+      const control = controls[role] ?? new FaultControl(home, `${home}-faults`);
+      controls[role] = control;
+      control.beginTrace();
+      disks[role] = new DiskImage(home);
+      if (made !== undefined) made.#armAtStart(role);
+      return control.environment();
+    };
+    const line = await CrashLine.start({ name, devices, lanes: 1, environment });
+    await line.authority.close();
+    for (const role of ['serve', 'station'] as const) {
+      await line[role].kill9();
+      await line[role].start();
+    }
+    made = new FaultLine(line, controls as Record<Role, FaultControl>, disks);
+    return made;
+  }
+
+  #armAtStart(role: Role): void {
+    if (this.#armedAtStart?.role === role) this.#controls[role].arm(this.#armedAtStart.strike);
+  }
+
+  async close(): Promise<void> {
+    await this.line.close();
+    for (const control of Object.values(this.#controls)) control.close();
+  }
+
+  /** What the phase does without a fault, by class. */
+  async count(role: Role, phase: Phase): Promise<Counts> {
+    await this.#phase(role, phase, undefined);
+    return this.#counted;
+  }
+  #counted: Counts = {} as Counts;
+  #struck = false;
+
+  /** One fault in one phase, and the unit at work is finished. @throws AssertionError, Error where a promise is broken */
+  async strike(role: Role, phase: Phase, strike: Strike): Promise<Outcome> {
+    return this.#phase(role, phase, strike);
+  }
+
+  /** Holds log, tables and all units so far against each other. */
+  async judge(): Promise<LoggedEntry[]> {
+    this.line.authority = await openAuthority(this.line.authorityHome);
+    try {
+      return await judge(this.line, this.line.unitsUsed);
+    } finally {
+      await this.line.authority.close();
+    }
+  }
+
+  /** The trace of the process that runs now, and its folder as it was when it began. */
+  trace(role: Role): { operations: ReturnType<typeof parseTrace>; disk: DiskImage } {
+    return { operations: parseTrace(this.#controls[role].trace()), disk: this.#disks[role]! };
+  }
+
+  async #phase(role: Role, phase: Phase, strike: Strike | undefined): Promise<Outcome> {
+    const unit = this.line.newUnit();
+    const [lane] = this.line.lanes as [Lane];
+    await this.line.lay(lane, unit.unit);
+    try {
+      if (phase === 'work') {
+        this.#controls[role].arm(strike);
+        return await this.#work(role, lane, unit.id, strike?.fault);
+      }
+      let outcome: Outcome = 'unnoticed';
+      if (phase === 'start') {
+        await this.#breakOff(role, lane, unit.id);
+        outcome = await this.#startUnder(role, strike);
+      } else {
+        this.#controls[role].arm(strike);
+        outcome = await this.#stopUnder(role, strike?.fault);
+      }
+      const left = phase === 'start' ? strike?.fault : undefined;
+      const afterwards = await this.#work(role, lane, unit.id, left);
+      return outcome === 'unnoticed' ? afterwards : outcome;
+    } finally {
+      await this.line.lift(lane);
+    }
+  }
+
+  /** Kills the process within a unit's work, so that there is something to recover from. */
+  async #breakOff(role: Role, lane: Lane, id: string): Promise<void> {
+    const { station } = this.line;
+    const reached = station.child.next((event) => event.event === 'step' && event.step === 'prove');
+    const scan = this.line.scan(lane, id).catch(() => undefined);
+    await within(reached, 'a unit comes to its proof');
+    await this.line[role].kill9();
+    if (role === 'station') await scan;
+    else this.#leftScan = scan;
+  }
+  #leftScan: Promise<ChildEvent | undefined> = Promise.resolve(undefined);
+
+  async #startUnder(role: Role, strike: Strike | undefined): Promise<Outcome> {
+    const process = this.line[role];
+    const control = this.#controls[role];
+    this.#armedAtStart = { role, strike };
+    try {
+      await within(process.start(), `${role} starts, or says why not`, startPatienceMs);
+      // what the station had begun before the kill goes on, and with it the fault may strike yet
+      await Promise.race([this.#leftScan, process.child.ends()]);
+      this.#endCount(role);
+      if (strike !== undefined && !this.#struck) return 'not-reached';
+      if (!process.child.hasEnded) return 'unnoticed';
+    } catch (error) {
+      if (!control.struck) throw error;
+      if (strike?.fault !== undefined && !isDeadly(strike.fault)) assertPlain(process.child.errorText);
+    } finally {
+      this.#armedAtStart = undefined;
+      this.#endCount(role);
+    }
+    await this.#restart(role, strike?.fault);
+    return isDeadly(strike!.fault) ? 'ended' : 'not-started';
+  }
+
+  async #stopUnder(role: Role, fault: Fault | undefined): Promise<Outcome> {
+    await within(this.line[role].child.stop(), `${role} stops`);
+    this.#endCount(role);
+    await this.#restart(role, this.#struck ? fault : undefined);
+    if (fault === undefined) return 'unnoticed';
+    if (!this.#struck) return 'not-reached';
+    return isDeadly(fault) ? 'ended' : 'unnoticed';
+  }
+
+  /** Scans until the unit passes. */
+  async #work(role: Role, lane: Lane, id: string, fault: Fault | undefined): Promise<Outcome> {
+    const process = this.line[role];
+    const control = this.#controls[role];
+    let outcome: Outcome = 'unnoticed';
+    let refusals = 0;
+    let last: ChildEvent | undefined;
+    for (let scans = 0; scans < scansPerUnit; scans++) {
+      const answer = await this.#scan(process, lane, id);
+      last = answer ?? last;
+      if (answer?.event === 'passed') {
+        this.#endCount(role);
+        return fault === undefined || this.#struck ? outcome : 'not-reached';
+      }
+      if (process.child.hasEnded) {
+        this.#endCount(role);
+        await this.#restart(role, fault);
+        outcome = isDeadly(fault) ? 'ended' : 'stopped';
+        refusals = 0;
+        continue;
+      }
+      if (/nobody is signed in/.test(String(answer?.message))) {
+        await this.line.signIn();
+        continue;
+      }
+      if (control.struck && fault !== undefined && !isDeadly(fault)) {
+        if (outcome === 'unnoticed') outcome = 'went-on';
+        if (role === 'serve') await this.#publicStillServed();
+        if (++refusals >= refusalsBeforeRestart && outcome === 'went-on') {
+          await this.#restart(role, fault);
+          outcome = 'stopped';
+        }
+      }
+    }
+    throw new Error(`${id} is stuck: ${JSON.stringify(last)}`);
+  }
+
+  /** The answer to a scan; undefined where the process under faults ended before. */
+  async #scan(process: CrashProcess, lane: Lane, id: string): Promise<ChildEvent | undefined> {
+    const { child } = process;
+    const scan = this.line.scan(lane, id).catch(() => undefined);
+    const gone = child.ends().then(() => undefined);
+    const first = await within(Promise.race([scan, gone]), `a scan of ${id} is answered`);
+    if (first !== undefined || !child.hasEnded) return first;
+    // The authority is gone and the station asks on: it is started while that scan waits.
+    if (process === this.line.serve) this.#leftScan = scan;
+    return undefined;
+  }
+
+  /** Reads stay possible where nothing is written any more. */
+  async #publicStillServed(): Promise<void> {
+    for (const path of ['/checkpoint', '/ca/root.pem']) {
+      const answer = await fetch(new URL(path, this.line.publicUrl));
+      await answer.arrayBuffer();
+      if (answer.status !== 200)
+        throw new Error(`${path} is answered with ${answer.status} after a failed write`);
+    }
+  }
+
+  /** Starts it without a fault, on what the fault left of its folder. */
+  async #restart(role: Role, fault: Fault | undefined): Promise<void> {
+    await this.line[role].kill9();
+    if (fault === 'power-cut' || fault === 'lost') this.#loseUnsynced(role);
+    await within(this.line[role].start(), `${role} starts again`, startPatienceMs);
+    await this.#leftScan;
+    this.#leftScan = Promise.resolve(undefined);
+  }
+
+  #loseUnsynced(role: Role): void {
+    const { operations, disk } = this.trace(role);
+    for (const operation of operations) disk.apply(operation);
+    const home = role === 'serve' ? this.line.authorityHome : this.line.stationHome;
+    writeImage(disk.image('synced'), home);
+  }
+
+  /** What was counted stays, until the next arming. */
+  #endCount(role: Role): void {
+    const control = this.#controls[role];
+    if (!control.isArmed) return;
+    this.#counted = control.counts();
+    this.#struck = control.struck;
+    control.disarm();
+  }
+}
+
+function isDeadly(fault: Fault | undefined): boolean {
+  return fault === 'kill-before' || fault === 'kill-after' || fault === 'power-cut';
+}
+
+/** What is said to people names its code and is no fault of the program. */
+function assertPlain(errorText: string): void {
+  if (/error internal|\n\s+at /.test(errorText) || !/error \w+: /.test(errorText)) {
+    throw new Error(`it ended without a plain reason: ${errorText || '(nothing)'}`);
+  }
+}
+
+async function within<T>(work: Promise<T>, what: string, ms = patienceMs): Promise<T> {
+  const over = new AbortController();
+  const late = delay(ms, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`it hangs: in ${ms / 1_000} s it is not so that ${what}`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}
