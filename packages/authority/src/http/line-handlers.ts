@@ -15,6 +15,7 @@ import { quarantineJob } from '../jobs/quarantine.ts';
 import { reportSealed } from '../jobs/report-sealed.ts';
 import { reportWritten } from '../jobs/report-written.ts';
 import { closeShift, openShift } from '../jobs/shifts.ts';
+import { type RaiseStationAlarm, stationAlarms } from '../jobs/station-alarms.ts';
 import { submitProof } from '../jobs/submit-proof.ts';
 import { contractText } from '../registry/contract-shelf.ts';
 import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
@@ -30,6 +31,7 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
   const wrongBadges = new Pace({ burst: limits.wrongBadges, perSecond: limits.wrongBadgesAMinute / 60 }, () =>
     line.clock().getTime(),
   );
+  const alarm = stationAlarms(line.ledger, line.clock);
   return {
     requestEnrolment: (request) => requestEnrolment(stations, request),
     collectEnrolment: (request) => collectEnrolment(stations, request),
@@ -38,7 +40,7 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
       text: await contractText(line.ledger.reader, contract_sha256!),
     }),
     openShift: (request, caller) =>
-      withoutGuessing(wrongBadges, caller.stationId, () => openShift(line, caller, request)),
+      withoutGuessing(wrongBadges, alarm, caller.stationId, () => openShift(line, caller, request)),
     closeShift: (request, caller, { shift_id }) => closeShift(line, caller, shift_id!, request),
     openJob: async (request, caller) => {
       const { job_id, attempt } = await openJob(line, caller, request);
@@ -61,8 +63,18 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
 }
 
 /** A badge is short, and whoever has a station's key can try them all: each try counts until it was right. */
-async function withoutGuessing<T>(wrongBadges: Pace, stationId: string, open: () => Promise<T>): Promise<T> {
+async function withoutGuessing<T>(
+  wrongBadges: Pace,
+  alarm: RaiseStationAlarm,
+  stationId: string,
+  open: () => Promise<T>,
+): Promise<T> {
   if (!wrongBadges.take(stationId)) {
+    await alarm(
+      'guesses-badges',
+      stationId,
+      'it has shown more badges that nobody has than people do by mistake',
+    );
     throw new ImprintError('rate_limited', `too many unknown badges were shown at station ${stationId}`, {
       hint: 'Wait a minute, then scan a registered badge.',
     });

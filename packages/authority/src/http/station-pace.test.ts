@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { sessionHeader } from '@imprint/contract/api/station';
 import { limits } from '@imprint/contract/limits';
 import { openLine, requestId } from '../jobs/line.test-kit.ts';
+import { entriesOf } from '../jobs/walk.test-kit.ts';
 import type { StationCore } from '../stations/station-core.ts';
 import { lineHandlers } from './line-handlers.ts';
 import { agentFor, ask, openTestListener } from './listeners.test-kit.ts';
@@ -42,6 +43,29 @@ describe('a station that asks without end', () => {
     assert.equal(codes.filter((code) => code === 'rate_limited').length, 50 - limits.wrongBadges);
     line.pass(60_000);
     assert.equal(await guess('5000'), 'unknown_operator');
+    await line.close();
+  });
+
+  it('I-21: is named in the log for its guesses, once an hour and whichever process refuses it', async () => {
+    const line = await openLine(['GW-TA26000001K']);
+    const guess = async ({ openShift }: ReturnType<typeof lineHandlers>) => {
+      const tries = Array.from({ length: limits.wrongBadges + 5 }, (_, at) =>
+        openShift({ request_id: requestId(), badge: String(4000 + at) }, line.caller, {}).catch(
+          () => undefined,
+        ),
+      );
+      await Promise.all(tries);
+    };
+    const alarms = async () => (await entriesOf(line, 'alarm.raised')).map(({ data }) => data);
+    const process = lineHandlers(line.core, {} as StationCore);
+    await guess(process);
+    await guess(process);
+    await guess(lineHandlers(line.core, {} as StationCore));
+    const [alarm, ...more] = await alarms();
+    assert.deepEqual([alarm?.kind, alarm?.subject, more.length], ['guesses-badges', 'st-1', 0]);
+    line.pass(3_600_000);
+    await guess(process);
+    assert.equal((await alarms()).length, 2);
     await line.close();
   });
 });

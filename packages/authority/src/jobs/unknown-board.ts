@@ -6,6 +6,7 @@ import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-ui
 import { limits } from '@imprint/contract/limits';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import type { StationCaller } from './line-core.ts';
+import { alarmOnceAnHour } from './station-alarms.ts';
 
 const hourMs = 3_600_000;
 
@@ -35,18 +36,6 @@ export async function unknownBoardDrafts(
   if (Number(count) < limits.unknownBoardsAnHour) {
     return [{ type: 'unit.quarantined', actor, data: { hardware_uid: uid, reason } }];
   }
-  const raised = await tx
-    .selectFrom('alarm')
-    .select('log_index')
-    .where('kind', '=', 'boards-set-aside')
-    .where('subject', '=', caller.stationId)
-    .where('raised_at', '>', hourAgo)
-    .executeTakeFirst();
   const detail = `it has set ${count} boards aside within an hour that nobody knows; further ones are refused and not set aside`;
-  const alarm: Draft = {
-    type: 'alarm.raised',
-    actor,
-    data: { kind: 'boards-set-aside', subject: caller.stationId, detail },
-  };
-  return raised ? [] : [alarm];
+  return alarmOnceAnHour(reading, 'boards-set-aside', caller.stationId, detail);
 }

@@ -297,6 +297,8 @@ export const entryData = {
       'foreign-identity',
       'log-inconsistent',
       'boards-set-aside',
+      'asks-too-fast',
+      'guesses-badges',
     ]),
     subject: name,
     detail: sentence,
