@@ -2,6 +2,7 @@
  * What all listeners have in common: caps on bytes, times and connections, a check of the Host header, and problem
  * documents for everything that goes wrong. It trusts no client, and no framework to hide its insides.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { ImprintError } from '@imprint/contract/errors';
@@ -52,6 +53,7 @@ export function createListener(options: ListenerOptions): FastifyInstance {
   takeJsonAlone(listener);
   const hosts = new Set([...loopback, ...options.hosts].map((host) => host.toLowerCase()));
   listener.addHook('onRequest', async (request) => {
+    requireOneReading(request.raw);
     requireHost(request.headers.host, hosts);
     if (request.headers['content-encoding'] !== undefined) {
       throw new ImprintError('bad_request', 'Compressed bodies are not taken here.', {
@@ -84,6 +86,21 @@ function takeJsonAlone(listener: FastifyInstance): void {
       }
     });
   });
+}
+
+/** What a proxy before us could read in another way than we do (RFC 9112, sections 3.2 and 6.1). */
+function requireOneReading({ url, headers, rawHeaders }: IncomingMessage): void {
+  if (!url?.startsWith('/')) {
+    throw new ImprintError('bad_request', 'The target of a request is a path, without scheme and host.');
+  }
+  const names = rawHeaders.filter((_, at) => at % 2 === 0);
+  if (names.filter((name) => name.toLowerCase() === 'host').length > 1) {
+    throw new ImprintError('bad_request', 'The request has two Host headers.');
+  }
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw new ImprintError('bad_request', 'The body of a request comes as it is, whole or in chunks.');
+  }
 }
 
 /** A page in a browser that was led here by a changed name (DNS rebinding) sends that name. */
