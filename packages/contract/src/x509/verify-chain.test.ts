@@ -259,7 +259,8 @@ const uri = altName.uri('urn:imprint:dev:SN-00012345');
 const rdn = (...pairs: Uint8Array[]) => derSetOf(...pairs);
 const pair = (id: string, value: Uint8Array) => derSequence(derOid(id), value);
 
-const refused: [string, RefusalReason, (specs: Specs) => void][] = [
+type Refused = [name: string, reason: RefusalReason, change: (specs: Specs) => void];
+const refused: Refused[] = [
   // form
   [
     'a version 1 certificate',
@@ -336,6 +337,69 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
     'a GeneralizedTime before 2050',
     'malformed',
     ({ leaf }) => Object.assign(leaf, { notBefore: derElement(0x18, toUtf8('20260101000000Z')) }),
+  ],
+  ...Object.entries({
+    'a UTCTime without seconds': [0x17, '2601010000Z'],
+    'a UTCTime with an offset': [0x17, '260101000000+0000'],
+    'a UTCTime of the 29th of February 2026': [0x17, '260229000000Z'],
+    'a UTCTime in local time': [0x17, '260101000000'],
+    'a GeneralizedTime with a fraction': [0x18, '20500101000000.5Z'],
+    'a GeneralizedTime with an offset': [0x18, '20500101000000+0100'],
+    'a GeneralizedTime of hour 24': [0x18, '20500101240000Z'],
+    'a time as text': [0x0c, '260101000000Z'],
+    'a UTCTime that is longer than one': [0x17, '20260101000000Z'],
+  } as Record<string, [number, string]>).flatMap(([name, [tag, text]]): Refused[] => [
+    [
+      `${name} as its beginning`,
+      'malformed',
+      ({ leaf }) => Object.assign(leaf, { notBefore: derElement(tag, toUtf8(text)) }),
+    ],
+    [
+      `${name} as its end`,
+      'malformed',
+      ({ leaf }) => Object.assign(leaf, { notAfter: derElement(tag, toUtf8(text)) }),
+    ],
+  ]),
+  [
+    'a third time in the validity',
+    'malformed',
+    ({ leaf }) => Object.assign(leaf, { notAfter: concatBytes(leaf.notAfter, leaf.notAfter) }),
+  ],
+  [
+    'NULL parameters of Ed25519',
+    'signature_algorithm_unknown',
+    leafAlgorithm(derSequence(derOid('1.3.101.112'), derNull)),
+  ],
+  [
+    'a serial of 20 octets and a sign octet',
+    'serial_wrong',
+    ({ leaf }) => Object.assign(leaf, { serial: derInteger(new Uint8Array(20).fill(0xff)) }),
+  ],
+  [
+    'an empty list of extensions',
+    'extension_missing',
+    ({ leaf }) => Object.assign(leaf, { extensions: [], afterExtensions: derExplicit(3, derSequence()) }),
+  ],
+  [
+    'an extension with a field too many',
+    'malformed',
+    ({ leaf }) =>
+      void leaf.extensions.push(derSequence(derOid(oid.keyUsage), derOctetString(derNamedBits(0)), derNull)),
+  ],
+  [
+    'an unknown extension of its CA that is not critical',
+    'extension_unknown',
+    ({ issuing }) => void issuing.extensions.push(extension('2.25.9', false, derNull)),
+  ],
+  [
+    'an unknown extension of its root that is not critical',
+    'extension_unknown',
+    ({ root }) => void root.extensions.push(extension('2.25.9', false, derNull)),
+  ],
+  [
+    'an extension twice in its CA',
+    'extension_repeated',
+    ({ issuing }) => void issuing.extensions.push(ext.keyUsage([5, 6])),
   ],
   [
     'a validity that ends before it begins',
@@ -602,6 +666,18 @@ const refused: [string, RefusalReason, (specs: Specs) => void][] = [
     'an issuing CA that is not valid yet',
     'not_yet_valid',
     ({ issuing }) => Object.assign(issuing, { notBefore: derTime('2026-06-01T12:00:01Z') }),
+  ],
+  [
+    'an issuing CA that has expired',
+    'expired',
+    ({ issuing, leaf }) =>
+      Object.assign(issuing, { notAfter: derTime('2026-06-01T11:59:59Z') }) &&
+      Object.assign(leaf, { notAfter: derTime('2026-06-01T11:59:59Z') }),
+  ],
+  [
+    'a root that has expired, over certificates that have not',
+    'outlives_issuer',
+    ({ root }) => Object.assign(root, { notAfter: derTime('2026-06-01T11:59:59Z') }),
   ],
   [
     'a root that is not valid yet',
