@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { toProblem } from '@imprint/contract/api/problem';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, CommanderError } from 'commander';
+import { plainLines } from './say.ts';
 
 /** Thrown by a command that has said all there is to say and only sets the exit code. */
 export class ExitCode extends Error {
@@ -32,6 +33,7 @@ function exitOverride(command: Command): void {
   for (const child of command.commands) exitOverride(child);
 }
 
+/** What a unit or the other end of a wire said may stand in it. */
 function printError(error: unknown, asJson: boolean): void {
   if (asJson) {
     const { code, detail, hint } = toProblem(error);
@@ -40,12 +42,11 @@ function printError(error: unknown, asJson: boolean): void {
     );
   }
   if (error instanceof ImprintError) {
-    process.stderr.write(`${styleText('red', 'error')} ${error.code}: ${error.message}\n`);
-    if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+    process.stderr.write(`${styleText('red', 'error')} ${error.code}: ${plainLines(error.message)}\n`);
+    if (error.hint) process.stderr.write(`  ${plainLines(error.hint)}\n`);
     return;
   }
   // Not one of ours: a fault in the program, whose place the developer needs.
-  process.stderr.write(
-    `${styleText('red', 'error')} internal: ${error instanceof Error ? error.stack : String(error)}\n`,
-  );
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${styleText('red', 'error')} internal: ${plainLines(stack)}\n`);
 }

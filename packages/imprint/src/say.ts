@@ -33,4 +33,9 @@ export function facts(pairs: Record<string, string | number | null | undefined>)
   return table(known.map(([name, value]) => [name, value]));
 }
 
+/** Text of several lines, each of them {@link plain}. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
+}
+
 export { plain };

@@ -6,6 +6,7 @@ import { verifyCheckpoint } from '@imprint/contract/audit/checkpoint';
 import { toHex } from '@imprint/contract/bytes';
 import { limits } from '@imprint/contract/limits';
 import { certificateFiles } from '../authority-home.ts';
+import { plain } from '../say.ts';
 import type { DemoLine } from './line-setup.ts';
 import type { Progress } from './progress.ts';
 
@@ -141,5 +142,6 @@ function round(seconds: number): number {
 
 /** A line of the summary stays a line: the whole reason stands in the device's record. */
 function shortened(reason: string): string {
-  return reason.length <= reasonCharacters ? reason : `${reason.slice(0, reasonCharacters - 1)}…`;
+  const shown = reason.length <= reasonCharacters ? reason : `${reason.slice(0, reasonCharacters - 1)}…`;
+  return plain(shown);
 }

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { ImprintError } from '@imprint/contract/errors';
+import { Command } from 'commander';
+import { runProgram } from './run-program.ts';
+
+const forged = 'the unit said: \u001b[2J\u001b[H\u202eSSAP\r\u0007';
+
+/** What a command that fails so prints on standard error, without our own colours, and its exit code. */
+async function failing(t: TestContext, error: unknown): Promise<{ code: number; text: string }> {
+  let text = '';
+  t.mock.method(process.stderr, 'write', (chunk: string) => {
+    text += chunk;
+    return true;
+  });
+  const program = new Command('test').action(() => {
+    throw error;
+  });
+  const code = await runProgram(program, ['node', 'test']);
+  t.mock.restoreAll();
+  return { code, text: text.replaceAll(/\u001b\[\d+m/g, '') };
+}
+
+describe('the end of a command', () => {
+  it('shows what others said in an error without what moves a cursor, rings or turns the writing round', async (t) => {
+    for (const error of [
+      new ImprintError('unavailable', forged, { hint: forged }),
+      new Error(forged),
+      forged,
+    ]) {
+      const { code, text } = await failing(t, error);
+      assert.equal(code, 1);
+      assert.match(text, /the unit said: \\u\{1b\}\[2J\\u\{1b\}\[H\\u\{202e\}SSAP\\u\{d\}\\u\{7\}/);
+      assert.doesNotMatch(text, /[\u001b\u202e\r\u0007]/);
+    }
+  });
+
+  it('keeps the lines of an error of several lines, and tells wrong usage by its code', async (t) => {
+    const { code, text } = await failing(t, new ImprintError('usage', 'one\ntwo'));
+    assert.equal(code, 2);
+    assert.match(text, /one\ntwo\n/);
+  });
+});
