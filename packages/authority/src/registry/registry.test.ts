@@ -213,4 +213,9 @@ test('exported entries are the bytes that the log hashes, and no exported cell i
     csvLine(['=1+1', '+x', '-x', '@x', '\tx', 'a"b', 7, -7, null, undefined]),
     `"'=1+1","'+x","'-x","'@x","'\tx","a""b",7,-7,,\r\n`,
   );
+  assert.equal(
+    csvLine([' =1', '\n-1', '＝1', '＋1', '－1', '＠1']),
+    `"' =1","'\n-1","'＝1","'＋1","'－1","'＠1"\r\n`,
+  );
+  assert.equal(csvLine(['a;=1,=2\r\n=3', 'x-1', '1=1']), '"a;=1,=2\r\n=3","x-1","1=1"\r\n');
 });
