@@ -97,8 +97,8 @@ for (const type of keyTypes) {
 test('OpenSSL under a certificate takes the ECDSA signatures at the edge that the contract takes, and no other', async () => {
   const message = Uint8Array.of(4, 5, 6);
   for (const type of ['ec-p256', 'ec-p384'] as const) {
-    for (const { name, key, signature } of edgeSignatures(type, message)) {
-      assert.equal(await verifyUnder(certificateFor(key), message, signature), true, name);
+    for (const { name, key, message: signed, signature } of edgeSignatures(type, message)) {
+      assert.equal(await verifyUnder(certificateFor(key), signed, signature), true, name);
     }
     for (const { name, key, signature } of unreducedSignatures(type, message)) {
       assert.equal(await verifyUnder(certificateFor(key), message, signature), false, name);

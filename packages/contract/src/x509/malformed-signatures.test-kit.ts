@@ -87,6 +87,23 @@ function malformedEcdsa(type: EcType, d: bigint, message: Uint8Array): Record<st
     // u1 G + u2 Q is the point at infinity, which has no x to compare r with
     'an r that leads to the point at infinity': [mod(-e * inverse(d, n), n), s],
   };
+  // every pair of numbers at the ends of a range
+  const ends: Record<string, bigint> = {
+    'minus one': -1n,
+    zero: 0n,
+    one: 1n,
+    'n - 1': n - 1n,
+    n,
+    'n + 1': n + 1n,
+    p,
+    'p + 1': p + 1n,
+  };
+  const extremes = Object.entries(ends).flatMap(([left, first]) =>
+    Object.entries(ends).map(([right, second]): [string, [bigint, bigint]] => [
+      `the extremes: r is ${left}, s is ${right}`,
+      [first, second],
+    ]),
+  );
   // a number with its highest bit set needs a sign octet; without, it reads as negative
   const highR = ecdsa(type, d, e, ({ r }) => r >> (bits - 1n) === 1n);
   const highS = ecdsa(type, d, e, ({ s }) => s >> (bits - 1n) === 1n);
@@ -126,7 +143,7 @@ function malformedEcdsa(type: EcType, d: bigint, message: Uint8Array): Record<st
     'an indefinite length': concatBytes(Uint8Array.of(0x30, 0x80), body, Uint8Array.of(0, 0)),
     'an indefinite length without an end': concatBytes(Uint8Array.of(0x30, 0x80), body),
     'an indefinite length of r': derSequence(Uint8Array.of(0x22, 0x80), R, Uint8Array.of(0, 0), S),
-    'a length of 2^32 - 1': concatBytes(Uint8Array.of(0x30, 0x84, 255, 255, 255, 255), body),
+    ...overlongLengths(body),
     'a reserved length octet': concatBytes(Uint8Array.of(0x30, 0xff), body),
     'a length that is one too long': good.with(1, length + 1),
     'a length that is one too short': good.with(1, length - 1),
@@ -168,7 +185,9 @@ function malformedEcdsa(type: EcType, d: bigint, message: Uint8Array): Record<st
   const otherCurve: EcType = type === 'ec-p256' ? 'ec-p384' : 'ec-p256';
   const foreign = ecdsa(otherCurve, mod(d, sizesOf(otherCurve).n), toNumber(hashes[otherCurve](message)));
   return {
-    ...mapped(numbers, ([left, right]) => derSequence(integer(left), integer(right))),
+    ...mapped({ ...numbers, ...Object.fromEntries(extremes) }, ([left, right]) =>
+      derSequence(integer(left), integer(right)),
+    ),
     ...encodings,
     ...truncations(good),
     ...mapped(digests, (digest) => pairOf(ecdsa(type, d, leftBits(digest, bits)))),
@@ -192,6 +211,22 @@ function malformedEd25519(seed: Uint8Array, message: Uint8Array): Record<string,
     toNumber(sha512(concatBytes(encoded, pointBytes, message)).toReversed());
   const keyless = toNumber(sha512(concatBytes(R, message)).toReversed());
   const { Point } = ed25519;
+  // every pair of values at the ends of a range
+  const ends: Record<string, bigint> = {
+    zero: 0n,
+    one: 1n,
+    'L - 1': L - 1n,
+    L,
+    'p - 1': Point.Fp.ORDER - 1n,
+    p: Point.Fp.ORDER,
+    '2^255 - 1': 2n ** 255n - 1n,
+  };
+  const extremes = Object.entries(ends).flatMap(([left, first]) =>
+    Object.entries(ends).map(([right, second]): [string, Uint8Array] => [
+      `the extremes: R is ${left}, S is ${right}`,
+      concatBytes(half(first), half(second)),
+    ]),
+  );
   const highBits = [253, 254, 255].map((bit): [string, Uint8Array] => [
     `bit ${bit} of S set`,
     withS(s | (1n << BigInt(bit))),
@@ -203,7 +238,11 @@ function malformedEd25519(seed: Uint8Array, message: Uint8Array): Record<string,
     'S plus L': withS(s + L),
     'S plus 2 L': withS(s + 2n * L),
     'S plus 14 L': withS(s + 14n * L),
-    ...Object.fromEntries(highBits),
+    ...Object.fromEntries([...highBits, ...extremes]),
+    'R and S overlapping by a byte': concatBytes(R, good.subarray(33)),
+    'R and S overlapping by half': concatBytes(R, good.subarray(48)),
+    'the last byte of R left out': concatBytes(R.subarray(0, 31), good.subarray(32)),
+    'the last byte of S left out, a zero in front': concatBytes(Uint8Array.of(0), good.subarray(0, 63)),
     'S of L': withS(L),
     'S of zero': withS(0n),
     'S of one': withS(1n),
@@ -269,7 +308,29 @@ export function edgeSignatures(type: EcType, message: Uint8Array): SignatureCase
     { name: 's of the upper half', key, message, signature: pairOf({ r, s: s < n - s ? n - s : s }) },
     under(type, 'the least r and an s of one', least!, least!, 1n, message),
     under(type, 'the least r and an s of n - 1', least!, least!, n - 1n, message),
+    under(type, 'an s that is the inverse of two', least!, least!, (n + 1n) / 2n, message),
     under(type, 'an x of n or more, reduced', wrapped!, wrapped! - n, 1n, message),
+    // Q and G are the same point, or each the other's negative: adding them is doubling, or gives infinity
+    bySecret(type, 'the generator as the key', 1n, message),
+    bySecret(type, 'the negative of the generator as the key', n - 1n, message),
+    bySecret(
+      type,
+      'a digest that begins with zeros',
+      d,
+      messageOfDigest(type, (hex) => hex.startsWith('000')),
+    ),
+    bySecret(
+      type,
+      'a digest that ends in zeros',
+      d,
+      messageOfDigest(type, (hex) => hex.endsWith('000')),
+    ),
+    bySecret(
+      type,
+      'a digest that begins with ones',
+      d,
+      messageOfDigest(type, (hex) => hex.startsWith('fff')),
+    ),
   ];
 }
 
@@ -324,6 +385,19 @@ function under(
   return { name, key: encodePublicKey(type, Q.toBytes(false)), message, signature: pairOf({ r, s }) };
 }
 
+function bySecret(type: EcType, name: string, d: bigint, message: Uint8Array): SignatureCase {
+  const key = encodePublicKey(type, curves[type].Point.BASE.multiply(d).toBytes(false));
+  return { name, key, message, signature: pairOf(ecdsa(type, d, toNumber(hashes[type](message)))) };
+}
+
+/** The first of some thousand messages whose digest is as wanted. */
+function messageOfDigest(type: EcType, wanted: (hex: string) => boolean): Uint8Array {
+  for (let count = 0; ; count++) {
+    const message = toUtf8(`message ${count}`);
+    if (wanted(toHex(hashes[type](message)))) return message;
+  }
+}
+
 /** The first numbers from `low` on that are the x of a point, below `high`. */
 function liftable(type: EcType, low: bigint, high: bigint): bigint[] {
   const { bytes } = sizesOf(type);
@@ -351,6 +425,24 @@ function ecdsa(
     const pair = { r, s: mod(inverse(k, n) * (e + r * d), n) };
     if (wanted(pair)) return pair;
   }
+}
+
+/** Lengths that a reader with small numbers wraps round to the right one, or takes for no end. */
+function overlongLengths(body: Uint8Array): Record<string, Uint8Array> {
+  const lengths: Record<string, string> = {
+    '2^31 - 1': '847fffffff',
+    '2^31': '8480000000',
+    '2^32 - 1': '84ffffffff',
+    '2^64 - 1': '88ffffffffffffffff',
+    '2^32 more than it is': `8501000000${toHex(Uint8Array.of(body.length))}`,
+    '2^64 more than it is': `890100000000000000${toHex(Uint8Array.of(body.length))}`,
+  };
+  return Object.fromEntries(
+    Object.entries(lengths).map(([name, octets]) => [
+      `a length of ${name}`,
+      concatBytes(Uint8Array.of(0x30), fromHex(octets), body),
+    ]),
+  );
 }
 
 function truncations(good: Uint8Array): Record<string, Uint8Array> {
