@@ -36,6 +36,8 @@ export interface TestListener {
   registered: Map<string, RegisteredStation>;
   calls: Call[];
   faults: unknown[];
+  /** Stations of which people were told. */
+  alarms: string[];
   /** What the next handlers do in place of answering as they should. */
   answers: Partial<Record<StationRouteName, () => unknown>>;
   /** Moves the authority's clock. */
@@ -52,6 +54,7 @@ export async function openTestListener(requestTimeoutMs = 10_000): Promise<TestL
   const registered = new Map<string, RegisteredStation>();
   const calls: Call[] = [];
   const faults: unknown[] = [];
+  const alarms: string[] = [];
   const answers: TestListener['answers'] = {};
   const handlers = Object.fromEntries(
     (Object.keys(stationRoutes) as StationRouteName[]).map((name) => [
@@ -70,6 +73,7 @@ export async function openTestListener(requestTimeoutMs = 10_000): Promise<TestL
       pem(certificates.server) + pem(certificates.stationCa) + pem(certificates.stationRoot),
     stationCaPem: pem(certificates.stationCa) + pem(certificates.stationRoot),
     findStation: async (stationId) => registered.get(stationId),
+    alarm: async (kind, stationId) => void alarms.push(`${stationId} ${kind}`),
     handlers,
     clock: () => now,
     report: (error) => {
@@ -86,6 +90,7 @@ export async function openTestListener(requestTimeoutMs = 10_000): Promise<TestL
     registered,
     calls,
     faults,
+    alarms,
     answers,
     setNow: (time) => {
       now = time;

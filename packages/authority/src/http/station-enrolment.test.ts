@@ -80,6 +80,7 @@ before(async () => {
     ),
   };
   listener = createStationListener({
+    alarm: async () => undefined,
     realm: 'dev',
     hosts: [],
     key: keys.server,

@@ -8,6 +8,7 @@ import { limits } from '@imprint/contract/limits';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { checkLeaf } from '@imprint/contract/x509/leaf';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import type { RaiseStationAlarm } from '../jobs/station-alarms.ts';
 import type { FindStation } from '../stations/find-station.ts';
 import { Pace } from './pace.ts';
 
@@ -20,15 +21,17 @@ interface Peer {
 export class StationGate {
   readonly #realm: Realm;
   readonly #find: FindStation;
+  readonly #alarm: RaiseStationAlarm;
   readonly #clock: () => Date;
   /** One station must not take the authority's time, or fill its log, to the harm of the others. */
   readonly #pace: Pace;
   /** A certificate is read once a connection; undefined where none, or none of ours, was shown. */
   readonly #peers = new WeakMap<TLSSocket, Peer | undefined>();
 
-  constructor(realm: Realm, find: FindStation, clock: () => Date) {
+  constructor(realm: Realm, find: FindStation, alarm: RaiseStationAlarm, clock: () => Date) {
     this.#realm = realm;
     this.#find = find;
+    this.#alarm = alarm;
     this.#clock = clock;
     this.#pace = new Pace({ burst: limits.requestsPerLane, perSecond: limits.requestsPerLaneASecond }, () =>
       clock().getTime(),
@@ -75,7 +78,13 @@ export class StationGate {
         hint: 'Enrol the station anew.',
       });
     }
-    if (!this.#pace.take(stationId, 1 / (station.lanes ?? 1))) {
+    const lanes = station.lanes ?? 1;
+    if (!this.#pace.take(stationId, 1 / lanes)) {
+      await this.#alarm(
+        'asks-too-fast',
+        stationId,
+        `it asks faster than lanes work, of which it has ${lanes}`,
+      );
       throw new ImprintError('rate_limited', `Station ${stationId} asks faster than its lanes can work.`, {
         hint: 'Wait a moment. If the line is not this busy, its key may be in use elsewhere: call whoever runs the authority.',
       });

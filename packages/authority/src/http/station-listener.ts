@@ -8,6 +8,7 @@ import { type StationRouteName, sessionHeader, stationRoutes } from '@imprint/co
 import { ImprintError } from '@imprint/contract/errors';
 import type { Realm } from '@imprint/contract/x509/realm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { RaiseStationAlarm } from '../jobs/station-alarms.ts';
 import type { FindStation } from '../stations/find-station.ts';
 import { capConnections } from './connection-caps.ts';
 import { createListener } from './listener.ts';
@@ -24,6 +25,8 @@ export interface StationListenerOptions {
   /** Station CA and station root, PEM. */
   stationCaPem: string;
   findStation: FindStation;
+  /** Hears of a station that asks too fast. */
+  alarm: RaiseStationAlarm;
   handlers: StationHandlers;
   clock: () => Date;
   report: FaultReport;
@@ -54,7 +57,7 @@ export function createStationListener(options: StationListenerOptions): FastifyI
     },
   });
   capConnections(listener.server);
-  const gate = new StationGate(options.realm, options.findStation, options.clock);
+  const gate = new StationGate(options.realm, options.findStation, options.alarm, options.clock);
   const callers = new WeakMap<FastifyRequest, Caller>();
   // what is found at no path is refused to strangers too, so that they learn nothing of the paths
   listener.addHook('onRequest', async (request) => {

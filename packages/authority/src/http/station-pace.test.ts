@@ -29,6 +29,7 @@ describe('a station that asks without end', () => {
     }
     assert.deepEqual(Object.fromEntries(statuses), { 200: limits.requestsPerLane, 429: 5 });
     assert.equal((await close(agents.honest)).status, 200);
+    assert.deepEqual([...new Set(served.alarms)], ['st-1 asks-too-fast']);
     for (const agent of Object.values(agents)) agent.destroy();
     await served.close();
   });

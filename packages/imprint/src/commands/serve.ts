@@ -8,6 +8,7 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { createStationListener } from '@imprint/authority/http/station-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
+import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { findStation } from '@imprint/authority/stations/find-station';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { ImprintError } from '@imprint/contract/errors';
@@ -146,6 +147,7 @@ function stationListenerOf(
     certificateChainPem: toPem('CERTIFICATE', readCertificate(home, 'server')) + stationCas,
     stationCaPem: stationCas,
     findStation: findStation(ledger.reader),
+    alarm: stationAlarms(ledger, clock),
     handlers: lineHandlers(line, stations),
     clock,
     report,
