@@ -79,11 +79,18 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
   const home = authorityHome(folder);
   const configuration = readConfiguration(home);
   const storage = await openSqlite(home.database, configuration.realm);
+  const clockGuard = new ClockGuard({
+    clock: systemClock,
+    monotonicMs: () => performance.now(),
+    source: configuration.clock_source === undefined ? null : httpDateSource(configuration.clock_source),
+    boundMs: limits.clockBoundMs,
+  });
   const ledger = new TickLedger({
     storage,
     realm: configuration.realm,
     clock: systemClock,
     entropy: systemEntropy,
+    requireSteady: (now) => clockGuard.requireSteady(now),
   });
   const authority: OpenAuthority = {
     home,
@@ -93,12 +100,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     contracts: new ContractShelf(),
     logKey: parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim()),
     clock: systemClock,
-    clockGuard: new ClockGuard({
-      clock: systemClock,
-      monotonicMs: () => performance.now(),
-      source: configuration.clock_source === undefined ? null : httpDateSource(configuration.clock_source),
-      boundMs: limits.clockBoundMs,
-    }),
+    clockGuard,
     entropy: systemEntropy,
     person: thisPerson(),
     unlock: () => {

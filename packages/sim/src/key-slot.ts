@@ -94,7 +94,8 @@ const webAlgorithms = {
 /** PKCS #8 of an Ed25519 key up to its 32 bytes (RFC 8410 section 7). */
 const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-function drawKey(type: KeyType, entropy: Entropy): KeyObject {
+/** The private key that these bytes decide. */
+export function drawKey(type: KeyType, entropy: Entropy): KeyObject {
   if (type === 'ed25519') {
     const der = Buffer.concat([ed25519Prefix, entropy(32)]);
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });

@@ -32,6 +32,8 @@ export interface UnitPlan {
   faultWeights?: Partial<FaultWeights>;
   hostile?: HostileMode | undefined;
   timing?: Timing;
+  /** Faults from elsewhere, in place of those that `faultRate` asks for. */
+  faults?: FaultSource;
   /** What a unit has as its key slot; absent, {@link SoftwareKeySlot}. */
   makeKeySlot?: (entropy: Entropy) => KeySlot;
 }
@@ -91,6 +93,7 @@ export function makeUnit(plan: UnitPlan, unit: number): SimulatedUnit {
     },
     firmware: plan.firmware,
     entropy: entropy('session'),
+    ...(plan.faults && { faults: plan.faults }),
     ...(plan.faultRate && {
       faults: new FaultSource({
         rate: plan.faultRate,

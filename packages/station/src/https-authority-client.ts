@@ -2,7 +2,6 @@
  * The authority over mutual TLS: its certificate must be signed under the pinned root, its answers fit the schema and a cap
  * on bytes. One attempt for one call; whoever wants more wraps it. It trusts the network with nothing.
  */
-import { fromProblem, problem } from '@imprint/contract/api/problem';
 import { fillPath, type Route } from '@imprint/contract/api/route';
 import {
   type StationRequest,
@@ -16,6 +15,7 @@ import { limits } from '@imprint/contract/limits';
 import { Agent, type Dispatcher } from 'undici';
 import type { z } from 'zod';
 import type { AuthorityClient } from './authority-client.ts';
+import { type Answer, readAnswer } from './read-answer.ts';
 
 export interface HttpsAuthorityOptions {
   /** `https://host:port` of the station listener. */
@@ -62,20 +62,9 @@ export class HttpsAuthorityClient implements AuthorityClient {
     request: StationRequest<N>,
   ): Promise<StationResponse<N>> {
     const route: Route<z.ZodType, z.ZodType> = stationRoutes[name];
-    const { status, text } = await this.#ask(route, fillPath(route.path, params), request);
-    const body = readJson(text, status);
-    if (status !== 200) throw refusalOf(body, status);
-    const answer = route.response.safeParse(body);
-    if (!answer.success) {
-      const issue = answer.error.issues[0]!;
-      throw new ImprintError(
-        'bad_request',
-        `the authority's answer to ${name} is not of this API: ${issue.path.join('.') || 'the answer'}: ${issue.message}`,
-        { hint: 'Update this station, or the authority: they do not speak the same version.' },
-      );
-    }
-    if (name === 'openSession') this.#sessionId = (answer.data as StationResponse<'openSession'>).session_id;
-    return answer.data as StationResponse<N>;
+    const answer = readAnswer(name, await this.#ask(route, fillPath(route.path, params), request));
+    if (name === 'openSession') this.#sessionId = (answer as StationResponse<'openSession'>).session_id;
+    return answer;
   }
 
   /** Lets the kept connections go. */
@@ -87,7 +76,7 @@ export class HttpsAuthorityClient implements AuthorityClient {
     route: Route<z.ZodType, z.ZodType>,
     path: string,
     request: unknown,
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<Answer> {
     const isPost = route.method === 'POST';
     try {
       const { statusCode, body } = await this.#agent.request({
@@ -106,22 +95,6 @@ export class HttpsAuthorityClient implements AuthorityClient {
       throw unreachable(this.#url, cause);
     }
   }
-}
-
-function readJson(text: string, status: number): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ImprintError('unavailable', `something answered with status ${status} and no JSON`, {
-      hint: 'Check that the address in station.json is the authority and not a proxy.',
-    });
-  }
-}
-
-function refusalOf(body: unknown, status: number): ImprintError {
-  const document = problem.safeParse(body);
-  if (document.success) return fromProblem(document.data);
-  return new ImprintError('unavailable', `the authority answered with status ${status} and no reason`);
 }
 
 /** TLS failures are told apart in words: an operator can mend a cable, and must call somebody for a wrong certificate. */

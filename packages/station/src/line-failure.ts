@@ -59,13 +59,17 @@ const exclusions: readonly ErrorCode[] = [
 
 const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   certificate_refused: 'certificate_wrong',
+  // the authority serves nobody now; a unit is not worn out by that
+  clock_untrusted: 'authority_unreachable',
   device_id_check_wrong: 'scan_refused',
   device_id_invalid: 'scan_refused',
   dut_garbled: 'unit_garbled',
   dut_protocol: 'unit_protocol',
   dut_reset: 'unit_reset',
   dut_silent: 'unit_silent',
+  intent_uncertain: 'authority_unreachable',
   internal: 'station_failed',
+  key_locked: 'authority_unreachable',
   key_reused: 'foreign_identity',
   link_lost: 'link_lost',
   not_allocated: 'order_refused',
@@ -75,6 +79,8 @@ const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   rate_limited: 'authority_unreachable',
   realm_mismatch: 'realm_wrong',
   request_timeout: 'authority_unreachable',
+  storage_failed: 'authority_unreachable',
+  tbs_mismatch: 'authority_unreachable',
   tool_missing: 'station_failed',
   unavailable: 'authority_unreachable',
   unit_conflict: 'duplicate_id',

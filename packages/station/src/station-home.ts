@@ -3,8 +3,19 @@
  * file of its own that its owner alone can read, and a folder that others can read is refused.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { name, realmName } from '@imprint/contract/audit/entry';
 import { canonicalJson } from '@imprint/contract/canonical-json';
 import { ImprintError } from '@imprint/contract/errors';
@@ -101,17 +112,33 @@ function configurationHash(settings: StationSettings): string {
   return sha256Hex(new TextEncoder().encode(canonicalJson(settings)));
 }
 
-/** Makes the folder where it is not there, for its owner alone. */
+/** Makes the folder where it is not there, for its owner alone; its name is on the disk. */
 export function makeStationFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = resolve(folder);
+  const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 }) ?? path;
+  for (let made = path; ; made = dirname(made)) {
+    syncFolder(dirname(made));
+    if (made === firstMade) break;
+  }
 }
 
-/** Writes a file whole or not at all, readable by its owner alone. */
+/** Writes a file whole or not at all, readable by its owner alone; it is on the disk when this returns. */
 export function writeOwn(path: string, text: string): void {
   const draft = `${path}.new`;
   writeFileSync(draft, text, { mode: 0o600, flush: true });
   chmodSync(draft, 0o600);
   renameSync(draft, path);
+  syncFolder(dirname(path));
+}
+
+/** A file's name is on the disk once the folder that holds it was synced. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function readSettings(path: string): StationSettings {

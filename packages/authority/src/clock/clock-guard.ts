@@ -104,17 +104,22 @@ const findHalt = statement<object, { halted_at: string; detail: string }>((db) =
   db.selectFrom('clock_halt').select(['halted_at', 'detail']),
 );
 
-/** Lets issuing go on, as a person decides it. @throws bad_request where nothing is halted */
+/**
+ * Lets issuing go on, as a person decides it: an alarm about the clock is over, and where the log's last entry was written by
+ * a clock that was ahead, the log's time goes on from now.
+ * @throws bad_request where nothing is halted; clock_untrusted where the clock jumped since this process began
+ */
 export function acceptClock(ledger: Ledger, by: Actor, reason: string): Promise<void> {
-  return ledger.submit(async ({ tx }) => {
+  return ledger.submit(async ({ tx, now }) => {
     const { rows } = await findHalt(tx, {});
-    if (rows[0] === undefined)
+    const { last_at } = await tx.selectFrom('log_head').select('last_at').executeTakeFirstOrThrow();
+    if (rows[0] === undefined && Date.parse(last_at) <= now.getTime())
       throw new ImprintError('bad_request', 'issuing is not halted: there is nothing to accept');
     return { entries: [{ type: 'clock.accepted', actor: by, data: { reason } }], reply: () => undefined };
-  });
+  }, 'accepted');
 }
 
-/** Raises the alarm that halts issuing, once: a clock that is halted already stays so. */
+/** Raises the alarm that halts issuing, once: a clock that is halted already stays so. It bears no time of the wrong clock. */
 export async function haltForClock(
   ledger: Ledger,
   processId: string,
@@ -128,7 +133,7 @@ export async function haltForClock(
       data: { kind: 'clock', subject: wrong.subject, detail: wrong.detail },
     };
     return { entries: halted ? [] : [alarm], reply: () => undefined };
-  });
+  }, 'of-last-entry');
 }
 
 function jumped(ms: number): string {

@@ -10,6 +10,7 @@ import type { Realm } from '@imprint/contract/x509/realm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { RaiseStationAlarm } from '../jobs/station-alarms.ts';
 import type { FindStation } from '../stations/find-station.ts';
+import { answerRoute, type Caller, isWord } from './answer-route.ts';
 import { capConnections } from './connection-caps.ts';
 import { createListener } from './listener.ts';
 import type { FaultReport } from './problem.ts';
@@ -33,7 +34,6 @@ export interface StationListenerOptions {
   requestTimeoutMs?: number;
 }
 
-const word = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const handshakeTimeoutMs = 10_000;
 const tlsSessionSeconds = 300;
 
@@ -72,8 +72,6 @@ export function createStationListener(options: StationListenerOptions): FastifyI
   return listener;
 }
 
-type Caller = { stationId: string; sessionId?: string } | undefined;
-
 declare module 'fastify' {
   interface FastifyContextConfig {
     stationRoute?: StationRouteName;
@@ -92,7 +90,7 @@ async function admit(
   const stationId = await gate.admit(request.raw.socket as TLSSocket);
   if (name === undefined || name === 'openSession') return { stationId };
   const sessionId = request.headers[sessionHeader];
-  if (typeof sessionId === 'string' && word.test(sessionId)) return { stationId, sessionId };
+  if (typeof sessionId === 'string' && isWord(sessionId)) return { stationId, sessionId };
   throw new ImprintError('not_authenticated', `The request bears no ${sessionHeader} header.`, {
     hint: 'Open a session first; the station program does so when it starts.',
   });
@@ -104,31 +102,16 @@ function addRoute(
   handlers: StationHandlers,
   callerOf: (request: FastifyRequest) => Caller,
 ): void {
-  const { method, path, request: requestSchema, response: responseSchema } = stationRoutes[name];
-  // the map's types hold for each route; over the loop's union they cannot be written down
-  const handle = handlers[name] as (body: unknown, caller: Caller, params: unknown) => Promise<unknown>;
+  const { method, path } = stationRoutes[name];
   listener.route({
     method,
     url: path,
     config: { stationRoute: name },
     handler: async (request, reply) => {
       const params = request.params as Record<string, string>;
-      for (const value of Object.values(params)) requireWord(value);
-      const body = requestSchema.parse(method === 'GET' ? {} : request.body);
-      const answer = responseSchema.safeParse(await handle(body, callerOf(request), params));
-      if (!answer.success) {
-        throw new ImprintError('internal', `The answer of ${name} is not as its schema says.`, {
-          context: { route: name, path: answer.error.issues[0]?.path.join('.') },
-        });
-      }
-      return reply
-        .header('cache-control', 'no-store')
-        .type('application/json')
-        .send(JSON.stringify(answer.data));
+      const body = method === 'GET' ? {} : request.body;
+      const answer = await answerRoute(handlers, name, callerOf(request), params, body);
+      return reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(answer));
     },
   });
-}
-
-function requireWord(value: string): void {
-  if (!word.test(value)) throw new ImprintError('bad_request', 'A part of the path is no ID.');
 }

@@ -36,6 +36,55 @@ describe('I-8: a clock that cannot be trusted', () => {
     await line.close();
   });
 
+  it('writes nothing under a clock that jumped ahead, and raises its alarm at the time of the last entry', async () => {
+    const { line, issued } = await lineWithJob();
+    const { ledger } = line.core;
+    const before = await ledger.reader.selectFrom('log_head').select('last_at').executeTakeFirstOrThrow();
+    line.jump(365 * 24 * hour);
+    await assert.rejects(
+      ledger.submit(async () => ({
+        entries: [{ type: 'operator.registered', actor: person, data: { operator_id: 'op-2' } }],
+        reply: () => undefined,
+      })),
+      { code: 'clock_untrusted' },
+    );
+    await haltForClock(ledger, 'process-1', { verdict: 'wrong', subject: 'monotonic', detail: 'it jumped' });
+    const alarm = await ledger.reader
+      .selectFrom('alarm')
+      .select('raised_at')
+      .where('kind', '=', 'clock')
+      .executeTakeFirstOrThrow();
+    assert.equal(alarm.raised_at, before.last_at);
+    await assert.rejects(acceptClock(ledger, person, 'it is not'), { code: 'clock_untrusted' });
+    line.jump(-365 * 24 * hour);
+    await acceptClock(ledger, person, 'time was set');
+    assert.equal(await issued(), 0);
+    await line.close();
+  });
+
+  it('a log that a clock ahead has written goes on from the time that a person accepts', async () => {
+    const { line, issue } = await lineWithJob();
+    const { ledger, clock } = line.core;
+    line.pass(hour);
+    await ledger.submit(
+      async () => ({
+        entries: [{ type: 'operator.registered', actor: person, data: { operator_id: 'op-2' } }],
+        reply: () => undefined,
+      }),
+      'accepted',
+    );
+    line.pass(-hour);
+    await assert.rejects(issue(), { code: 'clock_untrusted' });
+    await acceptClock(ledger, person, 'the clock was an hour ahead');
+    const { last_at } = await ledger.reader
+      .selectFrom('log_head')
+      .select('last_at')
+      .executeTakeFirstOrThrow();
+    assert.equal(last_at, clock().toISOString());
+    await issue();
+    await line.close();
+  });
+
   it('stays halted for every process after an alarm, until a person accepts the clock', async () => {
     const { line, issue } = await lineWithJob();
     const { ledger } = line.core;

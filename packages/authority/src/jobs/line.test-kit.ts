@@ -82,7 +82,19 @@ export async function openLine(
     openSigner: softwareSigner,
   });
   const storage = await openScratchSqlite('dev');
-  const ledger = new TickLedger({ storage, realm: 'dev', clock, entropy });
+  const clockGuard = new ClockGuard({
+    clock,
+    monotonicMs: () => now - jumpedMs,
+    source: null,
+    boundMs: 60_000,
+  });
+  const ledger = new TickLedger({
+    storage,
+    realm: 'dev',
+    clock,
+    entropy,
+    requireSteady: (at) => clockGuard.requireSteady(at),
+  });
   const { certificates, keys, logPublicKey } = hierarchy;
   const core: LineCore = {
     ledger,
@@ -93,7 +105,7 @@ export async function openLine(
     issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
     contracts: new ContractShelf(),
     clock,
-    clockGuard: new ClockGuard({ clock, monotonicMs: () => now - jumpedMs, source: null, boundMs: 60_000 }),
+    clockGuard,
     entropy,
     processId: 'process-1',
     intentLeaseMs: 5_000,

@@ -33,6 +33,14 @@ export interface LogHead {
 }
 
 /**
+ * What time a decision is taken at (I-8):
+ * - `clock`: the clock's, where it can be trusted; nothing is written where it jumped, or stands behind the log;
+ * - `of-last-entry`: the time of the log's last entry, for what must be said while no clock can be trusted;
+ * - `accepted`: the clock's, whatever the log says: a person vouches for it, and the log's time goes on from there.
+ */
+export type TickTime = 'clock' | 'of-last-entry' | 'accepted';
+
+/**
  * Obligations of every implementation:
  * - `submit` resolves only after entries, projection and `remember` are durable (fsynced), all or none of them.
  * - Decisions of one tick run one after another, each seeing what the earlier ones wrote.
@@ -46,7 +54,7 @@ export interface LogHead {
  * - The head advances by compare-and-swap, so that several processes may share one database.
  */
 export interface Ledger {
-  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>): Promise<T>;
+  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>, time?: TickTime): Promise<T>;
   /** The committed head. */
   head(): Promise<LogHead>;
   /** A connection for reads only, which sees what is committed. */

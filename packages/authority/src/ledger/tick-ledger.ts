@@ -13,7 +13,7 @@ import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
 import { leafHash } from './leaf-hash.ts';
-import type { Decision, Draft, Ledger, LogHead, Reading } from './ledger.ts';
+import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
 import { HeadMoved, TreeTail } from './tree-tail.ts';
 
@@ -22,11 +22,14 @@ export interface TickLedgerOptions {
   realm: RealmName;
   clock: Clock;
   entropy: Entropy;
+  /** Throws `clock_untrusted` where the clock jumped; absent, nothing is looked at but the log's own time. */
+  requireSteady?: (now: Date) => void;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
 }
 
 interface Waiting {
+  time: TickTime;
   decide: (reading: Reading) => Promise<Decision<unknown>>;
   resolve: (answer: unknown) => void;
   reject: (reason: unknown) => void;
@@ -43,6 +46,7 @@ export class TickLedger implements Ledger {
   readonly #realm: RealmName;
   readonly #clock: Clock;
   readonly #entropy: Entropy;
+  readonly #requireSteady: (now: Date) => void;
   readonly #decisionsPerTick: number;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
@@ -57,6 +61,7 @@ export class TickLedger implements Ledger {
     this.#realm = options.realm;
     this.#clock = options.clock;
     this.#entropy = options.entropy;
+    this.#requireSteady = options.requireSteady ?? (() => undefined);
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
   }
 
@@ -68,7 +73,7 @@ export class TickLedger implements Ledger {
    * See {@link Ledger.submit}.
    * @throws whatever `decide` throws; clock_untrusted, storage_failed; entry_invalid where a draft breaks its schema
    */
-  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>): Promise<T> {
+  submit<T>(decide: (reading: Reading) => Promise<Decision<T>>, time: TickTime = 'clock'): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#stopped !== undefined) return reject(this.#stopped);
       if (this.#closing) return reject(closing());
@@ -79,7 +84,7 @@ export class TickLedger implements Ledger {
           }),
         );
       }
-      this.#waiting.push({ decide, resolve: resolve as (answer: unknown) => void, reject });
+      this.#waiting.push({ time, decide, resolve: resolve as (answer: unknown) => void, reject });
       this.#running ??= this.#run();
     });
   }
@@ -107,11 +112,18 @@ export class TickLedger implements Ledger {
     while (this.#waiting.length > 0) {
       // one turn of the event loop, in which everything that has arrived by now joins this tick
       await nextTurn();
-      const batch = this.#waiting.splice(0, this.#decisionsPerTick);
+      const batch = this.#waiting.splice(0, this.#nextTick());
       const verdicts = await this.#tick(batch);
       for (const [at, waiting] of batch.entries()) settle(waiting, verdicts[at]!);
     }
     this.#running = undefined;
+  }
+
+  /** How many of those that wait make the next tick: a tick has one time. */
+  #nextTick(): number {
+    const { time } = this.#waiting[0]!;
+    const other = this.#waiting.findIndex((waiting) => waiting.time !== time);
+    return Math.min(this.#decisionsPerTick, other < 0 ? this.#waiting.length : other);
   }
 
   /** Runs the batch in one transaction, again where another process was first, and with savepoints where one broke a constraint. */
@@ -172,7 +184,7 @@ export class TickLedger implements Ledger {
 
   async #decideAll(tx: ControlledTransaction<Tables>, batch: Waiting[], apart: boolean): Promise<Verdict[]> {
     const head = await tx.selectFrom('log_head').selectAll().executeTakeFirstOrThrow();
-    const reading = this.#reading(tx, head);
+    const reading = this.#reading(tx, head, batch[0]!.time);
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
     const verdicts: Verdict[] = [];
@@ -185,16 +197,20 @@ export class TickLedger implements Ledger {
     return verdicts;
   }
 
-  /** The tick's time: never before the last entry's, and none at all where the clock stands further back than it may (I-8). */
-  #reading(tx: ControlledTransaction<Tables>, head: LogHeadTable): Reading {
+  /** The tick's time: never before the last entry's, and none at all where the clock cannot be trusted (I-8). */
+  #reading(tx: ControlledTransaction<Tables>, head: LogHeadTable, of: TickTime): Reading {
     const last = Date.parse(head.last_at);
-    const time = this.#clock().getTime();
+    if (of === 'of-last-entry') return { tx, now: new Date(last), at: head.last_at };
+    const clock = this.#clock();
+    const time = clock.getTime();
+    this.#requireSteady(clock);
+    if (of === 'accepted') return { tx, now: clock, at: clock.toISOString() };
     if (time < last - limits.clockBehindMs) {
       throw new ImprintError(
         'clock_untrusted',
         `this machine's clock says ${new Date(time).toISOString()}, which is before the log's last entry of ${head.last_at}`,
         {
-          hint: 'Set the clock right (check NTP). Nothing is issued until it is.',
+          hint: 'Set the clock right (check NTP). If it is right, the log was written by a clock that was ahead: imprint clock accept.',
           context: { clock: new Date(time).toISOString(), last_at: head.last_at },
         },
       );

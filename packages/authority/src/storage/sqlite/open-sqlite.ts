@@ -15,7 +15,6 @@ import { ImmediateSqliteDialect } from './immediate-dialect.ts';
 import { preparedDatabase } from './prepared-database.ts';
 
 const busyTimeoutMs = 10_000;
-const checkpointPages = 4_000;
 
 /** KiB of pages that the writer keeps, and pages that the WAL may hold before they are copied into the database. */
 const cacheKiB = 65_536;
@@ -103,10 +102,9 @@ function openConnections(file: string): SqliteStorage {
     database = new Database(file, { timeout: busyTimeoutMs });
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
-    // a page that many ticks write goes into the database once for all of them; the WAL grows to 16 MB
-    database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     database.pragma('foreign_keys = ON');
     database.pragma(`cache_size = -${cacheKiB}`);
+    // a page that many ticks write goes into the database once for all of them; the WAL grows to 16 MB
     database.pragma(`wal_autocheckpoint = ${walPages}`);
     // overwritten pages are zeroed: nothing that was deleted lies about
     database.pragma('secure_delete = FAST');
