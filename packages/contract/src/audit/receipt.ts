@@ -101,7 +101,7 @@ export function verifyReceipt(text: string, trust: ReceiptTrust): ReceiptSummary
   });
 }
 
-/** The text of a receipt from its parts; whoever writes one verifies it before it is handed out. */
+/** The text of a receipt from its parts, none of which is verified here. */
 export function writeReceipt(parts: {
   realm: RealmName;
   entry: Uint8Array;
