@@ -33,8 +33,8 @@ test('so does that of a unit that was sealed at one station and completed at ano
   await again.seal();
   await again.complete();
   const { vouched } = await verified(line, 'GW-T100');
-  const valueOf = (name: string) => vouched.find(({ item }) => item === name)?.value;
-  assert.deepEqual([valueOf('station_id'), valueOf('attest.attempt')], ['st-2', '2']);
+  const told = (name: string) => vouched.find(({ item }) => item === name)?.value;
+  assert.deepEqual([told('station_id'), told('attest.attempt')], ['st-2', '2']);
   await line.close();
 });
 
