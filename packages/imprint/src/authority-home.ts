@@ -2,14 +2,29 @@
  * The folder of an authority: what is public, what is data, and what is secret, each in a place of its own, so that a
  * backup of the data holds no key. Its configuration is one JSON file, read strictly.
  */
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { realmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { z } from 'zod';
 import { readBoundedFile } from './read-bounded-file.ts';
+import { syncToDisk, syncTree } from './sync-to-disk.ts';
 
 const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
 
@@ -40,6 +55,8 @@ export const certificateFiles = {
 export interface AuthorityHome {
   folder: string;
   configurationFile: string;
+  /** The configuration while the home is being made; it gets its name last. */
+  unfinishedFile: string;
   database: string;
   keys: string;
   certificates: string;
@@ -54,6 +71,7 @@ export function authorityHome(folder: string): AuthorityHome {
   return {
     folder: path,
     configurationFile: join(path, 'imprint.json'),
+    unfinishedFile: join(path, 'imprint.json.unfinished'),
     database: join(path, 'data', 'imprint.db'),
     keys: join(path, 'keys'),
     certificates: join(path, 'certificates'),
@@ -62,19 +80,56 @@ export function authorityHome(folder: string): AuthorityHome {
   };
 }
 
-/** Makes the folder. @throws home_exists where something stands there already */
-export function createHome(folder: string, content: AuthorityConfiguration): AuthorityHome {
+/** A home that is being made. */
+export interface HomeInWork {
+  home: AuthorityHome;
+  /** Brings all of it to the disk, and only then makes it an authority's. @throws home_exists where another one began anew */
+  finish(): void;
+}
+
+/**
+ * Makes the folder. Until it is finished nothing opens it, and what was broken off is cleared away by the next one that
+ * is begun there.
+ * @throws home_exists where something else stands there already
+ */
+export function beginHome(folder: string, content: AuthorityConfiguration): HomeInWork {
   const home = authorityHome(folder);
-  if (existsSync(home.folder) && readdirSync(home.folder).length > 0) {
+  const isUnfinished = existsSync(home.unfinishedFile) && !existsSync(home.configurationFile);
+  if (!isUnfinished && existsSync(home.folder) && readdirSync(home.folder).length > 0) {
     throw new ImprintError('home_exists', `${home.folder} is not empty`, {
       hint: 'Name a new folder with --home; an authority is never made over another one.',
     });
   }
-  mkdirSync(home.folder, { recursive: true, mode: 0o700 });
+  const firstMade = mkdirSync(home.folder, { recursive: true, mode: 0o700 });
   chmodSync(home.folder, 0o700);
-  mkdirSync(home.certificates, { mode: 0o755 });
-  writeFileSync(home.configurationFile, `${JSON.stringify(configuration.parse(content), null, 2)}\n`);
-  return home;
+  const { keys, certificates, devPassphrase, unfinishedFile } = home;
+  // the mark goes last: broken off here, this is begun anew as well
+  for (const left of [keys, certificates, dirname(home.database), devPassphrase, unfinishedFile]) {
+    rmSync(left, { recursive: true, force: true });
+  }
+  const mark = openSync(unfinishedFile, 'wx', 0o644);
+  writeFileSync(mark, `${JSON.stringify(configuration.parse(content), null, 2)}\n`);
+  syncTree(home.folder);
+  mkdirSync(certificates, { mode: 0o755 });
+  return { home, finish: () => finishHome(home, mark, firstMade) };
+}
+
+function finishHome(home: AuthorityHome, mark: number, firstMade: string | undefined): void {
+  syncTree(home.folder);
+  const own = fstatSync(mark).ino;
+  closeSync(mark);
+  if (statSync(home.unfinishedFile, { throwIfNoEntry: false })?.ino !== own) {
+    throw new ImprintError('home_exists', `another authority is being made in ${home.folder}`, {
+      hint: 'Wait for that one, or name another folder with --home.',
+    });
+  }
+  renameSync(home.unfinishedFile, home.configurationFile);
+  syncToDisk(home.folder);
+  // a folder's own name stands in the one above it
+  for (let made = home.folder; ; made = dirname(made)) {
+    syncToDisk(dirname(made));
+    if (made === (firstMade ?? home.folder)) break;
+  }
 }
 
 /** A folder that this person may not enter looks like one without an authority. @throws file_invalid */
@@ -94,6 +149,11 @@ function refuseClosedFolder(folder: string): void {
 export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
   if (!existsSync(home.configurationFile)) {
     refuseClosedFolder(home.folder);
+    if (existsSync(home.unfinishedFile)) {
+      throw new ImprintError('home_missing', `the authority in ${home.folder} was never finished`, {
+        hint: 'Run imprint init --home DIR again: it clears away what was left and begins anew.',
+      });
+    }
     throw new ImprintError('home_missing', `there is no authority in ${home.folder}`, {
       hint: 'Make one with imprint init --home DIR, or name the right folder.',
     });
@@ -119,7 +179,8 @@ export function writeCertificate(
   which: keyof typeof certificateFiles,
   der: Uint8Array,
 ): void {
-  writeFileSync(join(home.certificates, certificateFiles[which]), toPem('CERTIFICATE', der));
+  // never over another's: two that are made in one folder at once must not be mixed
+  writeFileSync(join(home.certificates, certificateFiles[which]), toPem('CERTIFICATE', der), { flag: 'wx' });
 }
 
 /** The DER of one of the home's certificates. @throws file_invalid */

@@ -12,7 +12,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
-  createHome,
+  beginHome,
   writeCertificate,
 } from './authority-home.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
@@ -32,7 +32,7 @@ export async function initAuthority(
       hint: 'imprint init makes the dev realm only; test and prod wait for the offline root ceremony.',
     });
   }
-  const home = createHome(folder, configuration);
+  const { home, finish } = beginHome(folder, configuration);
   if (passphraseFile === undefined) {
     writeFileSync(home.devPassphrase, `${toBase64(systemEntropy(32))}\n`, { mode: 0o600, flag: 'wx' });
   }
@@ -55,7 +55,7 @@ export async function initAuthority(
     writeCertificate(home, which, certificates[which]);
   }
   const logKey = verifierKey(configuration.log_origin, hierarchy.logPublicKey);
-  writeFileSync(home.logKeyFile, `${formatVerifierKey(logKey)}\n`);
+  writeFileSync(home.logKeyFile, `${formatVerifierKey(logKey)}\n`, { flag: 'wx' });
   const storage = await createSqlite(home.database, realm);
   const ledger = new TickLedger({ storage, realm, clock: systemClock, entropy: systemEntropy });
   await ledger.submit(async () => ({
@@ -77,5 +77,6 @@ export async function initAuthority(
   }));
   await ledger.close();
   await storage.close();
+  finish();
   return home;
 }

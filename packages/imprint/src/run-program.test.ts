@@ -35,6 +35,14 @@ describe('the end of a command', () => {
     }
   });
 
+  it('tells a disk that fails as what it is, and says what to do', async (t) => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const { code, text } = await failing(t, full);
+    assert.equal(code, 1);
+    assert.match(text, /^error storage_failed: .*no space left on device.*\n {2}Look at the disk/);
+    assert.doesNotMatch(text, /^ +at /m);
+  });
+
   it('keeps the lines of an error of several lines, and tells wrong usage by its code', async (t) => {
     const { code, text } = await failing(t, new ImprintError('usage', 'one\ntwo'));
     assert.equal(code, 2);

@@ -23,9 +23,24 @@ export async function runProgram(program: Command, argv: string[]): Promise<numb
   } catch (error) {
     if (error instanceof ExitCode) return error.exitCode;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    printError(error, argv.includes('--json'));
+    printError(asDiskFailure(error) ?? error, argv.includes('--json'));
     return error instanceof ImprintError && error.code === 'usage' ? 2 : 1;
   }
+}
+
+/** What the machine says where a disk does not take what it is given (errno, and SQLite's codes). */
+const diskCodes =
+  /^(EIO|ENOSPC|EDQUOT|EROFS|EFBIG|SQLITE_FULL|SQLITE_IOERR.*|SQLITE_CANTOPEN.*|SQLITE_READONLY.*)$/;
+
+/** A disk's failure is no fault of the program, and what helps is the same for every command. */
+function asDiskFailure(error: unknown): ImprintError | undefined {
+  if (error instanceof ImprintError || !(error instanceof Error)) return undefined;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined || !diskCodes.test(code)) return undefined;
+  return new ImprintError('storage_failed', `the disk did not take it: ${error.message}`, {
+    hint: 'Look at the disk: free space, errors, mounted for writing. Then run the command again.',
+    cause: error,
+  });
 }
 
 function exitOverride(command: Command): void {

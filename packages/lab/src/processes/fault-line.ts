@@ -236,7 +236,7 @@ export class FaultLine {
   /** Starts it without a fault, on what the fault left of its folder. */
   async #restart(role: Role, fault: Fault | undefined): Promise<void> {
     await this.line[role].kill9();
-    if (fault === 'power-cut' || fault === 'lost') this.#loseUnsynced(role);
+    if (losesUnsynced(fault)) this.#loseUnsynced(role);
     await within(this.line[role].start(), `${role} starts again`, startPatienceMs);
     await this.#leftScan;
     this.#leftScan = Promise.resolve(undefined);
@@ -259,18 +259,25 @@ export class FaultLine {
   }
 }
 
-function isDeadly(fault: Fault | undefined): boolean {
+/** The process does not outlive it. */
+export function isDeadly(fault: Fault | undefined): boolean {
   return fault === 'kill-before' || fault === 'kill-after' || fault === 'power-cut';
 }
 
+/** What was not synced is gone from the disk. */
+export function losesUnsynced(fault: Fault | undefined): boolean {
+  return fault === 'power-cut' || fault === 'lost';
+}
+
 /** What is said to people names its code and is no fault of the program. */
-function assertPlain(errorText: string): void {
+export function assertPlain(errorText: string): void {
   if (/error internal|\n\s+at /.test(errorText) || !/error \w+: /.test(errorText)) {
     throw new Error(`it ended without a plain reason: ${errorText || '(nothing)'}`);
   }
 }
 
-async function within<T>(work: Promise<T>, what: string, ms = patienceMs): Promise<T> {
+/** @throws Error where it takes longer: it hangs */
+export async function within<T>(work: Promise<T>, what: string, ms = patienceMs): Promise<T> {
   const over = new AbortController();
   const late = delay(ms, undefined, { signal: over.signal }).then(() => {
     throw new Error(`it hangs: in ${ms / 1_000} s it is not so that ${what}`);

@@ -72,3 +72,14 @@ test('commits are synced, constraints are enforced and readers cannot write', as
   );
   await storage.close();
 });
+
+test('a transaction that the database has undone by itself fails with what made it do so', async () => {
+  const storage = await createSqlite(freshFile(), 'dev');
+  const broken = storage.writer.transaction().execute(async (tx) => {
+    // as SQLite does where the disk is full
+    await sql`rollback`.execute(tx);
+    throw new Error('database or disk is full');
+  });
+  await assert.rejects(broken, /database or disk is full/);
+  await storage.close();
+});

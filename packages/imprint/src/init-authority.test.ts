@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { AuthorityConfiguration } from './authority-home.ts';
+import { initAuthority } from './init-authority.ts';
+import { openAuthority } from './open-authority.ts';
+
+const configuration: AuthorityConfiguration = {
+  ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/test' },
+  hosts: [],
+  listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
+  minimum_station_version: '0.1.0',
+};
+
+test('a home that was never finished opens for nobody, and is begun anew by the next init', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-init-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const folder = join(place, 'authority');
+  const { configurationFile, unfinishedFile, keys } = await initAuthority(folder, configuration);
+  renameSync(configurationFile, unfinishedFile);
+  rmSync(join(keys, 'log.key'));
+  await assert.rejects(openAuthority(folder), { code: 'home_missing', message: /never finished/ });
+  await initAuthority(folder, configuration);
+  const authority = await openAuthority(folder);
+  await authority.unlock();
+  assert.equal((await authority.ledger.head()).size, 1);
+  assert.ok(!existsSync(unfinishedFile));
+  await authority.close();
+  await assert.rejects(initAuthority(folder, configuration), { code: 'home_exists' });
+});
+
+test('an authority is never made over what is not its own', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-init-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  mkdirSync(join(place, 'keys'));
+  writeFileSync(join(place, 'keys', 'mine'), 'kept');
+  await assert.rejects(initAuthority(place, configuration), { code: 'home_exists' });
+  assert.ok(existsSync(join(place, 'keys', 'mine')));
+});

@@ -1,0 +1,171 @@
+/** The commands that are struck: what each needs on its disk, how it is run, and what must be there in the end. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { replay } from '@imprint/authority/audit/replay';
+import { verifyLog } from '@imprint/authority/audit/verify';
+import { confirmStation } from '@imprint/authority/stations/enrolment';
+import { inviteStation } from '@imprint/authority/stations/invite';
+import { withSnapshot } from '@imprint/authority/storage/snapshot';
+import { openStationHome } from '@imprint/station/station-home';
+import { Child } from 'imprint/demo/child';
+import { contractFile } from 'imprint/demo/line-setup';
+import { initAuthority } from 'imprint/init-authority';
+import { type OpenAuthority, openAuthority } from 'imprint/open-authority';
+
+export interface CommandCase {
+  part: string;
+  prepare(disk: string): Promise<void>;
+  arguments(disk: string): string[];
+  /** Hears what the command prints. */
+  onLine?(line: string): Promise<void>;
+  /** What the command may say instead of doing it again. */
+  isThereAlready: RegExp;
+  /** @throws where what the command makes is not whole */
+  check(disk: string): Promise<void>;
+}
+
+export interface CommandCases {
+  cases: CommandCase[];
+  close(): Promise<void>;
+}
+
+const never = /(?!)/;
+
+/** The cases with a template of a home, and an authority at which stations enrol; `place` is an empty folder. */
+export async function commandCases(place: string): Promise<CommandCases> {
+  const template = join(place, 'authority');
+  await initAuthority(template, {
+    ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/faults' },
+    hosts: [],
+    listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
+    minimum_station_version: '0.1.0',
+  });
+  const live = join(place, 'live');
+  cpSync(template, live, { recursive: true });
+  const serve = new Child('serve', ['serve', '--home', live, '--json']);
+  const ready = await serve.next(({ event }) => event === 'ready');
+  const authority = await openAuthority(live);
+  return {
+    cases: [init(), order(template), invite(template), enrol(authority, String(ready.station))],
+    close: async () => {
+      await serve.stop();
+      await authority.close();
+    },
+  };
+}
+
+function init(): CommandCase {
+  return {
+    part: 'init',
+    prepare: async (disk) => {
+      mkdirSync(disk);
+    },
+    arguments: (disk) => ['init', '--home', join(disk, 'authority')],
+    // killed after its last step, it has made all of it
+    isThereAlready: /home_exists/,
+    check: (disk) => checkAuthority(join(disk, 'authority')),
+  };
+}
+
+function order(template: string): CommandCase {
+  const home = (disk: string) => join(disk, 'authority');
+  return {
+    part: 'order',
+    prepare: async (disk) => cpSync(template, home(disk), { recursive: true }),
+    arguments: (disk) => [
+      ...['order', 'create', 'PO-1', '--home', home(disk), '--contract', contractFile, '--id-site', 'M1'],
+      ...['--sku', 'gateway-wifi', '--lot', 'L1', '--quantity', '20', '--site', 'site-1'],
+    ],
+    isThereAlready: /order_conflict/,
+    check: (disk) =>
+      checkAuthority(home(disk), async ({ ledger }) => {
+        const rows = await ledger.reader.selectFrom('device').select('device_id').execute();
+        if (rows.length !== 20) throw new Error(`the order has ${rows.length} of 20 device IDs`);
+      }),
+  };
+}
+
+function invite(template: string): CommandCase {
+  const home = (disk: string) => join(disk, 'authority');
+  const token = (disk: string) => join(disk, 'token');
+  return {
+    part: 'invite',
+    prepare: async (disk) => cpSync(template, home(disk), { recursive: true }),
+    arguments: (disk) => [
+      ...['station', 'invite', 'st-1', '--home', home(disk), '--site', 'site-1', '--line', 'line-1'],
+      ...['--url', 'https://127.0.0.1:7443', '--token-file', token(disk)],
+    ],
+    isThereAlready: never,
+    check: (disk) =>
+      checkAuthority(home(disk), async ({ ledger }) => {
+        if ((statSync(token(disk)).mode & 0o777) !== 0o600) throw new Error('others can read the token');
+        if (readFileSync(token(disk), 'utf8').trim().length < 40) throw new Error('the token is not whole');
+        const tokens = await ledger.reader.selectFrom('enrolment_token').selectAll().execute();
+        if (tokens.length !== 1) throw new Error(`${tokens.length} tokens are open`);
+      }),
+  };
+}
+
+/** A person at the authority confirms each fingerprint that is shown. */
+function enrol(authority: OpenAuthority, url: string): CommandCase {
+  let stations = 0;
+  return {
+    part: 'enroll',
+    prepare: async (disk) => {
+      mkdirSync(disk);
+      const core = (await authority.unlock()).stations;
+      const invitation = { stationId: `st-${++stations}`, site: 'site-1', line: 'line-1', lanes: 1, url };
+      const { token } = await inviteStation(core, authority.person, invitation);
+      writeFileSync(join(disk, 'token'), `${token}\n`, { mode: 0o600 });
+    },
+    arguments: (disk) => [
+      ...['station', 'enroll', '--token-file', join(disk, 'token'), '--home', join(disk, 'station')],
+      ...['--lane', '1=tcp://127.0.0.1:4001'],
+    ],
+    onLine: async (line) => {
+      const { event, station_id, fingerprint } = JSON.parse(line) as Record<string, string>;
+      if (event !== 'fingerprint') return;
+      const core = (await authority.unlock()).stations;
+      const known = await authority.ledger.reader
+        .selectFrom('station')
+        .select('status')
+        .where('station_id', '=', station_id!)
+        .executeTakeFirst();
+      if (known?.status !== 'confirmed') {
+        await confirmStation(core, authority.person, station_id!, fingerprint!);
+      }
+    },
+    isThereAlready: /home_exists/,
+    check: async (disk) => {
+      const { identity } = openStationHome(join(disk, 'station'));
+      const certificate = new X509Certificate(identity.certificatePem);
+      if (!certificate.checkPrivateKey(createPrivateKey(identity.keyPem))) {
+        throw new Error('the certificate is for another key');
+      }
+    },
+  };
+}
+
+/** A home opens, its keys too, and its log holds. */
+async function checkAuthority(
+  home: string,
+  also: (authority: OpenAuthority) => Promise<void> = async () => {},
+): Promise<void> {
+  const authority = await openAuthority(home);
+  try {
+    await authority.unlock();
+    const { realm } = authority.configuration;
+    await withSnapshot(authority.storage, async (reader) => {
+      const verified = await verifyLog(reader, { realm });
+      const replayed = await replay(reader, realm);
+      const findings = [...verified.findings, ...replayed.findings];
+      if (!verified.ok || findings.length > 0) throw new Error(JSON.stringify(findings));
+      if (verified.size === 0) throw new Error('the log has no first entry');
+    });
+    if (existsSync(authority.home.unfinishedFile)) throw new Error('it is marked as unfinished');
+    await also(authority);
+  } finally {
+    await authority.close();
+  }
+}
