@@ -23,6 +23,7 @@ let port: number;
 before(async () => {
   listener = createListener({ hosts: [], report: (error) => faults.push(error), requestTimeoutMs });
   listener.post('/x', async () => ({}));
+  listener.get('/g', async () => ({}));
   listener.server.on('connection', (socket) => taken.push(socket));
   await listener.listen({ host: '127.0.0.1', port: 0 });
   port = (listener.server.address() as AddressInfo).port;
@@ -58,6 +59,13 @@ describe('a listener', () => {
     assert.equal(statusOf(await speak(post(json + chunked, '2\r\n{}\r\n0\r\n\r\n'))), 200);
   });
 
+  it('keeps a connection on which everything was read, after a refusal too', async () => {
+    const two = post(`${json}Content-Length: 2\r\n`, '{}').replace('Connection: close\r\n', '');
+    const spoilt = two.replace('127.0.0.1', 'evil.example.com');
+    const answer = await speak(spoilt + two + post(`${json}Content-Length: 2\r\n`, '{}'));
+    assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 400', 'HTTP/1.1 200', 'HTTP/1.1 200']);
+  });
+
   const ambiguous: Record<string, string> = {
     'two Host headers': post(`${json}Host: evil.example.com\r\nContent-Length: 2\r\n`, '{}'),
     'the same Host twice': post(`${json}${host}Content-Length: 2\r\n`, '{}'),
@@ -88,12 +96,22 @@ describe('a listener', () => {
     });
   }
 
-  it('takes no more bytes of a body without end than the cap, of however many clients', async () => {
+  it('takes no more bytes of a body without end than the cap, whatever it answers and however many send', async () => {
     const before = taken.length;
     const piece = Buffer.from(`10000\r\n${' '.repeat(0x10000)}\r\n`);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => speak(post(json + chunked), piece)));
-    // whoever still sends when the connection ends may lose the answer to a reset
-    for (const answer of answers) if (answer !== '') assert.equal(statusOf(answer), 413, answer);
+    const kept = post(json + chunked).replace('Connection: close\r\n', '');
+    const requests: [string, number][] = [
+      ...Array.from({ length: 20 }, (): [string, number] => [kept, 413]),
+      [kept.replace('/x', '/nothing'), 413],
+      [kept.replace('127.0.0.1', 'evil.example.com'), 400],
+      [kept.replace('application/json', 'text/plain'), 400],
+      [kept.replace('POST /x', 'GET /g'), 200],
+    ];
+    const answers = await Promise.all(requests.map(([bytes]) => speak(bytes, piece)));
+    for (const [at, answer] of answers.entries()) {
+      // whoever still sends when the connection ends may lose the answer to a reset
+      if (answer !== '') assert.equal(statusOf(answer), requests[at]![1], answer);
+    }
     for (const { bytesRead } of taken.slice(before)) {
       assert.ok(bytesRead <= limits.requestBytes + slackBytes, `${bytesRead} bytes were taken`);
     }

@@ -25,7 +25,7 @@ const loopback = ['localhost', '127.0.0.1', '::1'];
 
 /** A Fastify instance without routes. Unknown paths and methods are `unknown_route`. */
 export function createListener(options: ListenerOptions): FastifyInstance {
-  const requestTimeoutMs = options.requestTimeoutMs ?? limits.requestTimeoutMs;
+  const { requestTimeoutMs = limits.requestTimeoutMs, bodyBytes = limits.requestBytes } = options;
   const server = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout: Math.min(limits.headersTimeoutMs, requestTimeoutMs),
@@ -37,7 +37,7 @@ export function createListener(options: ListenerOptions): FastifyInstance {
   const listener = Fastify({
     ...(options.tls === undefined ? { http: server } : { https: { ...server, ...options.tls } as never }),
     logger: false,
-    bodyLimit: options.bodyBytes ?? limits.requestBytes,
+    bodyLimit: bodyBytes,
     requestTimeout: requestTimeoutMs,
     // a kept connection is a handshake saved: stations speak every few seconds
     keepAliveTimeout: 120_000,
@@ -63,6 +63,10 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     if (request.url.includes('?')) {
       throw new ImprintError('bad_request', 'No path of this listener has a query.');
     }
+  });
+  listener.addHook('onSend', (request, reply, payload, done) => {
+    if (isWithoutEnd(request.raw, bodyBytes)) reply.header('connection', 'close');
+    done(null, payload);
   });
   listener.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.report));
   listener.setNotFoundHandler((_request, reply) =>
@@ -101,6 +105,15 @@ function requireOneReading({ url, headers, rawHeaders }: IncomingMessage): void 
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
     throw new ImprintError('bad_request', 'The body of a request comes as it is, whole or in chunks.');
   }
+}
+
+/**
+ * What was answered before its body had come, where that may be more than the cap: on a connection that is kept, Node would
+ * read on for as long as the client sends. A body that names its length is skipped, which costs less than a new handshake.
+ */
+function isWithoutEnd({ complete, headers }: IncomingMessage, bodyBytes: number): boolean {
+  const { 'transfer-encoding': coding, 'content-length': length = '0' } = headers;
+  return !complete && (coding !== undefined || Number(length) > bodyBytes);
 }
 
 /** A page in a browser that was led here by a changed name (DNS rebinding) sends that name. */
