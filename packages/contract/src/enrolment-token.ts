@@ -33,6 +33,11 @@ export function encodeEnrolmentToken(token: EnrolmentToken): string {
   );
 }
 
+/** Whether somebody means this text for a token, good or not. */
+export function isEnrolmentToken(text: string): boolean {
+  return text.trim().startsWith(prefix);
+}
+
 /** @throws token_invalid; the message never repeats the text */
 export function parseEnrolmentToken(text: string): EnrolmentToken {
   const line = text.trim();

@@ -94,6 +94,14 @@ test('a file with wrong IDs shows each line, imports nothing, and ends with 1', 
   assert.equal((await json(['order', 'import', 'PO-2', file])).allocated, 1);
 });
 
+test('I-19: a token in the place of its file is refused and not repeated', async () => {
+  const token = 'imprint-token-v1.c2VjcmV0';
+  const refused = await imprint(['station', 'enroll', '--token-file', token]);
+  assert.equal(refused.status, 2);
+  assert.doesNotMatch(refused.stdout + refused.stderr, /c2VjcmV0/);
+  assert.match(refused.stderr, /ask for a new token/);
+});
+
 test('wrong options end with 2 and say what is taken', async () => {
   for (const [option, value] of [
     ['--quantity', 'ten'],

@@ -1,5 +1,6 @@
 /** The factory floor's side: `imprint station enroll|run|run-job`, run on the station's PC. */
 import { readFileSync } from 'node:fs';
+import { isEnrolmentToken } from '@imprint/contract/enrolment-token';
 import { ImprintError } from '@imprint/contract/errors';
 import { enrolStation } from '@imprint/station/enrolment';
 import { jsonRenderer } from '@imprint/station/operator-ui/json-renderer';
@@ -132,6 +133,11 @@ function wholeNumber(text: string): number {
 
 /** The token's one line; standard input is read whole, under the same cap. */
 function readToken(file: string): string {
+  if (isEnrolmentToken(file)) {
+    throw new ImprintError('usage', 'the token itself was given where the name of its file belongs', {
+      hint: 'Other programs could read it: ask for a new token, and give the file that imprint station invite wrote.',
+    });
+  }
   const text =
     file === '-'
       ? readFileSync(0).subarray(0, tokenBytes).toString('utf8')
