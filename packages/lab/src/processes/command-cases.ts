@@ -19,6 +19,8 @@ export interface CommandCase {
   arguments(disk: string): string[];
   /** Hears what the command prints. */
   onLine?(line: string): Promise<void>;
+  /** Whether what the command makes is there for others to open; before that it is nobody's. */
+  isMade(disk: string): boolean;
   /** What the command may say instead of doing it again. */
   isThereAlready: RegExp;
   /** @throws where what the command makes is not whole */
@@ -62,6 +64,7 @@ function init(): CommandCase {
       mkdirSync(disk);
     },
     arguments: (disk) => ['init', '--home', join(disk, 'authority')],
+    isMade: (disk) => existsSync(join(disk, 'authority', 'imprint.json')),
     // killed after its last step, it has made all of it
     isThereAlready: /home_exists/,
     check: (disk) => checkAuthority(join(disk, 'authority')),
@@ -77,6 +80,7 @@ function order(template: string): CommandCase {
       ...['order', 'create', 'PO-1', '--home', home(disk), '--contract', contractFile, '--id-site', 'M1'],
       ...['--sku', 'gateway-wifi', '--lot', 'L1', '--quantity', '20', '--site', 'site-1'],
     ],
+    isMade: () => true,
     isThereAlready: /order_conflict/,
     check: (disk) =>
       checkAuthority(home(disk), async ({ ledger }) => {
@@ -96,6 +100,7 @@ function invite(template: string): CommandCase {
       ...['station', 'invite', 'st-1', '--home', home(disk), '--site', 'site-1', '--line', 'line-1'],
       ...['--url', 'https://127.0.0.1:7443', '--token-file', token(disk)],
     ],
+    isMade: (disk) => existsSync(token(disk)),
     isThereAlready: never,
     check: (disk) =>
       checkAuthority(home(disk), async ({ ledger }) => {
@@ -136,6 +141,7 @@ function enrol(authority: OpenAuthority, url: string): CommandCase {
         await confirmStation(core, authority.person, station_id!, fingerprint!);
       }
     },
+    isMade: (disk) => existsSync(join(disk, 'station', 'station.json')),
     isThereAlready: /home_exists/,
     check: async (disk) => {
       const { identity } = openStationHome(join(disk, 'station'));

@@ -14,6 +14,7 @@ import { DiskImage, writeImage } from './disk-image.ts';
 import { FaultControl, type Strike } from './fault-control.ts';
 import { assertPlain, isDeadly, losesUnsynced, within } from './fault-line.ts';
 import { type PartCount, type Point, pointName } from './points.ts';
+import type { Recording } from './power-law.ts';
 import type { Tally } from './tally.ts';
 import { parseTrace } from './trace.ts';
 
@@ -38,6 +39,19 @@ export async function countCommand(command: CommandCase): Promise<PartCount> {
   const counts = control.counts();
   close();
   return { part: command.part, counts };
+}
+
+/** One run without a fault, operation by operation. */
+export async function recordCommand(command: CommandCase): Promise<Recording> {
+  let recording: Recording | undefined;
+  const { close } = await onDisk(command, async (disk, control) => {
+    const before = new DiskImage(disk);
+    const ended = await run(command, disk, control.environment());
+    if (ended.code !== 0) throw new Error(`${command.part} fails without a fault: ${ended.errorText}`);
+    recording = { part: command.part, operations: parseTrace(control.trace()), disk: before };
+  });
+  close();
+  return recording!;
 }
 
 /** `heard` is told each point before it is tried. */

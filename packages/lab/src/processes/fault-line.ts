@@ -2,6 +2,8 @@
  * A line whose authority and station meet faults of their system calls. One unit at a time is worked on as people do it:
  * they scan again, start again what has ended, and where a screen says that the disk failed, they restart that machine.
  */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChildEvent } from 'imprint/demo/child';
 import { openAuthority } from 'imprint/open-authority';
@@ -10,12 +12,18 @@ import type { CrashProcess } from './crash-process.ts';
 import { DiskImage, writeImage } from './disk-image.ts';
 import { type Counts, type Fault, FaultControl, type Strike } from './fault-control.ts';
 import { judge, type LoggedEntry } from './judgement.ts';
-import { parseTrace } from './trace.ts';
+import { type Operation, parseTrace } from './trace.ts';
 
 export type Role = 'serve' | 'station';
-/** When in a process's life the fault strikes: while it starts after a kill, at work on a unit, while it is stopped. */
-export type Phase = 'start' | 'work' | 'stop';
-export const phases: readonly Phase[] = ['start', 'work', 'stop'];
+/**
+ * When in a process's life the fault strikes: while it starts after a kill, with its records or for the first time, at
+ * work on a unit, while it is stopped.
+ */
+export type Phase = 'first' | 'start' | 'work' | 'stop';
+export const phasesOf: Record<Role, readonly Phase[]> = {
+  serve: ['start', 'work', 'stop'],
+  station: ['first', 'start', 'work', 'stop'],
+};
 
 /**
  * What came of a fault: nobody noticed; the process ended and was started again; it refused and went on by itself; it
@@ -101,8 +109,32 @@ export class FaultLine {
     }
   }
 
+  /** A life of the process from its start, after a kill or for the first time, over some units to its orderly end. */
+  async record(
+    role: Role,
+    from: 'first' | 'start',
+    units: number,
+  ): Promise<{ operations: Operation[]; disk: DiskImage }> {
+    const [lane] = this.line.lanes as [Lane];
+    for (let done = 0; done < units; done++) {
+      const unit = this.line.newUnit();
+      await this.line.lay(lane, unit.unit);
+      if (done === 0) {
+        await this.#breakOff(role, lane, unit.id);
+        if (from === 'first') removeJournal(this.line.stationHome);
+        await this.#restart(role, undefined);
+      }
+      await this.#work(role, lane, unit.id, undefined);
+      await this.line.lift(lane);
+    }
+    await within(this.line[role].child.stop(), `${role} stops`);
+    const recording = this.#trace(role);
+    await this.#restart(role, undefined);
+    return recording;
+  }
+
   /** The trace of the process that runs now, and its folder as it was when it began. */
-  trace(role: Role): { operations: ReturnType<typeof parseTrace>; disk: DiskImage } {
+  #trace(role: Role): { operations: Operation[]; disk: DiskImage } {
     return { operations: parseTrace(this.#controls[role].trace()), disk: this.#disks[role]! };
   }
 
@@ -116,14 +148,15 @@ export class FaultLine {
         return await this.#work(role, lane, unit.id, strike?.fault);
       }
       let outcome: Outcome = 'unnoticed';
-      if (phase === 'start') {
+      if (phase === 'first' || phase === 'start') {
         await this.#breakOff(role, lane, unit.id);
+        if (phase === 'first') removeJournal(this.line.stationHome);
         outcome = await this.#startUnder(role, strike);
       } else {
         this.#controls[role].arm(strike);
         outcome = await this.#stopUnder(role, strike?.fault);
       }
-      const left = phase === 'start' ? strike?.fault : undefined;
+      const left = phase === 'stop' ? undefined : strike?.fault;
       const afterwards = await this.#work(role, lane, unit.id, left);
       return outcome === 'unnoticed' ? afterwards : outcome;
     } finally {
@@ -243,7 +276,7 @@ export class FaultLine {
   }
 
   #loseUnsynced(role: Role): void {
-    const { operations, disk } = this.trace(role);
+    const { operations, disk } = this.#trace(role);
     for (const operation of operations) disk.apply(operation);
     const home = role === 'serve' ? this.line.authorityHome : this.line.stationHome;
     writeImage(disk.image('synced'), home);
@@ -257,6 +290,11 @@ export class FaultLine {
     this.#struck = control.struck;
     control.disarm();
   }
+}
+
+/** A station whose journal is gone starts as it did for the first time. */
+function removeJournal(home: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(home, `journal.sqlite${suffix}`), { force: true });
 }
 
 /** The process does not outlive it. */

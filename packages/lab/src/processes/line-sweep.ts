@@ -1,7 +1,6 @@
 /** Strikes the processes of a line at one point after the other, and judges what the line came to in between. */
-import { FaultLine, type Phase, phases, type Role } from './fault-line.ts';
-import type { PartCount, Point } from './points.ts';
-import { pointName } from './points.ts';
+import { FaultLine, type Phase, phasesOf, type Role } from './fault-line.ts';
+import { type PartCount, type Point, pointName } from './points.ts';
 import type { Tally } from './tally.ts';
 
 /** Judging reads the whole log and all units; so many points share one judgement. */
@@ -9,13 +8,14 @@ const pointsPerJudgement = 10;
 /** Then the log is long enough, and a new line is set up. */
 const unitsPerLine = 150;
 
-/** What both processes do in each phase of their lives without a fault. */
-export async function countLine(role: Role): Promise<PartCount[]> {
-  const line = await FaultLine.start(`count-${role}`, phases.length);
+/** What a process of the line does in each phase of its life without a fault. */
+export async function countRole(role: Role): Promise<PartCount[]> {
+  const line = await FaultLine.start(`count-${role}`, phasesOf[role].length);
   try {
     const parts: PartCount[] = [];
-    for (const phase of phases)
+    for (const phase of phasesOf[role]) {
       parts.push({ part: `${role}/${phase}`, counts: await line.count(role, phase) });
+    }
     return parts;
   } finally {
     await line.close();
@@ -30,21 +30,20 @@ export async function sweepLine(
 ): Promise<void> {
   let line: FaultLine | undefined;
   let unjudged: Point[] = [];
-  const judge = async () => {
-    if (line === undefined || unjudged.length === 0) return;
-    try {
-      await line.judge();
-    } catch (error) {
-      tally.violated(unjudged, error);
-      await giveUp();
-    }
-    unjudged = [];
-  };
-  const giveUp = async () => {
-    const broken = line;
+  const closeLine = async () => {
+    const open = line;
     line = undefined;
     unjudged = [];
-    await broken?.close();
+    await open?.close();
+  };
+  const judge = async () => {
+    try {
+      await line?.judge();
+      unjudged = [];
+    } catch (error) {
+      tally.violated(unjudged, error);
+      await closeLine();
+    }
   };
   for (const point of points) {
     heard(pointName(point));
@@ -56,15 +55,14 @@ export async function sweepLine(
     } catch (error) {
       tally.add(point, 'broken');
       tally.violated([point], error);
-      await giveUp();
-      continue;
+      await closeLine();
     }
     if (unjudged.length >= pointsPerJudgement) await judge();
-    if (line !== undefined && line.line.unitsUsed >= unitsPerLine - 1) {
+    if (line !== undefined && line.line.unitsUsed === unitsPerLine) {
       await judge();
-      await giveUp();
+      await closeLine();
     }
   }
   await judge();
-  await giveUp();
+  await closeLine();
 }

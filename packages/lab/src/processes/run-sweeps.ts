@@ -1,0 +1,138 @@
+/** All sweeps, or some of them: counts first, draws the points, tries them, and cuts the power on recorded runs. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CommandCase, commandCases } from './command-cases.ts';
+import { countCommand, recordCommand, sweepCommands } from './command-sweep.ts';
+import { FaultLine, type Role } from './fault-line.ts';
+import { countRole, sweepLine } from './line-sweep.ts';
+import { type Point, stridedPoints } from './points.ts';
+import {
+  type CutReport,
+  judgeCuts,
+  judgeMade,
+  readAuthority,
+  readCommand,
+  readStation,
+} from './power-law.ts';
+import { seeded } from './seeded.ts';
+import { Tally } from './tally.ts';
+
+export const sweeps = ['authority', 'station', 'commands', 'power'] as const;
+export type Sweep = (typeof sweeps)[number];
+
+export interface SweepOptions {
+  only: readonly Sweep[];
+  /** Every so many-th operation of each class. */
+  stride: number;
+  seed: number;
+  /** These instead of drawn ones. */
+  points?: readonly Point[];
+  /** Hears what is tried, and how many there are. */
+  heard(what: string, done: number, of: number): void;
+}
+
+export interface SweepReport {
+  seed: number;
+  stride: number;
+  tally: Tally;
+  cuts: CutReport[];
+}
+
+const roleOf: Partial<Record<Sweep, Role>> = { authority: 'serve', station: 'station' };
+const recordedUnits = 2;
+
+export async function runSweeps(options: SweepOptions): Promise<SweepReport> {
+  const { seed, stride } = options;
+  const tally = new Tally();
+  const report: SweepReport = { seed, stride, tally, cuts: [] };
+  await withCommands(async (commands) => {
+    const points = options.points ?? (await drawPoints(options, commands));
+    let done = 0;
+    const heard = (name: string) => options.heard(name, ++done, points.length);
+    await sweepLine(
+      points.filter(({ part }) => part.includes('/')),
+      tally,
+      heard,
+    );
+    await sweepCommands(
+      commands,
+      points.filter(({ part }) => !part.includes('/')),
+      tally,
+      heard,
+    );
+    if (options.points === undefined && options.only.includes('power')) {
+      report.cuts = await cutEverywhere(options, commands);
+    }
+  });
+  return report;
+}
+
+async function drawPoints(
+  { only, seed, stride, heard }: SweepOptions,
+  commands: CommandCase[],
+): Promise<Point[]> {
+  const parts = [];
+  for (const sweep of only) {
+    const role = roleOf[sweep];
+    heard(`counting: ${sweep}`, 0, 0);
+    if (role !== undefined) parts.push(...(await countRole(role)));
+    if (sweep === 'commands') for (const command of commands) parts.push(await countCommand(command));
+  }
+  return stridedPoints(parts, stride, seeded(seed));
+}
+
+/** Every cut of a station's and an authority's life, of a first start, and of the commands. */
+async function cutEverywhere({ seed, heard }: SweepOptions, commands: CommandCase[]): Promise<CutReport[]> {
+  const draw = seeded(seed);
+  const reports: CutReport[] = [];
+  const line = await FaultLine.start('power', 3 * recordedUnits);
+  try {
+    for (const [part, role, from] of [
+      ['serve', 'serve', 'start'],
+      ['station', 'station', 'start'],
+      ['station/first', 'station', 'first'],
+    ] as const) {
+      heard(`power cuts: ${part}`, 0, 0);
+      const recording = { part, ...(await line.record(role, from, recordedUnits)) };
+      reports.push(await judgeCuts(recording, role === 'serve' ? readAuthority() : readStation(), draw));
+    }
+  } finally {
+    await line.close();
+  }
+  for (const command of commands) {
+    heard(`power cuts: ${command.part}`, 0, 0);
+    const recording = await recordCommand(command);
+    const report = await judgeCuts(recording, readCommand(command), draw);
+    await judgeMade(command, recording.disk).catch((error: Error) => report.violations.push(error.message));
+    reports.push(report);
+  }
+  return reports;
+}
+
+async function withCommands<T>(work: (commands: CommandCase[]) => Promise<T>): Promise<T> {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-commands-'));
+  const { cases, close } = await commandCases(place);
+  try {
+    return await work(cases);
+  } finally {
+    await close();
+    rmSync(place, { recursive: true });
+  }
+}
+
+/** What is broken, each with how it is tried again. */
+export function violationsOf({ tally, cuts, seed }: SweepReport): { message: string; again: string }[] {
+  return [
+    ...tally.violations.map(({ points, message }) => ({
+      message,
+      again: `npm run lab -- processes ${points.map((point) => `--point ${point}`).join(' ')}`,
+    })),
+    ...cuts.flatMap(({ violations }) =>
+      violations.map((message) => ({
+        message,
+        again: `npm run lab -- processes --only power --seed ${seed}`,
+      })),
+    ),
+  ];
+}
