@@ -13,6 +13,7 @@ import type { Storage, StorageFault } from '../storage.ts';
 import type { Tables } from '../tables.ts';
 import { ImmediateSqliteDialect } from './immediate-dialect.ts';
 import { preparedDatabase } from './prepared-database.ts';
+import { readerDatabase } from './reader-database.ts';
 
 const busyTimeoutMs = 10_000;
 
@@ -89,7 +90,7 @@ function writing(database: Database.Database): Kysely<Tables> {
 }
 
 function reading(database: Database.Database): Kysely<Tables> {
-  return new Kysely({ dialect: new SqliteDialect({ database: preparedDatabase(database) }) });
+  return new Kysely({ dialect: new SqliteDialect({ database: readerDatabase(preparedDatabase(database)) }) });
 }
 
 interface SqliteStorage extends Storage {

@@ -64,7 +64,7 @@ test('commits are synced, constraints are enforced and readers cannot write', as
   assert.equal(await pragma('foreign_keys'), 1);
   await assert.rejects(
     storage.reader.insertInto('operator').values({ operator_id: 'op', registered_at: '' }).execute(),
-    /readonly/,
+    (error: Error) => /readonly/.test((error.cause as Error).message),
   );
   await assert.rejects(
     storage.writer.insertInto('public_key').values({ public_key_sha256: 'a', device_id: 'none' }).execute(),
