@@ -15,6 +15,7 @@ import type { Clock, Entropy } from '../surroundings.ts';
 import { leafHash } from './leaf-hash.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
+import { asDecisionError, asTickError, closing, DecisionBroke } from './tick-errors.ts';
 import { HeadMoved, TreeTail } from './tree-tail.ts';
 
 export interface TickLedgerOptions {
@@ -308,13 +309,6 @@ export class TickLedger implements Ledger {
   }
 }
 
-/** A decision failed after the tables were touched on its behalf. */
-class DecisionBroke extends Error {
-  constructor(cause: unknown) {
-    super('a decision failed half-way', { cause });
-  }
-}
-
 const savepoint = CompiledQuery.raw('savepoint decision');
 const release = CompiledQuery.raw('release savepoint decision');
 const rollbackTo = CompiledQuery.raw('rollback to savepoint decision');
@@ -324,12 +318,6 @@ function isFatal(fault: StorageFault): boolean {
   return fault !== 'refused' && fault !== 'foreign';
 }
 
-function closing(): ImprintError {
-  return new ImprintError('unavailable', 'the authority is closing', {
-    hint: 'Try again when it has started anew.',
-  });
-}
-
 function settle(waiting: Waiting, verdict: Verdict): void {
   try {
     if ('error' in verdict) waiting.reject(verdict.error);
@@ -337,23 +325,4 @@ function settle(waiting: Waiting, verdict: Verdict): void {
   } catch (error) {
     waiting.reject(error);
   }
-}
-
-/** What each submitter of a tick that was not written hears. */
-function asTickError(error: unknown): ImprintError {
-  const cause = error instanceof DecisionBroke ? error.cause : error;
-  if (cause instanceof ImprintError) return cause;
-  return new ImprintError('storage_failed', 'the database did not take the changes', {
-    hint: 'Try again; if it stays, look at the authority’s disk and its own log.',
-    cause,
-  });
-}
-
-/** What the submitter of a decision hears that the tables refused: a rule that the decision should have kept itself. */
-function asDecisionError(error: unknown, fault: StorageFault): unknown {
-  if (fault === 'foreign') return error;
-  return new ImprintError('internal', 'the tables refuse this change: it would break one of their rules', {
-    hint: 'Nothing was written. This is a fault of the program; its own log names the rule.',
-    cause: error,
-  });
 }

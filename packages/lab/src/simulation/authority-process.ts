@@ -1,0 +1,164 @@
+/**
+ * One life of the authority in the simulation: the real core from the edge of the API down to SQLite, put together as `imprint
+ * serve` does, over a disk, a clock and keys that fail. What survives its death is its database file and its keys.
+ */
+import { Checkpoints } from '@imprint/authority/audit/checkpoints';
+import { ClockGuard, haltForClock } from '@imprint/authority/clock/clock-guard';
+import { answerRoute } from '@imprint/authority/http/answer-route';
+import { lineHandlers } from '@imprint/authority/http/line-handlers';
+import { knownError } from '@imprint/authority/http/problem';
+import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
+import { openIssuer } from '@imprint/authority/issuing/issuer';
+import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
+import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
+import type { LineCore } from '@imprint/authority/jobs/line-core';
+import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
+import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
+import type { Signer } from '@imprint/authority/signer/signer';
+import type { Storage } from '@imprint/authority/storage/storage';
+import { badgeHash } from '@imprint/authority/trust/badge-hash';
+import { type Hierarchy, logId } from '@imprint/authority/trust/hierarchy';
+import { toProblem } from '@imprint/contract/api/problem';
+import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
+import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
+import { toPem } from '@imprint/contract/x509/pem';
+import type { Answer } from '@imprint/station/read-answer';
+import type { Life } from './life.ts';
+import type { Listener, Message } from './network.ts';
+import type { SeededKey } from './seeded-keys.ts';
+import { beginning, type World } from './world.ts';
+
+export const logOrigin = 'imprint.local/lab';
+const stationVersion = '0.1.0';
+const forgetEveryMs = 600_000;
+
+/** What an authority is, whoever runs it. */
+export interface AuthorityIdentity {
+  hierarchy: Hierarchy;
+  logKey: SeededKey;
+  stationSigner: Signer;
+}
+
+export interface AuthorityParts {
+  world: World;
+  life: Life;
+  /** How often it has started, for its name. */
+  start: number;
+  identity: AuthorityIdentity;
+  storage: Storage;
+  signer: Signer;
+  /** How far its clock is off, in milliseconds, at this moment. */
+  clockOffMs: () => number;
+  /** What only its own log would show: a fault of the program. */
+  report: (error: unknown) => void;
+  /** Told before an answer leaves; it may kill the process. */
+  beforeReply: (message: Message) => void;
+}
+
+export class AuthorityProcess implements Listener {
+  readonly life: Life;
+  readonly identity: AuthorityIdentity;
+  readonly line: LineCore;
+  readonly ledger: TickLedger;
+  readonly #handlers;
+  readonly #report: (error: unknown) => void;
+  readonly #guard: ClockGuard;
+  readonly #beforeReply: (message: Message) => void;
+
+  constructor(parts: AuthorityParts) {
+    const { world, life, identity, storage, signer, clockOffMs, start } = parts;
+    const { certificates, logPublicKey } = identity.hierarchy;
+    this.life = life;
+    this.identity = identity;
+    this.#report = parts.report;
+    this.#beforeReply = parts.beforeReply;
+    const clock = () => new Date(beginning + world.nowMs + clockOffMs());
+    const entropy = world.entropy(`authority ${start}`);
+    this.#guard = new ClockGuard({
+      clock,
+      monotonicMs: () => world.nowMs,
+      source: { name: 'time.example', now: async () => new Date(beginning + world.nowMs) },
+      boundMs: limits.clockBoundMs,
+    });
+    this.ledger = new TickLedger({
+      storage,
+      realm: 'dev',
+      clock,
+      entropy,
+      requireSteady: (now) => this.#guard.requireSteady(now),
+    });
+    const key = verifierKey(logOrigin, logPublicKey);
+    const issuing = openIssuer(certificates.issuing, signer, 'dev');
+    this.line = {
+      ledger: this.ledger,
+      realm: 'dev',
+      logId: logId(logPublicKey),
+      rootPem: toPem('CERTIFICATE', certificates.root),
+      rootSha256: sha256Hex(certificates.root),
+      issuer: deviceIssuer(issuing),
+      contracts: new ContractShelf(),
+      clock,
+      clockGuard: this.#guard,
+      entropy,
+      processId: `p-${start}`,
+      intentLeaseMs: limits.intentLeaseMs,
+      jobsPerLaneAMinute: limits.jobsPerLaneAMinute,
+      minimumStationVersion: stationVersion,
+      badgeHash: badgeHash(identity.hierarchy.keys.badges),
+      checkpoints: new Checkpoints(this.ledger, key, (message) => identity.logKey.sign(message)),
+    };
+    this.#handlers = lineHandlers(this.line, {
+      ledger: this.ledger,
+      realm: 'dev',
+      organization: 'Example Devices',
+      stationIssuer: openIssuer(certificates.stationCa, identity.stationSigner, 'dev'),
+      stationRoot: certificates.stationRoot,
+      clock,
+      clockGuard: this.#guard,
+      entropy,
+    });
+    // as it does before it listens
+    this.#duty(this.#watchClock());
+    this.#duty(closeStaleIntents(this.line));
+    life.every(limits.intentLeaseMs, () => this.#duty(closeStaleIntents(this.line)));
+    life.every(forgetEveryMs, () => this.#duty(forgetEphemeral(this.line)));
+    life.every(limits.clockWatchMs, () => this.#duty(this.#watchClock()));
+  }
+
+  async answer(message: Message): Promise<Answer> {
+    const answer = await this.#answer(message);
+    this.#beforeReply(message);
+    return answer;
+  }
+
+  async #answer({ stationId, sessionId, route, params, body }: Message): Promise<Answer> {
+    const caller = sessionId === undefined ? { stationId } : { stationId, sessionId };
+    try {
+      const answer = await answerRoute(this.#handlers, route, caller, params, JSON.parse(body));
+      return { status: 200, text: JSON.stringify(answer) };
+    } catch (error) {
+      const ours = knownError(error);
+      const problem = toProblem(ours ?? error);
+      if (ours === undefined || problem.code === 'internal') this.#report(error);
+      return { status: problem.status, text: JSON.stringify(problem) };
+    }
+  }
+
+  async #watchClock(): Promise<void> {
+    const seen = await this.#guard.observe();
+    if (seen.verdict === 'wrong') await haltForClock(this.ledger, this.line.processId, seen);
+  }
+
+  /** What an authority does by itself may fail as its disk does; then its own log has it. */
+  #duty(work: Promise<unknown>): void {
+    work.catch((error) => {
+      if (knownError(error) === undefined) this.#report(error);
+    });
+  }
+}
+
+/** The key under which this authority's checkpoints verify, as text. */
+export function logVerifierKey({ hierarchy }: AuthorityIdentity): string {
+  return formatVerifierKey(verifierKey(logOrigin, hierarchy.logPublicKey));
+}

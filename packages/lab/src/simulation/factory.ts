@@ -1,0 +1,332 @@
+/**
+ * A whole factory under one seed: the authority, its stations, their people and boards, and everything that goes wrong. After
+ * every event the model is held against what happened; at the end all that was begun must have come to its end.
+ */
+import './at-once.ts';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { registerOperator } from '@imprint/authority/registry/operators';
+import { formatDeviceId } from '@imprint/contract/device-id';
+import { sha256Hex } from '@imprint/contract/hash';
+import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
+import type { LineEvent } from '@imprint/station/line-event';
+import { AuthorityHost, minder } from './authority-host.ts';
+import { type BoardOnFloor, makeBoard } from './boards.ts';
+import type { Phase } from './catalogue.ts';
+import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
+import { Floor } from './floor.ts';
+import { Model, type Violation } from './model.ts';
+import { Network } from './network.ts';
+import { gateways, sensors } from './products.ts';
+import { enrolStations, placeOrder } from './setup.ts';
+import { StationHost } from './station-host.ts';
+import { type Bench, type Fate, type Shop, Worker } from './worker.ts';
+import { World } from './world.ts';
+
+export interface FactoryOptions {
+  seed: string;
+  units: number;
+  /** The cell of the catalogue with which the plan begins. */
+  firstCell?: number;
+  /** The faults that may strike, by number; absent, all of the plan. */
+  only?: ReadonlySet<number>;
+  /** Hears what happens, a sentence at a time. */
+  tell?: (sentence: string) => void;
+}
+
+export interface FactoryReport {
+  seed: string;
+  units: number;
+  fates: Record<Fate, number>;
+  violations: readonly Violation[];
+  struck: Struck[];
+  planned: PlannedFault[];
+  entries: number;
+  events: number;
+  simulatedHours: number;
+}
+
+const badge = 'OP-lab-1';
+const outageMs = 33_000;
+const dayMs = 86_400_000;
+/** A factory that has not come to its end by then never does. */
+const minutesPerUnit = 12;
+
+/** Runs one factory to its end. Never throws for what happens in it: that is a violation of the report. */
+export async function runFactory(options: FactoryOptions): Promise<FactoryReport> {
+  // what survives a crash here is what was committed, so nothing has to reach a real disk
+  const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const folder = mkdtempSync(join(memory, 'imprint-lab-'));
+  const factory = new Factory(options, folder);
+  try {
+    return await factory.run();
+  } finally {
+    factory.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Factory {
+  readonly #options: FactoryOptions;
+  readonly #folder: string;
+  readonly #world: World;
+  readonly #faults: Faults;
+  readonly #planned: PlannedFault[];
+  readonly #model: Model;
+  readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, refused: 0, unfinished: 0 };
+  #floor!: Floor;
+  #network!: Network;
+  #authority!: AuthorityHost;
+  readonly #hosts: StationHost[] = [];
+
+  constructor(options: FactoryOptions, folder: string) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#world = new World(options.seed);
+    this.#planned = planFaults(this.#world, options.units, options.firstCell ?? 0);
+    this.#faults = new Faults(this.#world, this.#planned, options.only);
+    this.#model = new Model(this.#world);
+  }
+
+  async run(): Promise<FactoryReport> {
+    const { units, seed } = this.#options;
+    const world = this.#world;
+    try {
+      await this.#setUp();
+      const work = this.#work();
+      let isOver = false;
+      work.then(
+        () => {
+          isOver = true;
+        },
+        (error) => {
+          this.#model.violate('I-24', `a person at a lane met ${(error as Error).stack}`);
+          isOver = true;
+        },
+      );
+      await world.run(
+        () => isOver || this.#model.violations.length > 0,
+        units * minutesPerUnit * 60_000 + dayMs / 2,
+        () => this.#model.check(),
+      );
+      if (this.#model.violations.length === 0)
+        await this.#model.checkAtEnd(this.#floor.boards, this.#authority, this.#faults.struck);
+    } catch (error) {
+      this.#model.violate('I-24', `the factory came to no end: ${(error as Error).stack}`);
+    }
+    return {
+      seed,
+      units,
+      fates: this.#fates,
+      violations: this.#model.violations,
+      struck: this.#faults.struck,
+      planned: this.#planned,
+      entries: this.#model.entries,
+      events: world.events,
+      simulatedHours: world.nowMs / 3_600_000,
+    };
+  }
+
+  close(): void {
+    for (const host of this.#hosts) host.close();
+    this.#authority?.stop();
+    this.#model.close();
+  }
+
+  async #setUp(): Promise<void> {
+    const world = this.#world;
+    const model = this.#model;
+    this.#network = new Network(world, this.#faults, model, (uid) => this.#floor.unitOfHardware(uid));
+    this.#authority = await AuthorityHost.make(
+      world,
+      this.#faults,
+      this.#network,
+      model,
+      join(this.#folder, 'a', 'imprint.db'),
+    );
+    const { hierarchy } = this.#authority.identity;
+    model.begin(this.#authority.file, this.#authority.identity);
+    const modes = Object.keys(hostileModes) as HostileMode[];
+    const rootSha256 = sha256Hex(hierarchy.certificates.root);
+    const boards: BoardOnFloor[] = Array.from({ length: this.#options.units }, (_, unit) =>
+      makeBoard(world, this.#faults, rootSha256, unit, modes, (board, fuse) => this.#burning(board, fuse)),
+    );
+    this.#floor = new Floor(world, boards);
+    this.#floor.swapped = (place, was, now) =>
+      this.#say(`board ${now} lies at ${place.stationId} lane ${place.lane} in place of ${was}`);
+    const authority = this.#authority.start();
+    await enrolStations(authority, {
+      'gw-1': 3,
+      'gw-2': 2,
+      'sn-1': 2,
+      'pk-1': 1,
+    });
+    await registerOperator(
+      authority.ledger,
+      world.entropy('operator'),
+      minder,
+      { name: 'Lab Person', badge },
+      authority.line.badgeHash,
+    );
+    await placeOrder(world, authority, this.#floor, gateways, ['gw-1', 'gw-2', 'pk-1']);
+    await placeOrder(world, authority, this.#floor, sensors, ['sn-1', 'pk-1']);
+    this.#authority.mind();
+    this.#addHost('gw-1', ['provision', 'provision', 'provision']);
+    this.#addHost('gw-2', ['provision', 'provision']);
+    this.#addHost('sn-1', ['provision', 'seal']);
+    this.#addHost('pk-1', ['pack']);
+    for (const host of this.#hosts) host.start();
+  }
+
+  #addHost(stationId: string, operations: ('provision' | 'seal' | 'pack')[]): void {
+    const lanes = operations.map((operation, at) => ({ lane: at + 1, port: `lane-${at + 1}`, operation }));
+    const places = lanes.map(({ lane }) => this.#floor.newPlace(stationId, lane));
+    const host: StationHost = new StationHost({
+      world: this.#world,
+      faults: this.#faults,
+      network: this.#network,
+      stationId,
+      badge,
+      lanes,
+      fixtures: new Map(places.map(({ lane, fixture }) => [lane, fixture])),
+      journalFile: join(this.#folder, `${stationId}.db`),
+      watcher: {
+        event: (from, event) => this.#hear(from, event),
+        ended: (from, error) => this.#say(`${from.id} ended: ${(error as Error).message}`),
+        phase: (from, lane, phase) => this.#enter(from, lane, phase),
+      },
+    });
+    this.#hosts.push(host);
+    for (const place of places) this.#benches.push({ host, place });
+  }
+
+  readonly #benches: Bench[] = [];
+
+  async #work(): Promise<void> {
+    const { strange } = this;
+    const shop: Shop = {
+      world: this.#world,
+      faults: this.#faults,
+      floor: this.#floor,
+      finished: [],
+      strangeId: strange,
+      benches: this.#benches,
+    };
+    const of = (stationId: string) => this.#benches.filter(({ host }) => host.id === stationId);
+    const boards = this.#floor.boards;
+    const first = boards.filter(({ product }) => !product.isTwoVisits).map(({ unit }) => unit);
+    const twice = boards.filter(({ product }) => product.isTwoVisits).map(({ unit }) => unit);
+    const toPack: number[] = [];
+    let atWork = 0;
+    const end = (unit: number, fate: Fate) => {
+      this.#fates[fate]++;
+      this.#say(`board ${unit} is ${fate}`);
+      if (fate === 'done' && unit % packEvery === 0) toPack.push(unit);
+    };
+    const workers = [...of('gw-1'), ...of('gw-2')].map(async (bench) => {
+      const worker = new Worker(shop, `${bench.host.id} ${bench.place.lane}`);
+      for (let unit = first.shift(); unit !== undefined; unit = first.shift()) {
+        end(unit, await worker.provision(bench, unit));
+      }
+    });
+    const [visit, seal] = of('sn-1') as [Bench, Bench];
+    workers.push(
+      (async () => {
+        const worker = new Worker(shop, 'sn-1');
+        for (let unit = twice.shift(); unit !== undefined; unit = twice.shift()) {
+          end(unit, await worker.provisionTwice(visit, seal, unit));
+        }
+      })(),
+    );
+    atWork = workers.length;
+    for (const work of workers) void work.finally(() => atWork--);
+    const packer = (async () => {
+      const worker = new Worker(shop, 'pk-1');
+      const [bench] = of('pk-1') as [Bench];
+      while (atWork > 0 || toPack.length > 0) {
+        const unit = toPack.shift();
+        if (unit === undefined) await this.#world.delay(2_000);
+        else await worker.pack(bench, unit);
+      }
+    })();
+    await Promise.all([...workers, packer]);
+  }
+
+  /** An ID of the gateways' grammar that is in no order. */
+  readonly strange = (unit: number): string =>
+    formatDeviceId({ site: 'ZZ', year: 2026, serial: unit }, gateways.checked.contract.identity.grammar);
+
+  #hear(host: StationHost, event: LineEvent): void {
+    if ('lane' in event && event.lane !== null) {
+      const unit = host.unitAt(event.lane);
+      if (event.event === 'step' && unit !== undefined && event.step !== 'check') {
+        this.#enter(host, event.lane, event.step);
+      }
+    }
+    if (event.event === 'passed') {
+      const place = this.#benches.find(
+        (bench) => bench.host === host && bench.place.lane === event.lane,
+      )!.place;
+      const inFixture = this.#floor.in(place);
+      this.#model.passed(event, inFixture === undefined ? undefined : this.#floor.boards[inFixture]!);
+    }
+    if (this.#options.tell) this.#say(`${host.id} ${JSON.stringify(event)}`);
+  }
+
+  #burning(board: BoardOnFloor, fuse: string): void {
+    const place = this.#floor.placeOf(board.unit);
+    const host = this.#hosts.find(({ id }) => id === place?.stationId);
+    this.#model.burning(board, fuse, host?.intends(board.uid) ?? false);
+  }
+
+  /** What strikes at any time in this phase does so in a moment. */
+  #enter(host: StationHost, lane: number, phase: Phase): void {
+    const unit = host.unitAt(lane);
+    if (unit === undefined) return;
+    for (const struck of this.#faults.enter(unit, phase)) {
+      this.#world.after(struck.skip, () => this.#happen(host, struck));
+    }
+  }
+
+  #happen(host: StationHost, { fault, draw }: PlannedFault): void {
+    this.#say(`${fault} at ${host.id}`);
+    switch (fault) {
+      case 'network-down':
+        this.#network.cut(host.id, outageMs);
+        break;
+      case 'station-killed':
+        host.kill();
+        break;
+      case 'line-power-cut':
+        host.kill();
+        this.#floor.cutPower(host.id);
+        break;
+      case 'station-clock-wrong':
+        host.setClock((draw < 0.5 ? -1 : 1) * 365 * dayMs);
+        break;
+      case 'authority-killed':
+        this.#authority.kill();
+        break;
+      case 'clock-hour':
+        this.#jumpClock((draw < 0.5 ? -1 : 1) * 3_600_000);
+        break;
+      case 'clock-year':
+        this.#jumpClock((draw < 0.5 ? -1 : 1) * 365 * dayMs);
+        break;
+    }
+  }
+
+  /** What is not issuing goes on under a clock that was wrong when a process began, and the log's times with it. */
+  #jumpClock(ms: number): void {
+    this.#model.log.clockSlackMs = Number.POSITIVE_INFINITY;
+    this.#authority.jumpClock(ms);
+  }
+
+  #say(sentence: string): void {
+    this.#options.tell?.(`${(this.#world.nowMs / 1000).toFixed(3).padStart(10)} s  ${sentence}`);
+  }
+}
+
+/** Of so many boards that are done, one is packed. */
+const packEvery = 5;

@@ -1,0 +1,150 @@
+/**
+ * What goes wrong, and when: for each unit a short story of faults, each bound to a phase of that unit's visits. An
+ * operation asks here whether it is struck; what struck is counted and told.
+ */
+import { type Cell, catalogue, type FaultName, type Phase, possibleCells, type Site } from './catalogue.ts';
+import { chance, type World } from './world.ts';
+
+export interface PlannedFault extends Cell {
+  /** Its number in this factory's plan: a shrunk run names those that it needs. */
+  id: number;
+  unit: number;
+  /** How many operations of its kind pass before the one that is struck. */
+  skip: number;
+  /** A number from 0 up to 1 that decides whatever else there is to decide. */
+  draw: number;
+}
+
+export interface Struck extends PlannedFault {
+  atMs: number;
+}
+
+/** Of ten units, how many live through no fault, one, two and three. */
+const faultsPerUnit = [0, 1, 1, 1, 1, 1, 2, 2, 2, 3];
+
+/** The faults of a factory of `units`: cell after cell, so that a factory that is large enough meets every one. */
+export function planFaults(world: World, units: number, firstCell: number): PlannedFault[] {
+  const planned: PlannedFault[] = [];
+  let cell = firstCell;
+  for (let unit = 0; unit < units; unit++) {
+    const draw = chance(world.entropy(`story ${unit}`));
+    const count = draw.pick(faultsPerUnit);
+    for (let at = 0; at < count; at++) {
+      // the first of a unit is the next that is due; those beside it are any
+      const due = at === 0 ? possibleCells[cell++ % possibleCells.length]! : draw.pick(possibleCells);
+      const skip = draw.fraction() < 0.5 ? 0 : draw.below(6);
+      // a start only is where an end was
+      if (due.phase === 'recover') {
+        const kill = { fault: 'station-killed' as const, phase: draw.pick(interrupted) };
+        planned.push({ ...kill, id: planned.length, unit, skip: 0, draw: draw.fraction() });
+      }
+      if (due.phase === 'report') {
+        const cause = { fault: 'wrong-label-back' as const, phase: 'label' as const };
+        planned.push({ ...cause, id: planned.length, unit, skip: 0, draw: draw.fraction() });
+      }
+      planned.push({ ...due, id: planned.length, unit, skip, draw: draw.fraction() });
+    }
+  }
+  return planned;
+}
+
+const interrupted: readonly Phase[] = ['identify', 'key', 'write', 'prove', 'seal', 'attest', 'complete'];
+
+export class Faults {
+  readonly #world: World;
+  readonly #waiting = new Map<number, PlannedFault[]>();
+  /** Faults whose unit is in their phase now. */
+  readonly #armed: PlannedFault[] = [];
+  readonly #phaseOf = new Map<number, Phase>();
+  readonly struck: Struck[] = [];
+  /** Nothing strikes any more: what was begun has to come to its end. */
+  #quiet = false;
+
+  /** `only`: the IDs of the faults that may strike; absent, all. */
+  constructor(world: World, plan: readonly PlannedFault[], only?: ReadonlySet<number>) {
+    this.#world = world;
+    for (const planned of plan) {
+      if (only !== undefined && !only.has(planned.id)) continue;
+      const own = this.#waiting.get(planned.unit);
+      if (own) own.push({ ...planned });
+      else this.#waiting.set(planned.unit, [{ ...planned }]);
+    }
+  }
+
+  /** From now on the factory is left in peace. */
+  calm(): void {
+    this.#quiet = true;
+    this.#armed.length = 0;
+  }
+
+  get calmed(): boolean {
+    return this.#quiet;
+  }
+
+  phaseOf(unit: number): Phase | undefined {
+    return this.#phaseOf.get(unit);
+  }
+
+  /** The unit is in another phase now, or in none. What strikes at any time in that phase is given back at once. */
+  enter(unit: number, phase: Phase | undefined): PlannedFault[] {
+    if (this.#quiet) return [];
+    if (phase === undefined) this.#phaseOf.delete(unit);
+    else this.#phaseOf.set(unit, phase);
+    for (let at = this.#armed.length - 1; at >= 0; at--) {
+      const armed = this.#armed[at]!;
+      if (armed.unit !== unit || armed.phase === phase) continue;
+      this.#armed.splice(at, 1);
+      // sooner, when its phase comes again
+      armed.skip >>= 1;
+      this.#waiting.get(unit)!.push(armed);
+    }
+    const waiting = this.#waiting.get(unit);
+    if (waiting === undefined || phase === undefined) return [];
+    const now: PlannedFault[] = [];
+    for (let at = waiting.length - 1; at >= 0; at--) {
+      const planned = waiting[at]!;
+      if (planned.phase !== phase) continue;
+      waiting.splice(at, 1);
+      if (catalogue[planned.fault].site === 'any-time') now.push(this.#strike(planned));
+      else this.#armed.push(planned);
+    }
+    return now;
+  }
+
+  /** The fault that strikes this operation, if one does: of this site, for a unit that it concerns. */
+  strike(
+    site: Site,
+    concerns: (unit: number) => boolean,
+    fits: (fault: FaultName) => boolean = () => true,
+  ): PlannedFault | undefined {
+    for (let at = 0; at < this.#armed.length; at++) {
+      const armed = this.#armed[at]!;
+      if (catalogue[armed.fault].site !== site || !concerns(armed.unit) || !fits(armed.fault)) continue;
+      if (armed.skip > 0) {
+        armed.skip--;
+        continue;
+      }
+      this.#armed.splice(at, 1);
+      return this.#strike(armed);
+    }
+    return undefined;
+  }
+
+  /** A fault of this site that waits for the unit, without striking. */
+  peek(site: Site, unit: number): PlannedFault | undefined {
+    return this.#armed.find((armed) => armed.unit === unit && catalogue[armed.fault].site === site);
+  }
+
+  /** What was seen by {@link peek} has struck. */
+  confirm(planned: PlannedFault): void {
+    const at = this.#armed.indexOf(planned);
+    if (at < 0) return;
+    this.#armed.splice(at, 1);
+    this.#strike(planned);
+  }
+
+  #strike(planned: PlannedFault): PlannedFault {
+    this.struck.push({ ...planned, atMs: this.#world.nowMs });
+    return planned;
+  }
+}

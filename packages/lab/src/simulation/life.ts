@@ -1,0 +1,55 @@
+/**
+ * The life of one process in the simulation. A killed process does nothing any more: what it waits for never comes, what
+ * it asks of its disk ends in its death, and nobody hears what it still says.
+ */
+import type { Timers } from '@imprint/station/timers';
+import type { World } from './world.ts';
+
+/** Thrown through a process that dies in the middle of a call; nothing outside catches it. */
+export class ProcessKilled extends Error {
+  override name = 'ProcessKilled';
+}
+
+export class Life {
+  readonly #world: World;
+  readonly #mourners: (() => void)[] = [];
+  #alive = true;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** -9: between two instructions. */
+  kill(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    for (const mourn of this.#mourners) mourn();
+  }
+
+  onDeath(mourn: () => void): void {
+    this.#mourners.push(mourn);
+  }
+
+  /** Runs `act` later, if the process lives then. */
+  after(delayMs: number, act: () => void): () => void {
+    return this.#world.after(delayMs, () => {
+      if (this.#alive) act();
+    });
+  }
+
+  every(periodMs: number, act: () => void): void {
+    this.after(periodMs, () => {
+      act();
+      this.every(periodMs, act);
+    });
+  }
+
+  readonly timers: Timers = {
+    nowMs: () => this.#world.nowMs,
+    after: (delayMs, action) => this.after(delayMs, action),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * The independent model of a factory: what the log says, what went over the wire and what the boards are, each read by code of
+ * its own and held against the others after every event. It never asks the program whether it is right, save at the end.
+ */
+import { verifyLog } from '@imprint/authority/audit/verify';
+import type { LineEvent } from '@imprint/station/line-event';
+import type { Answer } from '@imprint/station/read-answer';
+import type { AuthorityHost, AuthorityWatcher } from './authority-host.ts';
+import type { AuthorityIdentity, AuthorityProcess } from './authority-process.ts';
+import type { BoardOnFloor } from './boards.ts';
+import type { Struck } from './faults.ts';
+import { BoardModel } from './model/board-model.ts';
+import { sha256 } from './model/certificate-bytes.ts';
+import { LogModel } from './model/log-model.ts';
+import { type Violation, Violations } from './model/violation.ts';
+import { WireModel } from './model/wire-model.ts';
+import type { Message, NetworkWatcher } from './network.ts';
+import type { World } from './world.ts';
+
+export type { Violation } from './model/violation.ts';
+
+export class Model implements AuthorityWatcher, NetworkWatcher {
+  readonly log: LogModel;
+  readonly #violations: Violations;
+  readonly #wire: WireModel;
+  readonly #boards: BoardModel;
+  readonly #signed = new Set<string>();
+  #mayHaveMore = false;
+
+  constructor(world: World) {
+    this.#violations = new Violations(world);
+    this.log = new LogModel(world, this.#violations);
+    this.#wire = new WireModel(this.log, this.#violations);
+    this.#boards = new BoardModel(this.log, this.#violations);
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#violations.list;
+  }
+
+  get entries(): number {
+    return this.log.entries.length;
+  }
+
+  violate(invariant: string, what: string): void {
+    this.#violations.add(invariant, what);
+  }
+
+  begin(file: string, identity: AuthorityIdentity): void {
+    this.log.open(file);
+    const { certificates, logPublicKey } = identity.hierarchy;
+    this.#wire.begin(logPublicKey, certificates.issuing);
+  }
+
+  mayHaveCommitted(): void {
+    this.#mayHaveMore = true;
+  }
+
+  /** I-2: a signature has one earlier intent that is on the disk, and an intent one signature. */
+  signed(bytes: Uint8Array): void {
+    this.#pull();
+    const tbs = sha256(bytes);
+    const intent = this.log.byTbs.get(tbs);
+    this.#violations.unless(intent !== undefined, 'I-2', () => `TBS ${tbs} is signed without an intent`);
+    this.#violations.unless(
+      !this.#signed.has(tbs),
+      'I-2',
+      () => `the intent of ${intent?.deviceId} is signed twice`,
+    );
+    this.#violations.unless(
+      intent === undefined || intent.status === 'intended',
+      'I-2',
+      () => `the intent of ${intent?.deviceId} is signed, and it is ${intent?.status}`,
+    );
+    this.#signed.add(tbs);
+  }
+
+  /** The authority's own log has a fault of the program. */
+  fault(error: unknown): void {
+    this.#violations.add(
+      'I-10',
+      `the authority's program failed: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+  }
+
+  started(_process: AuthorityProcess): void {
+    // what was committed before the end is there, and nothing of it has changed
+    this.#pull();
+  }
+
+  answered(message: Message, answer: Answer): void {
+    this.#pull();
+    this.#wire.answered(message, answer);
+  }
+
+  burning(board: BoardOnFloor, fuse: string, intended: boolean): void {
+    this.#pull();
+    this.#boards.burning(board, fuse, intended);
+  }
+
+  passed(event: Extract<LineEvent, { event: 'passed' }>, board: BoardOnFloor | undefined): void {
+    this.#pull();
+    this.#boards.passed(event, board);
+  }
+
+  /** After each event. */
+  check(): void {
+    if (this.#mayHaveMore) this.#pull();
+  }
+
+  async checkAtEnd(
+    boards: readonly BoardOnFloor[],
+    authority: AuthorityHost,
+    struck: readonly Struck[],
+  ): Promise<void> {
+    this.#pull();
+    for (const board of boards) {
+      const cuts = struck.filter(({ unit, fault }) => unit === board.unit && fault === 'power-during').length;
+      this.#boards.atEnd(board, cuts);
+    }
+    for (const credential of this.log.credentials.values()) {
+      this.#violations.unless(
+        credential.status !== 'intended',
+        'I-2',
+        () => `an intent of ${credential.deviceId} is open at the end of the day`,
+      );
+    }
+    await this.#checkStored(authority);
+  }
+
+  /** I-15, I-16: the program's own verification and replay, on the file as it is. */
+  async #checkStored(authority: AuthorityHost): Promise<void> {
+    const process = authority.process ?? authority.start();
+    const report = await verifyLog(process.ledger.reader, { realm: 'dev' });
+    for (const finding of report.findings) {
+      this.#violations.add('I-15', `${finding.table} ${finding.row}: ${finding.what}`);
+    }
+  }
+
+  close(): void {
+    this.log.close();
+  }
+
+  #pull(): void {
+    this.#mayHaveMore = false;
+    this.log.pull();
+  }
+}

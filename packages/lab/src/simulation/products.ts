@@ -1,0 +1,20 @@
+/** What the simulated factories make: the two products of the examples, and who works on which. */
+import { readFileSync } from 'node:fs';
+import { type CheckedContract, checkContract } from '@imprint/authority/registry/contracts';
+
+export interface Product {
+  checked: CheckedContract;
+  orderId: string;
+  /** Two visits with a calibration between, and labels that are printed at the end. */
+  isTwoVisits: boolean;
+}
+
+function product(name: string, orderId: string): Product {
+  const file = new URL(`../../../../examples/contracts/${name}.yaml`, import.meta.url);
+  const checked = checkContract(readFileSync(file, 'utf8'), `${name}.yaml`);
+  const visits = checked.contract.route.filter(({ external }) => external !== true);
+  return { checked, orderId, isTwoVisits: visits.length > 0 && checked.contract.label.mode === 'at-end' };
+}
+
+export const gateways: Product = product('gateway', 'gateways-1');
+export const sensors: Product = product('sensor', 'sensors-1');

@@ -1,0 +1,104 @@
+/**
+ * What stands before the first board comes: stations as enrolment leaves them (enrolment itself is tested on the real thing),
+ * orders with their IDs, and labels on the boards that have theirs printed beforehand.
+ */
+import { createOrder } from '@imprint/authority/registry/orders';
+
+import { toUtf8 } from '@imprint/contract/bytes';
+import { sha256Hex } from '@imprint/contract/hash';
+import { minder } from './authority-host.ts';
+import { type AuthorityProcess, logOrigin } from './authority-process.ts';
+import type { Floor } from './floor.ts';
+import type { Product } from './products.ts';
+import { beginning, type World } from './world.ts';
+
+const dayMs = 86_400_000;
+const validMs = 30 * dayMs;
+
+/** `lanes` by station. */
+export async function enrolStations(
+  authority: AuthorityProcess,
+  lanes: Record<string, number>,
+): Promise<void> {
+  const { certificates } = authority.identity.hierarchy;
+  await authority.ledger.submit(async () => ({
+    entries: [
+      {
+        type: 'realm.created' as const,
+        actor: minder,
+        data: {
+          organization: 'Example Devices',
+          root_sha256: authority.line.rootSha256,
+          log_origin: logOrigin,
+          log_id: authority.line.logId,
+          issuing_ca_sha256: sha256Hex(certificates.issuing),
+          station_ca_sha256: sha256Hex(certificates.stationCa),
+        },
+      },
+      ...Object.entries(lanes).flatMap(([station_id, count]) => [
+        {
+          type: 'station.invited' as const,
+          actor: minder,
+          data: {
+            station_id,
+            site: 'site-1',
+            line: 'line-1',
+            lanes: count,
+            expires_at: new Date(beginning + 900_000).toISOString(),
+          },
+        },
+        {
+          type: 'station.confirmed' as const,
+          actor: minder,
+          data: {
+            station_id,
+            public_key_sha256: sha256Hex(toUtf8(station_id)),
+            serial: '01',
+            tbs_sha256: '0'.repeat(64),
+            not_after: new Date(beginning + validMs).toISOString(),
+          },
+        },
+      ]),
+    ],
+    reply: () => undefined,
+  }));
+}
+
+/** An order for all boards of the product, and their labels where those come first. */
+export async function placeOrder(
+  world: World,
+  { ledger }: AuthorityProcess,
+  floor: Floor,
+  product: Product,
+  stations: string[],
+): Promise<void> {
+  const boards = floor.boards.filter((board) => board.product === product);
+  if (boards.length === 0) return;
+  const { contract } = product.checked;
+  await createOrder(ledger, world.entropy(`order ${product.orderId}`), minder, product.checked, {
+    orderId: product.orderId,
+    sku: contract.skus[0]!,
+    lot: 'lot-1',
+    quantity: boards.length,
+    scrapAllowance: 0,
+    sites: ['site-1'],
+    stations,
+    opensAt: new Date(beginning).toISOString(),
+    closesAt: new Date(beginning + validMs).toISOString(),
+    ids: { source: 'generated', ...siteOf(product), year: 2026 },
+  });
+  if (product.isTwoVisits) return;
+  const rows = await ledger.reader
+    .selectFrom('device')
+    .select('device_id')
+    .where('order_id', '=', product.orderId)
+    .orderBy('device_id')
+    .execute();
+  for (const [at, board] of boards.entries()) floor.stick(board.unit, rows[at]!.device_id);
+}
+
+function siteOf({ checked }: Product): { site?: string } {
+  const { grammar } = checked.contract.identity;
+  if ('uuid' in grammar || grammar.site_length === undefined || grammar.site_length === 0) return {};
+  return { site: 'M1'.slice(0, grammar.site_length) };
+}
