@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
-import { isJournalFailure, openJournal } from './journal.ts';
+import { isJournalFailure, type Journal, openJournal } from './journal.ts';
 
 describe('the journal', () => {
   let folder: string;
@@ -80,6 +80,48 @@ describe('the journal', () => {
       rmSync(path);
       rmSync(setAside);
     }
+  });
+
+  it('I-24: whichever bit of it is flipped, it is set aside at the start or serves all day', () => {
+    const fill = (journal: Journal) => {
+      for (let index = 0; index < 12; index++) {
+        const request_id = index.toString(16).padStart(32, '0');
+        journal.recordAttempt({ ...attempt, jobId: `j-${index}` });
+        journal.recordSeenAct(journal.recordIntendedAct('uid', `j-${index}`, 'finalize', 'locked'));
+        journal.recordRequest({ request_id, route: 'endAttempt', params: '{}', body: '{}' }, true);
+        if (index % 2 === 0) journal.recordAnswer(request_id, null);
+      }
+    };
+    const useAll = (journal: Journal) => {
+      journal.recordAttempt({ ...attempt, jobId: 'j-new' });
+      journal.recordEnd('j-new', 1, 'passed', null);
+      journal.acts('uid');
+      journal.openAttempts();
+      journal.undelivered();
+      journal.unansweredRequest('endAttempt', '{}', '{}');
+      journal.purge('2100-01-01T00:00:00.000Z');
+    };
+    const first = open().journal;
+    fill(first);
+    first.close();
+    const sound = readFileSync(path);
+    let whole = 0;
+    for (let flip = 0; flip < 200; flip++) {
+      const bytes = Buffer.from(sound);
+      // spread over the file by a number that shares no factor with its length
+      const at = (flip * 7919) % bytes.length;
+      bytes[at]! ^= 1 << (flip % 8);
+      writeFileSync(path, bytes);
+      const { journal, setAside } = open();
+      if (setAside === null) {
+        whole++;
+        useAll(journal);
+      }
+      journal.close();
+      rmSync(path);
+      if (setAside !== null) rmSync(setAside);
+    }
+    assert.ok(whole > 0 && whole < 200, `${whole} of 200 were whole`);
   });
 
   it('fails closed where the disk does not take it, and sets nothing aside for that', () => {

@@ -290,7 +290,8 @@ export function openJournalDatabase(path: string): Database.Database {
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
-    if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Damaged('quick_check found damage');
+    // the quick one leaves the indexes out, and one that is damaged shows only when it is used
+    if (db.pragma('integrity_check(1)', { simple: true }) !== 'ok') throw new Damaged('the file is damaged');
     const version = db.pragma('user_version', { simple: true });
     if (version === 0) {
       db.transaction(() => {
