@@ -8,27 +8,28 @@ const pointsPerJudgement = 10;
 /** Then the log is long enough, and a new line is set up. */
 const unitsPerLine = 150;
 
-/** What a process of the line does in each phase of its life without a fault. */
-export async function countRole(role: Role): Promise<PartCount[]> {
-  const line = await FaultLine.start(`count-${role}`, phasesOf[role].length);
-  try {
-    const parts: PartCount[] = [];
-    for (const phase of phasesOf[role]) {
-      parts.push({ part: `${role}/${phase}`, counts: await line.count(role, phase) });
-    }
-    return parts;
-  } finally {
-    await line.close();
-  }
+/** A new line, for as many units as are worked on before the next is set up. */
+export function newLine(units = unitsPerLine): Promise<FaultLine> {
+  return FaultLine.start('sweep', units);
 }
 
-/** `heard` is told each point before it is tried. */
+/** What a process of the line does in each phase of its life without a fault. */
+export async function countRole(line: FaultLine, role: Role): Promise<PartCount[]> {
+  const parts: PartCount[] = [];
+  for (const phase of phasesOf[role]) {
+    parts.push({ part: `${role}/${phase}`, counts: await line.count(role, phase) });
+  }
+  return parts;
+}
+
+/** Works on a line that is given, then on others, and closes them all; `heard` is told each point before it is tried. */
 export async function sweepLine(
+  first: FaultLine | undefined,
   points: readonly Point[],
   tally: Tally,
   heard: (name: string) => void,
 ): Promise<void> {
-  let line: FaultLine | undefined;
+  let line = first;
   let unjudged: Point[] = [];
   const closeLine = async () => {
     const open = line;
@@ -47,7 +48,7 @@ export async function sweepLine(
   };
   for (const point of points) {
     heard(pointName(point));
-    line ??= await FaultLine.start('sweep', unitsPerLine);
+    line ??= await newLine();
     const [role, phase] = point.part.split('/') as [Role, Phase];
     unjudged.push(point);
     try {
@@ -58,7 +59,7 @@ export async function sweepLine(
       await closeLine();
     }
     if (unjudged.length >= pointsPerJudgement) await judge();
-    if (line !== undefined && line.line.unitsUsed === unitsPerLine) {
+    if (line !== undefined && line.line.unitsUsed === line.line.deviceIds.length) {
       await judge();
       await closeLine();
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type CommandCase, commandCases } from './command-cases.ts';
 import { countCommand, recordCommand, sweepCommands } from './command-sweep.ts';
 import { FaultLine, type Role } from './fault-line.ts';
-import { countRole, sweepLine } from './line-sweep.ts';
+import { countRole, newLine, sweepLine } from './line-sweep.ts';
 import { type Point, stridedPoints } from './points.ts';
 import {
   type CutReport,
@@ -47,10 +47,12 @@ export async function runSweeps(options: SweepOptions): Promise<SweepReport> {
   const tally = new Tally();
   const report: SweepReport = { seed, stride, tally, cuts: [] };
   await withCommands(async (commands) => {
-    const points = options.points ?? (await drawPoints(options, commands));
+    const line = options.points === undefined && wantsLine(options) ? await newLine() : undefined;
+    const points = options.points ?? (await drawPoints(options, line, commands));
     let done = 0;
     const heard = (name: string) => options.heard(name, ++done, points.length);
     await sweepLine(
+      line,
       points.filter(({ part }) => part.includes('/')),
       tally,
       heard,
@@ -68,15 +70,20 @@ export async function runSweeps(options: SweepOptions): Promise<SweepReport> {
   return report;
 }
 
+function wantsLine({ only }: SweepOptions): boolean {
+  return only.some((sweep) => roleOf[sweep] !== undefined);
+}
+
 async function drawPoints(
   { only, seed, stride, heard }: SweepOptions,
+  line: FaultLine | undefined,
   commands: CommandCase[],
 ): Promise<Point[]> {
   const parts = [];
   for (const sweep of only) {
     const role = roleOf[sweep];
     heard(`counting: ${sweep}`, 0, 0);
-    if (role !== undefined) parts.push(...(await countRole(role)));
+    if (role !== undefined && line !== undefined) parts.push(...(await countRole(line, role)));
     if (sweep === 'commands') for (const command of commands) parts.push(await countCommand(command));
   }
   return stridedPoints(parts, stride, seeded(seed));

@@ -1,0 +1,53 @@
+/** A slice of the sweeps over the commands that make something: `init`, `order create`, `station invite`, `station enroll`. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type CommandCases, commandCases } from './command-cases.ts';
+import { countCommand, recordCommand, sweepCommands } from './command-sweep.ts';
+import { onePointEach } from './points.ts';
+import { judgeCuts, judgeMade, readCommand } from './power-law.ts';
+import { seeded } from './seeded.ts';
+import { Tally } from './tally.ts';
+
+const seed = 20261125;
+/** Of the points that are drawn, one for each class and fault; the lab's command tries all. */
+const pointsTried = 10;
+const cutStride = 8;
+
+describe(`commands under faults of their system calls (seed ${seed})`, { timeout: 240_000 }, () => {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-commands-'));
+  let commands: CommandCases;
+  before(async () => {
+    commands = await commandCases(place);
+  });
+  after(async () => {
+    await commands.close();
+    rmSync(place, { recursive: true });
+  });
+
+  it('broken off anywhere and run again, they leave the whole thing or say that it is there', async () => {
+    const draw = seeded(seed);
+    const parts = [];
+    for (const command of commands.cases) parts.push(await countCommand(command));
+    const points = onePointEach(parts, draw)
+      .map((point) => ({ point, turn: draw() }))
+      .sort((a, b) => a.turn - b.turn)
+      .slice(0, pointsTried)
+      .map(({ point }) => point);
+    const tally = new Tally();
+    await sweepCommands(commands.cases, points, tally, () => {});
+    assert.deepEqual(tally.violations, []);
+    assert.equal(tally.tried, pointsTried);
+  });
+
+  it('a power cut leaves nothing half made that opens, and what was reported as made is on the disk', async () => {
+    for (const command of commands.cases) {
+      const recording = await recordCommand(command);
+      const report = await judgeCuts(recording, readCommand(command), seeded(seed), cutStride);
+      assert.deepEqual(report.violations, []);
+      await judgeMade(command, recording.disk);
+    }
+  });
+});

@@ -1,0 +1,51 @@
+/** A slice of the sweeps over authority and station: real processes, one point for each class of operation and fault. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Role } from './fault-line.ts';
+import { countRole, newLine, sweepLine } from './line-sweep.ts';
+import { onePointEach } from './points.ts';
+import { seeded } from './seeded.ts';
+import { Tally } from './tally.ts';
+
+const seed = 20261124;
+/** Enough for all points; a small order makes a small database, which every start reads. */
+const unitsPerTest = 60;
+const startShare = 0.15;
+
+describe(`processes under faults of their system calls (seed ${seed})`, {
+  concurrency: 2,
+  timeout: 240_000,
+}, () => {
+  for (const [role, name] of [
+    ['serve', 'an authority'],
+    ['station', 'a station'],
+  ] as const satisfies [Role, string][]) {
+    it(`I-1, I-2, I-7, I-15, I-16, I-23, I-24, I-25, I-27: ${name} killed, failed or cut off at any class of operation leaves every unit to be finished`, async () => {
+      const line = await newLine(unitsPerTest);
+      // Within a start a fault takes three more starts to try; a few stand for them here, the command tries all.
+      const [starts, lives] = split(await countRole(line, role), ({ part }) => /first|start/.test(part));
+      const draw = seeded(seed);
+      const points = onePointEach(lives, draw);
+      const known = new Set(points.map((point) => point.class));
+      points.push(
+        ...onePointEach(starts, draw).filter((point) => !known.has(point.class) || draw() < startShare),
+      );
+      const tally = new Tally();
+      await sweepLine(line, points, tally, () => {});
+      assert.deepEqual(tally.violations, []);
+      assert.equal(tally.tried, points.length);
+      const outcomes = tally
+        .rows()
+        .map((row) => ({ fault: row.fault, outcome: Object.keys(row.outcomes)[0] }));
+      for (const { fault, outcome } of outcomes) {
+        if (fault === 'short') assert.ok(outcome === 'unnoticed' || outcome === 'not-reached');
+      }
+      const missed = outcomes.filter(({ outcome }) => outcome === 'not-reached').length;
+      assert.ok(missed <= points.length / 4, `${missed} of ${points.length} operations never came`);
+    });
+  }
+});
+
+function split<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
