@@ -28,29 +28,18 @@ interface Ended {
   errorText: string;
 }
 
-/** What the command does without a fault. */
-export async function countCommand(command: CommandCase): Promise<PartCount> {
-  const { control, close } = await onDisk(command, async (disk, control) => {
+/** One run without a fault, operation by operation. */
+export async function recordCommand(command: CommandCase): Promise<Recording & PartCount> {
+  const { part } = command;
+  let recording: (Recording & PartCount) | undefined;
+  await onDisk(command, async (disk, control) => {
+    const before = new DiskImage(disk);
     control.arm();
     const ended = await run(command, disk, control.environment());
-    if (ended.code !== 0) throw new Error(`${command.part} fails without a fault: ${ended.errorText}`);
+    if (ended.code !== 0) throw new Error(`${part} fails without a fault: ${ended.errorText}`);
     await command.check(disk);
+    recording = { part, counts: control.counts(), operations: parseTrace(control.trace()), disk: before };
   });
-  const counts = control.counts();
-  close();
-  return { part: command.part, counts };
-}
-
-/** One run without a fault, operation by operation. */
-export async function recordCommand(command: CommandCase): Promise<Recording> {
-  let recording: Recording | undefined;
-  const { close } = await onDisk(command, async (disk, control) => {
-    const before = new DiskImage(disk);
-    const ended = await run(command, disk, control.environment());
-    if (ended.code !== 0) throw new Error(`${command.part} fails without a fault: ${ended.errorText}`);
-    recording = { part: command.part, operations: parseTrace(control.trace()), disk: before };
-  });
-  close();
   return recording!;
 }
 
@@ -75,7 +64,7 @@ export async function sweepCommands(
 
 async function strikeCommand(command: CommandCase, strike: Strike): Promise<CommandOutcome> {
   let outcome: CommandOutcome = 'not-reached';
-  const { close } = await onDisk(command, async (disk, control) => {
+  await onDisk(command, async (disk, control) => {
     const before = new DiskImage(disk);
     control.arm(strike);
     const ended = await run(command, disk, control.environment());
@@ -87,7 +76,6 @@ async function strikeCommand(command: CommandCase, strike: Strike): Promise<Comm
     if (ended.code !== 0) await runAgain(command, disk);
     await command.check(disk);
   });
-  close();
   return outcome;
 }
 
@@ -111,21 +99,16 @@ async function runAgain(command: CommandCase, disk: string): Promise<void> {
 async function onDisk(
   command: CommandCase,
   work: (disk: string, control: FaultControl) => Promise<void>,
-): Promise<{ control: FaultControl; close: () => void }> {
+): Promise<void> {
   const place = mkdtempSync(join(tmpdir(), `imprint-faults-${command.part}-`));
   const disk = join(place, 'disk');
   const control = new FaultControl(disk, join(place, 'faults'));
-  const close = () => {
-    control.close();
-    rmSync(place, { recursive: true });
-  };
   try {
     await command.prepare(disk);
     await work(disk, control);
-    return { control, close };
-  } catch (error) {
-    close();
-    throw error;
+  } finally {
+    control.close();
+    rmSync(place, { recursive: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type CommandCases, commandCases } from './command-cases.ts';
-import { countCommand, recordCommand, sweepCommands } from './command-sweep.ts';
+import { recordCommand, sweepCommands } from './command-sweep.ts';
 import { onePointEach } from './points.ts';
 import { judgeCuts, judgeMade, readCommand } from './power-law.ts';
 import { seeded } from './seeded.ts';
@@ -19,8 +19,10 @@ const cutStride = 8;
 describe(`commands under faults of their system calls (seed ${seed})`, { timeout: 240_000 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'imprint-commands-'));
   let commands: CommandCases;
+  const recordings: Awaited<ReturnType<typeof recordCommand>>[] = [];
   before(async () => {
     commands = await commandCases(place);
+    for (const command of commands.cases) recordings.push(await recordCommand(command));
   });
   after(async () => {
     await commands.close();
@@ -29,9 +31,7 @@ describe(`commands under faults of their system calls (seed ${seed})`, { timeout
 
   it('broken off anywhere and run again, they leave the whole thing or say that it is there', async () => {
     const draw = seeded(seed);
-    const parts = [];
-    for (const command of commands.cases) parts.push(await countCommand(command));
-    const points = onePointEach(parts, draw)
+    const points = onePointEach(recordings, draw)
       .map((point) => ({ point, turn: draw() }))
       .sort((a, b) => a.turn - b.turn)
       .slice(0, pointsTried)
@@ -43,8 +43,8 @@ describe(`commands under faults of their system calls (seed ${seed})`, { timeout
   });
 
   it('a power cut leaves nothing half made that opens, and what was reported as made is on the disk', async () => {
-    for (const command of commands.cases) {
-      const recording = await recordCommand(command);
+    for (const [at, command] of commands.cases.entries()) {
+      const recording = recordings[at]!;
       const report = await judgeCuts(recording, readCommand(command), seeded(seed), cutStride);
       assert.deepEqual(report.violations, []);
       await judgeMade(command, recording.disk);

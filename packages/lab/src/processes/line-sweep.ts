@@ -5,12 +5,12 @@ import type { Tally } from './tally.ts';
 
 /** Judging reads the whole log and all units; so many points share one judgement. */
 const pointsPerJudgement = 10;
-/** Then the log is long enough, and a new line is set up. */
-const unitsPerLine = 150;
+/** Then a new line is set up: a small order makes a small database, which every start reads. */
+const unitsPerLine = 60;
 
 /** A new line, for as many units as are worked on before the next is set up. */
-export function newLine(units = unitsPerLine): Promise<FaultLine> {
-  return FaultLine.start('sweep', units);
+export function newLine(): Promise<FaultLine> {
+  return FaultLine.start('sweep', unitsPerLine);
 }
 
 /** What a process of the line does in each phase of its life without a fault. */
@@ -59,7 +59,7 @@ export async function sweepLine(
       await closeLine();
     }
     if (unjudged.length >= pointsPerJudgement) await judge();
-    if (line !== undefined && line.line.unitsUsed === line.line.deviceIds.length) {
+    if (line !== undefined && line.line.unitsUsed === unitsPerLine) {
       await judge();
       await closeLine();
     }

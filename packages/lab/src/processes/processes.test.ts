@@ -8,8 +8,6 @@ import { seeded } from './seeded.ts';
 import { Tally } from './tally.ts';
 
 const seed = 20261124;
-/** Enough for all points; a small order makes a small database, which every start reads. */
-const unitsPerTest = 60;
 const startShare = 0.15;
 
 describe(`processes under faults of their system calls (seed ${seed})`, {
@@ -21,7 +19,7 @@ describe(`processes under faults of their system calls (seed ${seed})`, {
     ['station', 'a station'],
   ] as const satisfies [Role, string][]) {
     it(`I-1, I-2, I-7, I-15, I-16, I-23, I-24, I-25, I-27: ${name} killed, failed or cut off at any class of operation leaves every unit to be finished`, async () => {
-      const line = await newLine(unitsPerTest);
+      const line = await newLine();
       // Within a start a fault takes three more starts to try; a few stand for them here, the command tries all.
       const [starts, lives] = split(await countRole(line, role), ({ part }) => /first|start/.test(part));
       const draw = seeded(seed);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CommandCase, commandCases } from './command-cases.ts';
-import { countCommand, recordCommand, sweepCommands } from './command-sweep.ts';
+import { recordCommand, sweepCommands } from './command-sweep.ts';
 import { FaultLine, type Role } from './fault-line.ts';
 import { countRole, newLine, sweepLine } from './line-sweep.ts';
 import { type Point, stridedPoints } from './points.ts';
@@ -84,7 +84,7 @@ async function drawPoints(
     const role = roleOf[sweep];
     heard(`counting: ${sweep}`, 0, 0);
     if (role !== undefined && line !== undefined) parts.push(...(await countRole(line, role)));
-    if (sweep === 'commands') for (const command of commands) parts.push(await countCommand(command));
+    if (sweep === 'commands') for (const command of commands) parts.push(await recordCommand(command));
   }
   return stridedPoints(parts, stride, seeded(seed));
 }
