@@ -22,7 +22,7 @@ import { gateways, sensors } from './products.ts';
 import { enrolStations, placeOrder } from './setup.ts';
 import { StationHost } from './station-host.ts';
 import { type Bench, type Fate, type Shop, Worker } from './worker.ts';
-import { World } from './world.ts';
+import { chance, World } from './world.ts';
 
 export interface FactoryOptions {
   seed: string;
@@ -42,6 +42,8 @@ export interface FactoryReport {
   violations: readonly Violation[];
   struck: Struck[];
   planned: PlannedFault[];
+  /** What hostile boards and stations did, by name. */
+  acts: Record<string, number>;
   entries: number;
   events: number;
   simulatedHours: number;
@@ -122,10 +124,19 @@ class Factory {
       violations: this.#model.violations,
       struck: this.#faults.struck,
       planned: this.#planned,
+      acts: this.#acts(),
       entries: this.#model.entries,
       events: world.events,
       simulatedHours: world.nowMs / 3_600_000,
     };
+  }
+
+  #acts(): Record<string, number> {
+    const acts: Record<string, number> = {};
+    for (const { hostile } of this.#floor?.boards ?? []) {
+      if (hostile !== undefined) acts[`unit: ${hostile}`] = (acts[`unit: ${hostile}`] ?? 0) + 1;
+    }
+    return acts;
   }
 
   close(): void {
@@ -147,7 +158,9 @@ class Factory {
     );
     const { hierarchy } = this.#authority.identity;
     model.begin(this.#authority.file, this.#authority.identity);
-    const modes = Object.keys(hostileModes) as HostileMode[];
+    const every = Object.keys(hostileModes) as HostileMode[];
+    const first = chance(world.entropy('hostile boards')).below(every.length);
+    const modes = [...every.slice(first), ...every.slice(0, first)];
     const rootSha256 = sha256Hex(hierarchy.certificates.root);
     const boards: BoardOnFloor[] = Array.from({ length: this.#options.units }, (_, unit) =>
       makeBoard(world, this.#faults, rootSha256, unit, modes, (board, fuse) => this.#burning(board, fuse)),

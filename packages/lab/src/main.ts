@@ -1,0 +1,9 @@
+/** `npm run lab`: the parts of the lab that have a command; a simulation where none is named. */
+import { Command } from 'commander';
+import { simulateCommand } from './simulation/command.ts';
+
+const program = new Command('npm run lab --')
+  .description('whole simulated factories, real processes under faults, fuzzing')
+  .addCommand(simulateCommand(), { isDefault: true });
+
+await program.parseAsync();

@@ -1,0 +1,67 @@
+/** What a run of many factories has to say, for people and for programs. */
+import { cellName, faultNames, impossible, phases } from './catalogue.ts';
+import { cellsImpossible, reasons, type Totals } from './summary.ts';
+
+const nameWidth = 30;
+const columnWidth = 9;
+
+/** The table of faults and phases: how often each was tried, and a dot where it cannot be. */
+export function coverageText(totals: Totals): string {
+  const head = `${''.padEnd(nameWidth)}${phases.map((phase) => phase.padStart(columnWidth)).join('')}`;
+  const rows = faultNames.map((fault) => {
+    const cells = phases.map((phase) => {
+      const tried = totals.tried[cellName({ fault, phase })];
+      const text = tried?.toString() ?? (impossible(fault, phase) === undefined ? 'NEVER' : '·');
+      return text.padStart(columnWidth);
+    });
+    return `${fault.padEnd(nameWidth)}${cells.join('')}`;
+  });
+  const why = [...reasons()].map(([reason, cells]) => `  ${cells.toString().padStart(4)} because ${reason}`);
+  const acts = Object.entries(totals.acts)
+    .sort()
+    .map(([act, times]) => `  ${times.toString().padStart(6)} ${act}`);
+  return [
+    head,
+    ...rows,
+    '',
+    `· cannot be, ${cellsImpossible} cells:`,
+    ...why,
+    ...(acts.length === 0
+      ? []
+      : ['', 'Hostile units and stations, and how often each did what it does:', ...acts]),
+    '',
+  ].join('\n');
+}
+
+export function verdictText(totals: Totals, seconds: number): string {
+  const { fates, untried } = totals;
+  const rate = Math.round(totals.units / seconds);
+  return [
+    `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.refused} refused, ${fates.unfinished} unfinished.`,
+    `${totals.struck} faults struck; ${totals.cellsTried} cells tried, ${cellsImpossible} cannot be, ${untried.length} never tried.`,
+    `${totals.entries} log entries, ${totals.events} events, ${totals.simulatedHours.toFixed(1)} hours of the factories in ${seconds.toFixed(1)} s (${rate} boards a second).`,
+    totals.violations.length === 0
+      ? 'No invariant was broken.'
+      : `${totals.violations.length} violations, the first: ${totals.violations[0]!.invariant} in seed ${totals.violations[0]!.seed}.`,
+    '',
+  ].join('\n');
+}
+
+export function reportJson(totals: Totals, seconds: number): string {
+  const { units, violations, cellsTried, untried, seeds, fates, struck, entries, events, acts } = totals;
+  return JSON.stringify({
+    units,
+    violations,
+    cellsTried,
+    cellsImpossible,
+    seconds: Math.round(seconds * 10) / 10,
+    seeds,
+    fates,
+    faultsStruck: struck,
+    untried: untried.map(cellName),
+    acts,
+    entries,
+    events,
+    simulatedHours: Math.round(totals.simulatedHours * 10) / 10,
+  });
+}
