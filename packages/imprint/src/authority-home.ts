@@ -24,7 +24,7 @@ import { limits } from '@imprint/contract/limits';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { z } from 'zod';
 import { readBoundedFile } from './read-bounded-file.ts';
-import { syncToDisk, syncTree } from './sync-to-disk.ts';
+import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
 
 const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
 
@@ -90,17 +90,17 @@ export interface HomeInWork {
 /**
  * Makes the folder. Until it is finished nothing opens it, and what was broken off is cleared away by the next one that
  * is begun there.
- * @throws home_exists where something else stands there already
+ * @throws home_exists where something else stands there already, path_refused
  */
 export function beginHome(folder: string, content: AuthorityConfiguration): HomeInWork {
   const home = authorityHome(folder);
   const isUnfinished = existsSync(home.unfinishedFile) && !existsSync(home.configurationFile);
-  if (!isUnfinished && existsSync(home.folder) && readdirSync(home.folder).length > 0) {
+  makeHomeFolder(home.folder);
+  if (!isUnfinished && readdirSync(home.folder).length > 0) {
     throw new ImprintError('home_exists', `${home.folder} is not empty`, {
       hint: 'Name a new folder with --home; an authority is never made over another one.',
     });
   }
-  const firstMade = mkdirSync(home.folder, { recursive: true, mode: 0o700 });
   chmodSync(home.folder, 0o700);
   const { keys, certificates, devPassphrase, unfinishedFile } = home;
   // the mark goes last: broken off here, this is begun anew as well
@@ -111,10 +111,23 @@ export function beginHome(folder: string, content: AuthorityConfiguration): Home
   writeFileSync(mark, `${JSON.stringify(configuration.parse(content), null, 2)}\n`);
   syncTree(home.folder);
   mkdirSync(certificates, { mode: 0o755 });
-  return { home, finish: () => finishHome(home, mark, firstMade) };
+  return { home, finish: () => finishHome(home, mark) };
 }
 
-function finishHome(home: AuthorityHome, mark: number, firstMade: string | undefined): void {
+/** @throws path_refused where no folder can be at that place */
+function makeHomeFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+    if (!statSync(folder).isDirectory()) throw new Error('it is no folder');
+  } catch (cause) {
+    throw new ImprintError('path_refused', `${folder} cannot be made: ${(cause as Error).message}`, {
+      hint: 'Name a folder, new or empty, in a place where you may make one.',
+      cause,
+    });
+  }
+}
+
+function finishHome(home: AuthorityHome, mark: number): void {
   syncTree(home.folder);
   const own = fstatSync(mark).ino;
   closeSync(mark);
@@ -125,11 +138,6 @@ function finishHome(home: AuthorityHome, mark: number, firstMade: string | undef
   }
   renameSync(home.unfinishedFile, home.configurationFile);
   syncToDisk(home.folder);
-  // a folder's own name stands in the one above it
-  for (let made = home.folder; ; made = dirname(made)) {
-    syncToDisk(dirname(made));
-    if (made === (firstMade ?? home.folder)) break;
-  }
 }
 
 /** A folder that this person may not enter looks like one without an authority. @throws file_invalid */

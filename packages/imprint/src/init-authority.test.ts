@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -38,4 +38,17 @@ test('an authority is never made over what is not its own', async (t) => {
   writeFileSync(join(place, 'keys', 'mine'), 'kept');
   await assert.rejects(initAuthority(place, configuration), { code: 'home_exists' });
   assert.ok(existsSync(join(place, 'keys', 'mine')));
+});
+
+test('a place where no folder can be is refused at once, with a plain reason', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-init-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const file = join(place, 'file');
+  writeFileSync(file, '');
+  for (const folder of [file, join(file, 'below'), '/dev/null', '/proc/imprint', '/proc/imprint/below']) {
+    await assert.rejects(initAuthority(folder, configuration), { code: 'path_refused' }, folder);
+  }
+  const deep = join(place, 'a', 'b', 'c');
+  await initAuthority(deep, configuration);
+  assert.equal(statSync(join(place, 'a')).mode & 0o777, 0o700);
 });

@@ -112,13 +112,29 @@ function configurationHash(settings: StationSettings): string {
   return sha256Hex(new TextEncoder().encode(canonicalJson(settings)));
 }
 
-/** Makes the folder where it is not there, for its owner alone; its name is on the disk. */
+/** Makes the folder where it is not there, for its owner alone; its name is on the disk. @throws path_refused */
 export function makeStationFolder(folder: string): void {
-  const path = resolve(folder);
-  const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 }) ?? path;
-  for (let made = path; ; made = dirname(made)) {
-    syncFolder(dirname(made));
-    if (made === firstMade) break;
+  try {
+    makeFolder(resolve(folder));
+  } catch (cause) {
+    throw new ImprintError('path_refused', `${folder} cannot be made: ${(cause as Error).message}`, {
+      hint: 'Name a folder in a place where you may make one.',
+      cause,
+    });
+  }
+}
+
+/** One after the other: made all at once, it never ends where the system lets nobody make any, such as in /proc. */
+function makeFolder(path: string): void {
+  if (!existsSync(path)) {
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    // whoever may not read the folder above cannot sync it; its owner made what is in it
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
   }
 }
 

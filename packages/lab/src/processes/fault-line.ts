@@ -141,6 +141,7 @@ export class FaultLine {
   async #phase(role: Role, phase: Phase, strike: Strike | undefined): Promise<Outcome> {
     const unit = this.line.newUnit();
     const [lane] = this.line.lanes as [Lane];
+    this.#struck = false;
     await this.line.lay(lane, unit.unit);
     try {
       if (phase === 'work') {
@@ -222,7 +223,6 @@ export class FaultLine {
         return fault === undefined || this.#struck ? outcome : 'not-reached';
       }
       if (process.child.hasEnded) {
-        this.#endCount(role);
         await this.#restart(role, fault);
         outcome = isDeadly(fault) ? 'ended' : 'stopped';
         refusals = 0;
@@ -234,7 +234,7 @@ export class FaultLine {
       }
       if (control.struck && fault !== undefined && !isDeadly(fault)) {
         if (outcome === 'unnoticed') outcome = 'went-on';
-        if (role === 'serve') await this.#publicStillServed();
+        if (role === 'serve') await this.#servesAndSays();
         if (++refusals >= refusalsBeforeRestart && outcome === 'went-on') {
           await this.#restart(role, fault);
           outcome = 'stopped';
@@ -256,8 +256,12 @@ export class FaultLine {
     return undefined;
   }
 
-  /** Reads stay possible where nothing is written any more. */
-  async #publicStillServed(): Promise<void> {
+  /** Where a write failed, reads stay possible, and the authority's own log names the failure. */
+  async #servesAndSays(): Promise<void> {
+    const { errorText } = this.line.serve.child;
+    if (!/committing to the log failed|the database failed|did not take the changes/.test(errorText)) {
+      throw new Error(`the authority says nothing of a failed write: ${errorText}`);
+    }
     for (const path of ['/checkpoint', '/ca/root.pem']) {
       const answer = await fetch(new URL(path, this.line.publicUrl));
       await answer.arrayBuffer();
@@ -268,6 +272,7 @@ export class FaultLine {
 
   /** Starts it without a fault, on what the fault left of its folder. */
   async #restart(role: Role, fault: Fault | undefined): Promise<void> {
+    this.#endCount(role);
     await this.line[role].kill9();
     if (losesUnsynced(fault)) this.#loseUnsynced(role);
     await within(this.line[role].start(), `${role} starts again`, startPatienceMs);
