@@ -8,11 +8,20 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = `${root}node_modules/.imprint-setup`;
 
-/** Programs that tests run, each with Debian's package that brings it. */
+/** Programs that tests run and files that they need, each with Debian's package that brings it. */
 const programsForTests = [
   { program: 'openssl', package: 'openssl', why: 'the foreign judge of certificates and signatures' },
   { program: 'socat', package: 'socat', why: 'real pseudo-terminals for the serial link' },
-  { program: 'cc', package: 'gcc', why: 'compiles the C header of a contract' },
+  {
+    program: 'cc',
+    package: 'gcc',
+    why: 'compiles the C header of a contract, and the faults of system calls',
+  },
+  {
+    file: '/usr/include/stdio.h',
+    package: 'libc6-dev',
+    why: 'what the faults of system calls are compiled with',
+  },
 ];
 
 const say = (text) => process.stderr.write(`setup: ${text}\n`);
@@ -35,12 +44,16 @@ function installNpmPackages() {
 }
 
 const isThere = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+// elsewhere a compiler brings the C library's headers with it
+const isDebian = existsSync('/etc/debian_version');
+const isMissing = ({ program, file }) =>
+  file === undefined ? !isThere(program) : isDebian && !existsSync(file);
 
 function installProgramsForTests() {
-  const missing = programsForTests.filter(({ program }) => !isThere(program));
+  const missing = programsForTests.filter(isMissing);
   if (missing.length === 0) return;
-  for (const { program, package: name, why } of missing)
-    say(`${program} is missing (package ${name}): ${why}`);
+  for (const { program, file, package: name, why } of missing)
+    say(`${program ?? file} is missing (package ${name}): ${why}`);
   const names = missing.map((one) => one.package);
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const run = (...command) =>
@@ -63,14 +76,10 @@ function installProgramsForTests() {
     const prefix = manager.program === 'brew' ? [] : asRoot;
     say(`installing ${names.join(', ')} with ${manager.program}`);
     if (manager.refresh) run(...prefix, manager.program, ...manager.refresh);
-    if (
-      run(...prefix, manager.program, ...manager.install, ...names) &&
-      missing.every(({ program }) => isThere(program))
-    )
-      return;
+    if (run(...prefix, manager.program, ...manager.install, ...names) && !missing.some(isMissing)) return;
   }
-  for (const { program, package: name } of missing.filter((one) => !isThere(one.program))) {
-    say(`cannot install ${program}: install the package ${name} and run this again`);
+  for (const { program, file, package: name } of missing.filter(isMissing)) {
+    say(`cannot install ${program ?? file}: install the package ${name} and run this again`);
   }
   process.exit(1);
 }
