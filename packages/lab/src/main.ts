@@ -1,9 +1,12 @@
 /** `npm run lab`: the parts of the lab that have a command; a simulation where none is named. */
 import { Command } from 'commander';
+import { runProgram } from 'imprint/run-program';
+import { processesCommand } from './processes/command.ts';
 import { simulateCommand } from './simulation/command.ts';
 
 const program = new Command('npm run lab --')
   .description('whole simulated factories, real processes under faults, fuzzing')
-  .addCommand(simulateCommand(), { isDefault: true });
+  .addCommand(simulateCommand(), { isDefault: true })
+  .addCommand(processesCommand());
 
-await program.parseAsync();
+process.exitCode = await runProgram(program, process.argv);
