@@ -50,6 +50,16 @@ export const faultsOf: Record<OperationClass, readonly Fault[]> = {
   send: ['kill-before', 'kill-after', 'short', 'reset', 'power-cut'],
 };
 
+/** The process does not outlive it. */
+export function isDeadly(fault: Fault | undefined): boolean {
+  return fault === 'kill-before' || fault === 'kill-after' || fault === 'power-cut';
+}
+
+/** What was not synced is gone from the disk. */
+export function losesUnsynced(fault: Fault | undefined): boolean {
+  return fault === 'power-cut' || fault === 'lost';
+}
+
 export interface Strike {
   class: OperationClass;
   /** The first of its class after arming is 1. */

@@ -4,14 +4,21 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ChildEvent } from 'imprint/demo/child';
 import { openAuthority } from 'imprint/open-authority';
 import { CrashLine, type Lane } from './crash-line.ts';
 import type { CrashProcess } from './crash-process.ts';
 import { DiskImage, writeImage } from './disk-image.ts';
-import { type Counts, type Fault, FaultControl, type Strike } from './fault-control.ts';
+import {
+  type Counts,
+  type Fault,
+  FaultControl,
+  isDeadly,
+  losesUnsynced,
+  type Strike,
+} from './fault-control.ts';
 import { judge, type LoggedEntry } from './judgement.ts';
+import { assertNoFaultOfItsOwn, assertPlain, within } from './plain-end.ts';
 import { type Operation, parseTrace } from './trace.ts';
 
 export type Role = 'serve' | 'station';
@@ -33,8 +40,6 @@ export const phasesOf: Record<Role, readonly Phase[]> = {
 export type Outcome = 'unnoticed' | 'ended' | 'went-on' | 'stopped' | 'not-started' | 'not-reached';
 
 const scansPerUnit = 12;
-/** A fixed bound for every answer; what takes longer hangs. */
-const patienceMs = 60_000;
 const startPatienceMs = 30_000;
 const refusalsBeforeRestart = 2;
 
@@ -43,6 +48,11 @@ export class FaultLine {
   readonly #controls: Record<Role, FaultControl>;
   readonly #disks: Record<Role, DiskImage | undefined>;
   #armedAtStart: { role: Role; strike: Strike | undefined } | undefined;
+  /** Of the phase that ran last. */
+  #counted: Counts | undefined;
+  #struck = false;
+  /** A scan whose answer waits for the authority to be started again. */
+  #leftScan: Promise<ChildEvent | undefined> = Promise.resolve(undefined);
 
   private constructor(
     line: CrashLine,
@@ -89,10 +99,8 @@ export class FaultLine {
   /** What the phase does without a fault, by class. */
   async count(role: Role, phase: Phase): Promise<Counts> {
     await this.#phase(role, phase, undefined);
-    return this.#counted;
+    return this.#counted!;
   }
-  #counted: Counts = {} as Counts;
-  #struck = false;
 
   /** One fault in one phase, and the unit at work is finished. @throws AssertionError, Error where a promise is broken */
   async strike(role: Role, phase: Phase, strike: Strike): Promise<Outcome> {
@@ -175,8 +183,6 @@ export class FaultLine {
     if (role === 'station') await scan;
     else this.#leftScan = scan;
   }
-  #leftScan: Promise<ChildEvent | undefined> = Promise.resolve(undefined);
-
   async #startUnder(role: Role, strike: Strike | undefined): Promise<Outcome> {
     const process = this.line[role];
     const control = this.#controls[role];
@@ -223,6 +229,8 @@ export class FaultLine {
         return fault === undefined || this.#struck ? outcome : 'not-reached';
       }
       if (process.child.hasEnded) {
+        if (!control.struck) throw new Error(`${role} ended without a fault: ${process.child.errorText}`);
+        if (!isDeadly(fault)) assertNoFaultOfItsOwn(process.child.errorText);
         await this.#restart(role, fault);
         outcome = isDeadly(fault) ? 'ended' : 'stopped';
         refusals = 0;
@@ -234,7 +242,7 @@ export class FaultLine {
       }
       if (control.struck && fault !== undefined && !isDeadly(fault)) {
         if (outcome === 'unnoticed') outcome = 'went-on';
-        if (role === 'serve') await this.#servesAndSays();
+        if (role === 'serve' && fault !== 'reset') await this.#servesAndSays();
         if (++refusals >= refusalsBeforeRestart && outcome === 'went-on') {
           await this.#restart(role, fault);
           outcome = 'stopped';
@@ -300,35 +308,4 @@ export class FaultLine {
 /** A station whose journal is gone starts as it did for the first time. */
 function removeJournal(home: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(home, `journal.sqlite${suffix}`), { force: true });
-}
-
-/** The process does not outlive it. */
-export function isDeadly(fault: Fault | undefined): boolean {
-  return fault === 'kill-before' || fault === 'kill-after' || fault === 'power-cut';
-}
-
-/** What was not synced is gone from the disk. */
-export function losesUnsynced(fault: Fault | undefined): boolean {
-  return fault === 'power-cut' || fault === 'lost';
-}
-
-/** What is said to people names its code and is no fault of the program. */
-export function assertPlain(errorText: string): void {
-  if (/error internal|\n\s+at /.test(errorText) || !/error \w+: /.test(errorText)) {
-    throw new Error(`it ended without a plain reason: ${errorText || '(nothing)'}`);
-  }
-}
-
-/** @throws Error where it takes longer: it hangs */
-export async function within<T>(work: Promise<T>, what: string, ms = patienceMs): Promise<T> {
-  const over = new AbortController();
-  const late = delay(ms, undefined, { signal: over.signal }).then(() => {
-    throw new Error(`it hangs: in ${ms / 1_000} s it is not so that ${what}`);
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    over.abort();
-  }
 }
