@@ -13,6 +13,7 @@ import { Child } from 'imprint/demo/child';
 import { contractFile } from 'imprint/demo/line-setup';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority } from 'imprint/open-authority';
+import { leaveNothingBehind } from './leave-nothing-behind.ts';
 
 export interface CommandCase {
   part: string;
@@ -47,12 +48,14 @@ export async function commandCases(place: string): Promise<CommandCases> {
   const live = join(place, 'live');
   cpSync(template, live, { recursive: true });
   const serve = new Child('serve', ['serve', '--home', live, '--json']);
+  const forget = leaveNothingBehind(() => [serve.hasEnded ? undefined : serve.pid]);
   const ready = await serve.next(({ event }) => event === 'ready');
   const authority = await openAuthority(live);
   return {
     cases: [init(), order(template), invite(template), enrol(authority, String(ready.station))],
     close: async () => {
       await serve.stop();
+      forget();
       await authority.close();
     },
   };

@@ -37,7 +37,7 @@ A point is process or command, phase, class and number of the operation, and the
 Parts:   ${sweeps.join(', ')}
 Faults:  killed before or after the operation; EIO; ENOSPC; half of the bytes taken; a connection reset; power cut:
          what was not synced is gone; lost: the sync failed and what it was to keep is gone.
---every ${defaultStride} takes about ten minutes, --every 1 about three hours. It needs Linux and gcc.
+--every ${defaultStride} takes about twenty minutes, --every 1 about four hours. It needs Linux and gcc.
 
 Example:
   npm run lab -- processes --only station --every 5 --seed 7`,

@@ -14,6 +14,7 @@ import type { DemoOptions } from 'imprint/demo/options';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, systemEntropy } from 'imprint/open-authority';
 import { CrashProcess } from './crash-process.ts';
+import { leaveNothingBehind } from './leave-nothing-behind.ts';
 import { Wire } from './wire.ts';
 
 export const badge = 'OP-c4a5';
@@ -54,6 +55,7 @@ export class CrashLine {
   readonly events: ChildEvent[] = [];
   /** The authority's records, read from here; it is opened anew where a test puts other files in its place. */
   authority: OpenAuthority;
+  readonly #forget: () => void;
   #nextUnit = 1;
 
   private constructor(parts: ConstructorParts) {
@@ -71,20 +73,12 @@ export class CrashLine {
     this.orderId = parts.orderId;
     this.network = parts.network;
     this.station.onEvent((event) => this.events.push(event));
-    process.once('SIGTERM', this.#abandon);
+    this.#forget = leaveNothingBehind(() =>
+      [this.station.child, this.sim, this.serve.child].map((child) =>
+        child.hasEnded ? undefined : child.pid,
+      ),
+    );
   }
-
-  /** Where the runner ends a test that took too long, its processes end with it. */
-  readonly #abandon = (): void => {
-    for (const { pid } of [this.station.child, this.sim, this.serve.child]) {
-      try {
-        if (pid !== undefined) process.kill(pid, 'SIGKILL');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-      }
-    }
-    process.exit(1);
-  };
 
   static async start(options: CrashLineOptions): Promise<CrashLine> {
     const home = mkdtempSync(join(tmpdir(), `imprint-crash-${options.name}-`));
@@ -232,7 +226,7 @@ export class CrashLine {
     await this.serve.stop();
     await Promise.all([this.network, ...this.lanes.map((lane) => lane.wire)].map((wire) => wire.close()));
     await this.authority.close();
-    process.off('SIGTERM', this.#abandon);
+    this.#forget();
     rmSync(this.home, { recursive: true });
   }
 
