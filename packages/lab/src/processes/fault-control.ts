@@ -13,7 +13,6 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ImprintError } from '@imprint/contract/errors';
@@ -171,13 +170,13 @@ export class FaultControl {
 }
 
 const source = fileURLToPath(new URL('syscall-faults.c', import.meta.url));
+/** Beside what npm has installed: a folder for everybody, such as /tmp, is no place for what is loaded into programs. */
+const cache = fileURLToPath(new URL('../../../../node_modules/.cache/imprint-lab', import.meta.url));
 
 /** The compiled library, made once for each text of its source. @throws tool_missing */
 function faultLibrary(): string {
-  const name = `imprint-syscall-faults-${process.getuid?.() ?? 0}`;
-  const folder = join(tmpdir(), name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const library = join(folder, `${sha256Hex(readFileSync(source)).slice(0, 16)}.so`);
+  mkdirSync(cache, { recursive: true });
+  const library = join(cache, `${sha256Hex(readFileSync(source)).slice(0, 16)}.so`);
   if (existsSync(library)) return library;
   const draft = `${library}.${process.pid}`;
   const options = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', draft, source];
