@@ -72,11 +72,7 @@ export class HttpsAuthorityClient implements AuthorityClient {
     await this.#agent.close();
   }
 
-  async #ask(
-    route: Route<z.ZodType, z.ZodType>,
-    path: string,
-    request: unknown,
-  ): Promise<Answer> {
+  async #ask(route: Route<z.ZodType, z.ZodType>, path: string, request: unknown): Promise<Answer> {
     const isPost = route.method === 'POST';
     try {
       const { statusCode, body } = await this.#agent.request({

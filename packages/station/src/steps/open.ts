@@ -2,7 +2,8 @@
  * Open: the authority gives the job of this unit, new or where it was left. What it gives is checked against the scan and
  * the unit before anything is written.
  */
-import { isImprintError } from '@imprint/contract/errors';
+import type { JobView } from '@imprint/contract/api/station';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { sha256Hex } from '@imprint/contract/hash';
 import { parsePinnedManifest } from '@imprint/contract/job-manifest';
@@ -41,6 +42,7 @@ export async function openJob(
     .catch((error: unknown) => {
       throw withForeign(error, visit, unit);
     });
+  requireAboutThis(visit, unit, job);
   visit.journal.recordAttempt({
     lane: visit.place.lane,
     hardwareUid: unit.uid,
@@ -69,20 +71,16 @@ export async function openJob(
   return work;
 }
 
-function checkJob({ visit, unit, job, contract, manifest }: Work): void {
+/** An answer about another unit says nothing of this one, and neither is set aside for it. */
+function requireAboutThis({ scanned }: Visit, { uid }: IdentifiedUnit, job: JobView): void {
+  if ((scanned === null || job.device_id === scanned) && hardwareUidText(job.hardware_uid) === uid) return;
+  throw new ImprintError('unavailable', `the authority answered about ${job.device_id} and another unit`, {
+    hint: 'Scan the unit again; if it stays, call the person who runs the authority.',
+  });
+}
+
+function checkJob({ unit, job, contract, manifest }: Work): void {
   const { hello, status } = unit;
-  if (visit.scanned !== null && job.device_id !== visit.scanned) {
-    throw new LineFailure('id_mismatch', `${visit.scanned} was scanned, and the job is for ${job.device_id}`);
-  }
-  if (hardwareUidText(job.hardware_uid) !== unit.uid) {
-    throw new LineFailure(
-      'unit_swapped',
-      `the job is for unit ${hardwareUidText(job.hardware_uid)}, not ${unit.uid}`,
-      {
-        otherUnit: job.hardware_uid,
-      },
-    );
-  }
   if (status.device_id !== null && status.device_id !== job.device_id) {
     throw new LineFailure(
       'foreign_identity',
