@@ -35,7 +35,7 @@ export function simulateCommand(): Command {
     .option('--units <n>', 'boards of each factory', whole, 250)
     .option('--seed <name>', 'this one factory alone, as it ran before')
     .option('--only <ids>', 'with --seed: only these faults strike, by number; or none')
-    .option('--verbose', 'with --seed: tell everything that happens')
+    .option('--verbose', 'with --seed: tell everything that happens, and shrink nothing')
     .option('--jobs <n>', 'processes side by side', whole, availableParallelism())
     .option('--no-shrink', 'do not look for the short history of a failure')
     .option('--json', 'end with one JSON object')
@@ -72,7 +72,7 @@ async function simulate(options: Options): Promise<boolean> {
   }
   const mustCover = options.seed === undefined && totals.units >= boardsPerCell * possibleCells.length;
   const failing = totals.violations[0];
-  if (failing !== undefined && options.shrink && options.only === undefined) {
+  if (failing !== undefined && options.shrink && options.only === undefined && !options.verbose) {
     out.write(`Seed ${failing.seed} is run again until its history is short …\n\n`);
     out.write(`${(await tellFailure(failing.seed, options.units)).join('\n')}\n`);
   }

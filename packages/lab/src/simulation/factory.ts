@@ -13,7 +13,7 @@ import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
 import type { LineEvent } from '@imprint/station/line-event';
 import { AuthorityHost, minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
-import type { Phase } from './catalogue.ts';
+import type { FaultName, Phase } from './catalogue.ts';
 import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
 import { Model, type Violation } from './model.ts';
@@ -77,6 +77,7 @@ class Factory {
   readonly #planned: PlannedFault[];
   readonly #model: Model;
   readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, refused: 0, unfinished: 0 };
+  readonly #fateOf = new Map<number, Fate>();
   #floor!: Floor;
   #network!: Network;
   #authority!: AuthorityHost;
@@ -112,8 +113,10 @@ class Factory {
         units * minutesPerUnit * 60_000 + dayMs / 2,
         () => this.#model.check(),
       );
-      if (this.#model.violations.length === 0)
+      if (this.#model.violations.length === 0) {
+        this.#nobodyIsLost();
         await this.#model.checkAtEnd(this.#floor.boards, this.#authority, this.#faults.struck);
+      }
     } catch (error) {
       this.#model.violate('I-24', `the factory came to no end: ${(error as Error).stack}`);
     }
@@ -129,6 +132,20 @@ class Factory {
       events: world.events,
       simulatedHours: world.nowMs / 3_600_000,
     };
+  }
+
+  /** I-29: whatever noise, kills and dead networks do, a sound board that nobody mixed up is done in the end. */
+  #nobodyIsLost(): void {
+    for (const board of this.#floor.boards) {
+      const fate = this.#fateOf.get(board.unit);
+      if (fate === 'done' || board.hostile !== undefined || this.#floor.mixedUp.has(board.unit)) continue;
+      const own = this.#faults.struck.filter(({ unit }) => unit === board.unit);
+      if (own.some(({ fault }) => confusing.has(fault))) continue;
+      const { attempts_cap } = board.product.checked.contract.rework;
+      if ((this.#model.log.jobOfUid.get(board.uid)?.failedAttempts ?? 0) >= attempts_cap) continue;
+      const list = own.map(({ fault, phase }) => `${fault} x ${phase}`).join(', ') || 'no fault';
+      this.#model.violate('I-29', `board ${board.unit} is ${fate} after ${list}`);
+    }
   }
 
   #acts(): Record<string, number> {
@@ -234,6 +251,7 @@ class Factory {
     let atWork = 0;
     const end = (unit: number, fate: Fate) => {
       this.#fates[fate]++;
+      this.#fateOf.set(unit, fate);
       this.#say(`board ${unit} is ${fate}`);
       if (fate === 'done' && unit % packEvery === 0) toPack.push(unit);
     };
@@ -341,5 +359,13 @@ class Factory {
   }
 }
 
+/** After these the authority or the station may rightly set a board aside. */
+const confusing: ReadonlySet<FaultName> = new Set([
+  'unit-swapped',
+  'label-of-finished',
+  'label-of-another',
+  'network-reply-replayed',
+  'network-replies-swapped',
+]);
 /** Of so many boards that are done, one is packed. */
 const packEvery = 5;

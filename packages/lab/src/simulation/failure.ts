@@ -5,6 +5,8 @@ import { factoryOf } from './seeds.ts';
 import { shrink } from './shrink.ts';
 
 const runsOfShrinking = 60;
+/** No run of shrinking begins after this; what is found by then is told. */
+const shrinkingMs = 90_000;
 const sentencesShown = 40;
 
 /** Runs the seed again until its failure is short; the lines tell all of it. */
@@ -17,9 +19,11 @@ export async function tellFailure(seed: string, units: number): Promise<string[]
   const isSame = (report: FactoryReport) =>
     report.violations.some(({ invariant }) => invariant === violation.invariant);
   const struck = first.struck.map(({ id }) => id);
+  const endMs = performance.now() + shrinkingMs;
   const only = await shrink(
     struck,
-    async (ids) => isSame(await runFactory({ ...factoryOf(seed, units), only: ids })),
+    async (ids) =>
+      performance.now() < endMs && isSame(await runFactory({ ...factoryOf(seed, units), only: ids })),
     runsOfShrinking,
   );
   return tellShort(seed, units, only);

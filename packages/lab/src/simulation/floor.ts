@@ -18,6 +18,8 @@ export class Floor {
   readonly #inPlace = new Map<Place, number>();
   /** By board: the ID on its label. */
   readonly #labels = new Map<number, string>();
+  /** Boards that people mixed up: laid in for another, or under another's label. */
+  readonly mixedUp = new Set<number>();
   readonly #boardOfUid: ReadonlyMap<string, number>;
   /** Told when another board was laid in by mistake. */
   swapped: (place: Place, was: number, now: number) => void = () => undefined;
@@ -108,6 +110,7 @@ export class Floor {
     const { unit } = this.#draw.pick(free);
     this.lift(place);
     this.#put(place, unit);
+    this.mixedUp.add(was).add(unit);
     this.swapped(place, was, unit);
     return true;
   }

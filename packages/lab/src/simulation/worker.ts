@@ -142,6 +142,7 @@ export class Worker {
       (fault) => fault !== 'finished-again',
     )?.fault;
     const scanned = this.#mistaken(mistake, unit, right);
+    if (mistake === 'label-of-finished' || mistake === 'label-of-another') this.#mixUp(unit, scanned);
     const label = (deviceId: string) => {
       const wrong = faults.strike('label', (concerned) => concerned === unit) !== undefined;
       return wrong ? this.#shop.strangeId(unit) : deviceId;
@@ -187,8 +188,16 @@ export class Worker {
     }
   }
 
+  /** The board, the one whose label was taken for it, and whatever lies where a label is scanned by mistake. */
+  #mixUp(unit: number | undefined, label: string): void {
+    const { floor } = this.#shop;
+    for (const each of [unit, floor.bearer(label)]) if (each !== undefined) floor.mixedUp.add(each);
+  }
+
   async #later({ host, place }: Bench, text: string): Promise<void> {
     await this.#shop.world.delay(this.#draw.below(40));
+    const there = this.#shop.floor.in(place);
+    if (there !== undefined && this.#shop.floor.label(there) !== text) this.#mixUp(there, text);
     await host.mutter(`LANE-${place.lane} ${text}`);
   }
 

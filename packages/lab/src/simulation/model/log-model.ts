@@ -147,7 +147,8 @@ export class LogModel {
       this.jobOfUid.set(uid, job);
     },
     'attempt.ended': ({ data }) => {
-      if (data.outcome === 'failed') this.#job(data.job_id).failedAttempts++;
+      const counts = !['station_failed', 'authority_unreachable'].includes(data.failure_code);
+      if (data.outcome === 'failed' && counts) this.#job(data.job_id).failedAttempts++;
     },
     'credential.intended': (entry) => this.#intended(entry),
     'credential.issued': ({ data }) => this.#issued(data),
