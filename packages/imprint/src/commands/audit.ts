@@ -8,6 +8,8 @@ import { proveDevice } from '@imprint/authority/audit/prove';
 import { replay } from '@imprint/authority/audit/replay';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { withSnapshot } from '@imprint/authority/storage/snapshot';
+import { parseCheckpoint } from '@imprint/contract/audit/checkpoint';
+import { parseWitnessKey, verifyCosignature } from '@imprint/contract/audit/cosignature';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
@@ -35,6 +37,10 @@ export function addAuditCommands(program: Command): void {
       '--checkpoint <file>',
       'an earlier checkpoint that the log must continue; may be repeated',
       collect,
+    )
+    .option(
+      '--witness-key <file>',
+      'verifier key of a witness that must have cosigned each of these checkpoints',
     )
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -118,9 +124,10 @@ export function addAuditCommands(program: Command): void {
     );
 }
 
-function verify(options: AuditOptions & { checkpoint?: string[] }): Promise<void> {
+function verify(options: AuditOptions & { checkpoint?: string[]; witnessKey?: string }): Promise<void> {
   return withAuthority(options, async ({ storage, configuration, logKey }) => {
     const texts = (options.checkpoint ?? []).map((file) => readBoundedFile(file, limits.noteBytes));
+    if (options.witnessKey !== undefined) requireCosigned(texts, options.witnessKey);
     const showProgress = process.stderr.isTTY && options.json !== true;
     const report = await withSnapshot(storage, (reader) =>
       verifyLog(reader, {
@@ -141,6 +148,17 @@ function verify(options: AuditOptions & { checkpoint?: string[] }): Promise<void
     ]);
     if (!report.ok) throw new ExitCode(1);
   });
+}
+
+/** @throws usage without a checkpoint; checkpoint_invalid, signature_wrong for one that the witness did not cosign */
+function requireCosigned(texts: readonly string[], keyFile: string): void {
+  if (texts.length === 0) {
+    throw new ImprintError('usage', '--witness-key needs a checkpoint that the witness cosigned', {
+      hint: 'Give its file with --checkpoint.',
+    });
+  }
+  const key = parseWitnessKey(readBoundedFile(keyFile, limits.noteBytes).trim());
+  for (const text of texts) verifyCosignature(parseCheckpoint(text), key);
 }
 
 function findingLines(findings: readonly Finding[], total: number): string[] {
