@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.ts';
 import { addClockCommands } from './commands/clock.ts';
 import { addContractCommands } from './commands/contract.ts';
+import { addCredentialCommands } from './commands/credential.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
 import { addInitCommand } from './commands/init.ts';
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
   addStationCommands(program);
   addSampleCommands(program);
   addDeviceCommands(program);
+  addCredentialCommands(program);
   addAuditCommands(program);
   addReceiptCommands(program);
   addVerifyChainCommand(program);

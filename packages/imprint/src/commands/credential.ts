@@ -1,0 +1,55 @@
+/** `imprint credential`: revokes a certificate, or an intent whose certificate nobody ever saw. */
+import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
+import { ImprintError } from '@imprint/contract/errors';
+import { type Command, Option } from 'commander';
+import { say } from '../say.ts';
+import { withAuthority } from '../with-authority.ts';
+
+interface RevokeOptions {
+  home: string;
+  json?: boolean;
+  serial?: string;
+  keySha256?: string;
+  reason: 'key-compromise' | 'superseded' | 'scrapped';
+}
+
+/** Adds `credential revoke`. */
+export function addCredentialCommands(program: Command): void {
+  program
+    .command('credential')
+    .description('device credentials')
+    .command('revoke')
+    .description('revoke by serial or by public key, also what was never stored or delivered; for ever')
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--serial <hex>', 'serial of the certificate, lower-case hex')
+    .option('--key-sha256 <hex>', 'SHA-256 of the public key, lower-case hex')
+    .addOption(
+      new Option('--reason <reason>', 'why; it stands in the log')
+        .choices(['key-compromise', 'superseded', 'scrapped'])
+        .makeOptionMandatory(),
+    )
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  imprint credential revoke --home ./authority --serial 01e6a4… --reason key-compromise',
+    )
+    .action((options: RevokeOptions) =>
+      withAuthority(options, async ({ ledger, person }) => {
+        const revoked = await revokeCredential(ledger, person, whichOf(options), options.reason);
+        say(
+          options,
+          { revoked },
+          revoked.map((serial) => `Serial ${serial} is revoked.`),
+        );
+      }),
+    );
+}
+
+/** @throws usage unless exactly one of the two was given */
+function whichOf({ serial, keySha256 }: RevokeOptions): { serial: string } | { publicKeySha256: string } {
+  if (serial !== undefined && keySha256 === undefined) return { serial };
+  if (keySha256 !== undefined && serial === undefined) return { publicKeySha256: keySha256 };
+  throw new ImprintError('usage', 'give either --serial or --key-sha256', {
+    hint: 'imprint device show prints both.',
+  });
+}
