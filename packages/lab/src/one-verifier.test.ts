@@ -53,6 +53,15 @@ const rules: Rule[] = [
       'authority/src/issuing/certification-request.ts': 'on other threads; only what is strict',
       'authority/src/issuing/issue.ts': "its own CA's signature, before it is released",
       'station/src/run-job.ts': 'under a certificate of anybody (0046)',
+      'imprint/src/openssl-signatures.ts': 'the engine of the strict verifier in programs on Node (0127)',
+    },
+  },
+  {
+    what: 'gives the strict verifier another engine',
+    trace: /\bcomputeSignaturesBy\(/,
+    by: {
+      'contract/src/x509/signature.ts': 'takes it',
+      'imprint/src/main.ts': 'once, when a program starts',
     },
   },
   {
@@ -61,6 +70,7 @@ const rules: Rule[] = [
     by: {
       'contract/src/x509/signature.ts': 'the strict verifier of signatures',
       'contract/src/x509/public-key.ts': 'a key must be a point on its curve',
+      'contract/src/audit/cosignature.ts': 'a cosignature of a witness (C2SP)',
     },
   },
   {

@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import { formatDeviceId } from '@imprint/contract/device-id';
 import { sha256Hex } from '@imprint/contract/hash';
+import { computeSignaturesBy } from '@imprint/contract/x509/signature';
 import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
 import type { LineEvent } from '@imprint/station/line-event';
+import { opensslSignatures } from 'imprint/openssl-signatures';
 import { AuthorityHost, minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
 import type { FaultName, Phase } from './catalogue.ts';
@@ -48,6 +50,8 @@ export interface FactoryReport {
   events: number;
   simulatedHours: number;
 }
+
+computeSignaturesBy(opensslSignatures);
 
 const badge = 'OP-lab-1';
 const outageMs = 33_000;

@@ -214,7 +214,7 @@ export class Worker {
   }
 
   async #report({ host }: Bench, text: string): Promise<boolean> {
-    for (let tries = 0; tries < scansPerBoard; tries++) {
+    for (let tries = 0; tries < visitsPerBoard; tries++) {
       const answer = await host.tell(text);
       if (answer === 'reported') return true;
       await this.#shop.world.delay(3_000);
@@ -232,15 +232,21 @@ function deviceIdOf(verdict: Verdict): string | undefined {
 /** Scanning again at once would help nobody. */
 function needsOthers(verdict: Verdict): boolean {
   if (verdict.event === 'died') return true;
+  // somebody's scan has the lane at work
+  if (verdict.event === 'refused') return verdict.message.includes('at work');
   return (
     verdict.event === 'failed' &&
     (verdict.failure_code === 'authority_unreachable' || verdict.failure_code === 'authority_refused')
   );
 }
 
+const wrongBuild: ReadonlySet<string> = new Set(['firmware_wrong', 'realm_wrong', 'root_wrong']);
+
 /** The screen said to put it away, or the authority does not take it any more. */
 function isSetAside(verdict: Verdict): boolean {
   if (verdict.event !== 'failed') return false;
   if (verdict.consequence === 'quarantine' || verdict.attempts_left === 0) return true;
+  // it has to be flashed anew first
+  if (wrongBuild.has(verdict.failure_code)) return true;
   return verdict.consequence === 'stop' && /set aside|quarantine|failed \d+ times/i.test(verdict.message);
 }
