@@ -1,17 +1,26 @@
 /**
  * What firmware checks of certificates before it stores them: signature by signature up to the anchor that it holds.
- * It stands on OpenSSL (`node:crypto`) and `@peculiar/x509`, and it trusts neither station nor authority.
+ * It stands on OpenSSL (`node:crypto`), and it trusts neither station nor authority.
  */
-import 'reflect-metadata';
 import { X509Certificate } from 'node:crypto';
 import { limits } from '@imprint/contract/limits';
-import { X509Certificate as ParsedCertificate } from '@peculiar/x509';
 
 const block = /-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\s*/gy;
-const serialNumberAttribute = '2.5.4.5';
+
+/** Texts that were read, the newest last: a unit reads its own again at every status, and all hold the same chain. */
+const known = new Map<string, X509Certificate[] | undefined>();
+const keptTexts = 256;
 
 /** The certificates of a PEM text, in its order; undefined where anything else stands in it. */
 export function readCertificates(pem: string): X509Certificate[] | undefined {
+  if (!known.has(pem)) {
+    if (known.size >= keptTexts) known.delete(known.keys().next().value!);
+    known.set(pem, parseCertificates(pem));
+  }
+  return known.get(pem);
+}
+
+function parseCertificates(pem: string): X509Certificate[] | undefined {
   const found: X509Certificate[] = [];
   block.lastIndex = 0;
   try {
@@ -49,5 +58,6 @@ export function subjectPublicKey(certificate: X509Certificate): Uint8Array {
 
 /** The subject's serialNumber attributes (2.5.4.5). */
 export function subjectSerialNumbers(certificate: X509Certificate): string[] {
-  return new ParsedCertificate(new Uint8Array(certificate.raw)).subjectName.getField(serialNumberAttribute);
+  const { serialNumber } = certificate.toLegacyObject().subject as { serialNumber?: string | string[] };
+  return serialNumber === undefined ? [] : [serialNumber].flat();
 }

@@ -142,15 +142,21 @@ export function failingJournal(database: Database.Database, life: Life, gate: Di
   const disk = new Disk(life, gate);
   database.pragma('synchronous = OFF');
   life.onDeath(() => setImmediate(() => database.close()));
+  const prepared = new Map<string, object>();
   return {
     prepare: ((sql: string) => {
-      const statement = database.prepare(sql);
-      const act = statement.reader ? 'read' : 'commit';
-      return {
-        get: (...parameters: unknown[]) => disk.perform(act, () => statement.get(...parameters)),
-        all: (...parameters: unknown[]) => disk.perform(act, () => statement.all(...parameters)),
-        run: (...parameters: unknown[]) => disk.perform(act, () => statement.run(...parameters)),
-      };
+      let known = prepared.get(sql);
+      if (known === undefined) {
+        const statement = database.prepare(sql);
+        const act = statement.reader ? 'read' : 'commit';
+        known = {
+          get: (...parameters: unknown[]) => disk.perform(act, () => statement.get(...parameters)),
+          all: (...parameters: unknown[]) => disk.perform(act, () => statement.all(...parameters)),
+          run: (...parameters: unknown[]) => disk.perform(act, () => statement.run(...parameters)),
+        };
+        prepared.set(sql, known);
+      }
+      return known;
     }) as unknown as JournalDatabase['prepare'],
     transaction: database.transaction.bind(database),
     close: () => database.close(),

@@ -2,7 +2,6 @@
  * Time and chance of one simulated factory: a queue of events that the seed decides wholly. Nothing in it waits for the
  * machine; between two events everything that the first one set off has come to rest.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { drawBelow, drawFraction, type Entropy, seededEntropy } from '@imprint/sim/entropy';
 import type { Timing } from '@imprint/sim/timing';
 
@@ -80,9 +79,10 @@ export class World {
 }
 
 /** Two turns of the event loop: a tick of the ledger begins in the first, and what it answers is heard in the second. */
-async function rest(): Promise<void> {
-  await turn();
-  await turn();
+function rest(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve));
+  });
 }
 
 export interface Chance {
