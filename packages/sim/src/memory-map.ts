@@ -38,6 +38,8 @@ interface Region {
   offset: number;
   maxBytes: number;
   writes: number;
+  /** What was read since the last write. */
+  read: Stored | undefined;
 }
 
 export class MemoryMap {
@@ -54,7 +56,13 @@ export class MemoryMap {
       const flash = new Uint8Array(size).fill(erased);
       let offset = 0;
       for (const place of inside) {
-        this.#regions.set(place.item, { flash, offset, maxBytes: place.maxBytes, writes: 0 });
+        this.#regions.set(place.item, {
+          flash,
+          offset,
+          maxBytes: place.maxBytes,
+          writes: 0,
+          read: undefined,
+        });
         offset += headBytes + place.maxBytes;
       }
     }
@@ -76,6 +84,7 @@ export class MemoryMap {
     record.set(recordHash(bytes), lengthBytes);
     record.set(bytes, headBytes);
     const cut = this.#rail.strike();
+    region.read = undefined;
     const written = cut ? Math.floor(cut.share * record.length) : record.length;
     region.flash.set(record.subarray(0, written), region.offset);
     region.writes++;
@@ -83,15 +92,9 @@ export class MemoryMap {
   }
 
   read(item: StoredItem): Stored {
-    const { flash, offset, maxBytes } = this.#region(item);
-    const head = flash.subarray(offset, offset + headBytes);
-    if (head.every((byte) => byte === erased)) return { kind: 'empty' };
-    const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
-    if (length > maxBytes) return { kind: 'torn' };
-    const bytes = flash.slice(offset + headBytes, offset + headBytes + length);
-    const hash = recordHash(bytes);
-    const sound = hash.every((byte, at) => byte === head[lengthBytes + at]);
-    return sound ? { kind: 'whole', bytes } : { kind: 'torn' };
+    const region = this.#region(item);
+    region.read ??= readRecord(region);
+    return region.read;
   }
 
   /** The items whose records fail their own check. */
@@ -111,4 +114,15 @@ export class MemoryMap {
 
 function recordHash(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest().subarray(0, hashBytes);
+}
+
+function readRecord({ flash, offset, maxBytes }: Region): Stored {
+  const head = flash.subarray(offset, offset + headBytes);
+  if (head.every((byte) => byte === erased)) return { kind: 'empty' };
+  const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
+  if (length > maxBytes) return { kind: 'torn' };
+  const bytes = flash.slice(offset + headBytes, offset + headBytes + length);
+  const hash = recordHash(bytes);
+  const sound = hash.every((byte, at) => byte === head[lengthBytes + at]);
+  return sound ? { kind: 'whole', bytes } : { kind: 'torn' };
 }

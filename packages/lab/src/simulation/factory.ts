@@ -372,4 +372,4 @@ const confusing: ReadonlySet<FaultName> = new Set([
   'network-replies-swapped',
 ]);
 /** Of so many boards that are done, one is packed. */
-const packEvery = 5;
+const packEvery = 10;
