@@ -3,6 +3,7 @@
  * log is the truth: an entry carries all that its projection into tables needs, and no secret.
  */
 import { z } from 'zod';
+import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { keyType } from '../dut/message.ts';
 import { attestedState, bootFlags, debugLock } from '../dut/statement.ts';
@@ -335,7 +336,6 @@ const envelope = z.strictObject({
 });
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The bytes of an entry as the log hashes them: canonical JSON (RFC 8785), UTF-8.
@@ -359,7 +359,7 @@ export function encodeEntry(entry: AuditEntry): Uint8Array {
 export function decodeEntry(bytes: Uint8Array): AuditEntry {
   if (bytes.length > limits.logEntryBytes) throw new ImprintError('entry_invalid', 'the entry is too long');
   try {
-    const outer = envelope.parse(parseCanonicalJson(decoder.decode(bytes)));
+    const outer = envelope.parse(parseCanonicalJson(fromUtf8(bytes)));
     const data = entryData[outer.type].parse(outer.data);
     return { ...outer, data } as AuditEntry;
   } catch (cause) {
