@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { ImprintError } from './errors.ts';
+import { ImprintError, isImprintError } from './errors.ts';
 import type { Finding } from './finding.ts';
 import { limits } from './limits.ts';
 import { parseStrictYaml } from './strict-yaml.ts';
@@ -216,5 +216,18 @@ test('whatever a YAML writer writes of plain values is read back', () => {
         );
       },
     ),
+  );
+});
+
+test('a finding stands in the file, also where the parser loses count of the lines', () => {
+  const text = '- \n5"\nv:';
+  assert.throws(
+    () => parseStrictYaml(text, 'x.yaml', 'contract_invalid'),
+    (error) => {
+      assert.ok(isImprintError(error, 'contract_invalid'));
+      const [{ line, column }] = error.context.findings as [Finding];
+      assert.deepEqual([line, column], [3, 2]);
+      return true;
+    },
   );
 });

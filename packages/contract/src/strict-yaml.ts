@@ -27,7 +27,7 @@ export interface YamlSource {
  * @throws ImprintError with `context.findings`, see {@link findingsError}.
  */
 export function parseStrictYaml(text: string, fileName: string, code: ErrorCode): YamlSource {
-  const lineCounter = new LineCounter();
+  const lineCounter = linesOf(text);
   const stopIfAny = (found: FoundAt[]) => {
     if (found.length === 0) return;
     throw findingsError(
@@ -40,7 +40,7 @@ export function parseStrictYaml(text: string, fileName: string, code: ErrorCode)
   if (raw !== undefined) throw findingsError(code, fileName, [raw]);
 
   // Tokens first: the composer and everything behind it recurse, so depth is settled before they run.
-  const tokens = Array.from(new Parser(lineCounter.addNewLine).parse(text));
+  const tokens = Array.from(new Parser().parse(text));
   stopIfAny(tokenFindings(tokens));
   const documents = Array.from(
     new Composer({ version: '1.2', schema: 'core', uniqueKeys: true, lineCounter }).compose(
@@ -102,6 +102,16 @@ function rawFinding(text: string): Finding | undefined {
 function sentenceOf(message: string): string {
   const sentence = message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
   return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+}
+
+/** Where the lines begin, by the text itself: the parser leaves out those behind some errors. */
+function linesOf(text: string): LineCounter {
+  const lineCounter = new LineCounter();
+  for (let at = 0; ; ) {
+    lineCounter.addNewLine(at);
+    at = text.indexOf('\n', at) + 1;
+    if (at === 0) return lineCounter;
+  }
 }
 
 function placeOf(lineCounter: LineCounter, offset: number): { line: number; column: number } {
