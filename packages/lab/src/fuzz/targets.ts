@@ -1,0 +1,28 @@
+/** Everything that is fuzzed. A parser of foreign bytes that comes to the project comes to this list. */
+import type { MakeTarget } from './target.ts';
+import { auditEntryTarget } from './targets/audit-entry.ts';
+import { checkpointTarget } from './targets/checkpoint.ts';
+import { deviceIdTarget } from './targets/device-id.ts';
+import { dutLinesTarget } from './targets/dut-lines.ts';
+import { dutStationTarget } from './targets/dut-station.ts';
+import { dutUnitTarget } from './targets/dut-unit.ts';
+import { enrolmentTokenTarget } from './targets/enrolment-token.ts';
+import { receiptTarget } from './targets/receipt.ts';
+import { tilePathTarget, tileTarget } from './targets/tile.ts';
+import { contractTarget, manifestTarget } from './targets/yaml-files.ts';
+
+/** By name, with how many inputs the bounded slice draws for each: about a second of one core. */
+export const targets: Record<string, { make: MakeTarget; slice: number }> = {
+  contract: { make: contractTarget, slice: 400 },
+  manifest: { make: manifestTarget, slice: 500 },
+  'dut-lines': { make: dutLinesTarget, slice: 1500 },
+  'dut-station': { make: dutStationTarget, slice: 250 },
+  'dut-unit': { make: dutUnitTarget, slice: 400 },
+  'tile-path': { make: tilePathTarget, slice: 5000 },
+  tile: { make: tileTarget, slice: 3000 },
+  checkpoint: { make: checkpointTarget, slice: 1000 },
+  'audit-entry': { make: auditEntryTarget, slice: 2000 },
+  receipt: { make: receiptTarget, slice: 250 },
+  'device-id': { make: deviceIdTarget, slice: 3000 },
+  'enrolment-token': { make: enrolmentTokenTarget, slice: 1500 },
+};
