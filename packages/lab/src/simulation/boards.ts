@@ -8,7 +8,7 @@ import type { SimulatedUnit } from '@imprint/sim/simulated-unit';
 import { makeUnit, planFromContract } from '@imprint/sim/unit-plan';
 import type { FaultName } from './catalogue.ts';
 import type { Faults, PlannedFault } from './faults.ts';
-import { gateways, type Product, sensors } from './products.ts';
+import { type Product, productOf } from './products.ts';
 import { SeededKeySlot } from './seeded-keys.ts';
 import type { World } from './world.ts';
 
@@ -54,13 +54,6 @@ class StoryFaults extends FaultSource {
 
 /** Every so many units one is hostile. */
 const hostileEvery = 24;
-/** Every so many units one is a sensor. */
-const sensorEvery = 4;
-
-export function productOf(unit: number): Product {
-  return unit % sensorEvery === sensorEvery - 1 ? sensors : gateways;
-}
-
 /** Makes board n, which follows from the seed and its number alone. */
 export function makeBoard(
   world: World,

@@ -3,6 +3,7 @@
  * operation asks here whether it is struck; what struck is counted and told.
  */
 import { type Cell, catalogue, type FaultName, type Phase, possibleCells, type Site } from './catalogue.ts';
+import { productOf } from './products.ts';
 import { chance, type World } from './world.ts';
 
 export interface PlannedFault extends Cell {
@@ -39,13 +40,19 @@ export function planFaults(world: World, units: number, firstCell: number): Plan
         planned.push({ ...kill, id: planned.length, unit, skip: 0, draw: draw.fraction() });
       }
       if (due.phase === 'report') {
-        const cause = { fault: 'wrong-label-back' as const, phase: 'label' as const };
-        planned.push({ ...cause, id: planned.length, unit, skip: 0, draw: draw.fraction() });
+        planned.push({ ...causeOfReport(unit), id: planned.length, unit, skip: 0, draw: draw.fraction() });
       }
       planned.push({ ...due, id: planned.length, unit, skip, draw: draw.fraction() });
     }
   }
   return planned;
+}
+
+/** What makes an attempt of this board fail, so that there is a report: labels are scanned back only where they come last. */
+function causeOfReport(unit: number): Cell {
+  return productOf(unit).isTwoVisits
+    ? { fault: 'wrong-label-back', phase: 'label' }
+    : { fault: 'network-down', phase: 'prove' };
 }
 
 const interrupted: readonly Phase[] = ['identify', 'key', 'write', 'prove', 'seal', 'attest', 'complete'];

@@ -18,3 +18,10 @@ function product(name: string, orderId: string): Product {
 
 export const gateways: Product = product('gateway', 'gateways-1');
 export const sensors: Product = product('sensor', 'sensors-1');
+
+/** Every so many units one is a sensor. */
+const sensorEvery = 4;
+
+export function productOf(unit: number): Product {
+  return unit % sensorEvery === sensorEvery - 1 ? sensors : gateways;
+}
