@@ -240,6 +240,34 @@ describe('certification request', () => {
     await refused(makeRequest({ spki }), 'key_unsupported');
   });
 
+  test('refuses a subject or an extension that is none, though it is ignored: OpenSSL refuses the whole request', async () => {
+    const type = derOid('2.5.4.3');
+    const wrong = [
+      derSequence(type, derUtf8String('SN-1'), derUtf8String('SN-2')),
+      derSequence(type),
+      derSequence(type, derInteger(1)),
+    ];
+    for (const entry of wrong) {
+      await refused(makeRequest({ subject: derSequence(derSetOf(entry)) }), 'csr_invalid');
+    }
+    const asked = (...fields: Uint8Array[]) =>
+      derSequence(derOid('1.2.840.113549.1.9.14'), derSetOf(derSequence(derSequence(...fields))));
+    const value = derOctetString(derSequence());
+    const basicConstraints = derOid('2.5.29.19');
+    assert.equal(
+      (await readCertificationRequest(makeRequest({ attributes: [asked(basicConstraints, value)] }))).notes
+        .length,
+      2,
+    );
+    for (const fields of [
+      [basicConstraints],
+      [basicConstraints, value, value],
+      [basicConstraints, derInteger(1)],
+    ]) {
+      await refused(makeRequest({ attributes: [asked(...fields)] }), 'csr_invalid');
+    }
+  });
+
   test('I-6: reads or refuses deep, wide and long ASN.1 and more bytes than the cap within milliseconds', async () => {
     const begunMs = performance.now();
     await refused(makeRequest({ attributes: [nested(200)] }), 'csr_invalid');

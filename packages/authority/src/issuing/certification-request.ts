@@ -129,7 +129,7 @@ function describeSubject(parent: DerReader, subject: DerElement): string {
   const types: string[] = [];
   const names = parent.inside(subject);
   while (!names.atEnd) {
-    for (const entry of names.setOf()) types.push(oidOfSequence(entry));
+    for (const entry of names.setOf()) types.push(nameAttributeType(entry));
   }
   return `a subject (${types.slice(0, 16).join(', ')}) was asked for and is ignored`;
 }
@@ -150,15 +150,29 @@ function noteAttributes(attributes: DerReader, notes: string[]): void {
 
 function noteExtensions(value: DerElement, notes: string[]): void {
   const list = DerReader.over(value.bytes, limits.csrBytes).enter();
-  while (!list.atEnd) note(notes, `extension ${oidOfSequence(list.any())} was asked for and is ignored`);
+  while (!list.atEnd) note(notes, `extension ${extensionType(list.enter())} was asked for and is ignored`);
 }
 
 function note(notes: string[], sentence: string): void {
   if (notes.length < maxNotes) notes.push(sentence);
 }
 
-function oidOfSequence(element: DerElement): string {
-  return DerReader.over(element.bytes, limits.csrBytes).enter().oid();
+/** The type of an AttributeTypeAndValue, whose value is ignored but must be a string of a name. */
+function nameAttributeType(element: DerElement): string {
+  const pair = DerReader.over(element.bytes, limits.csrBytes).enter();
+  const type = pair.oid();
+  pair.text();
+  pair.end();
+  return type;
+}
+
+/** The type of an Extension, the rest of which is ignored but must be one. */
+function extensionType(extension: DerReader): string {
+  const type = extension.oid();
+  if (extension.nextTag === derTag.boolean) extension.boolean();
+  extension.octetString();
+  extension.end();
+  return type;
 }
 
 function importKey(spki: Uint8Array): KeyObject {
