@@ -39,7 +39,7 @@ async function stolen() {
     { type: 'order.ids-allocated', actor: by, data: { order_id: 'order-2', device_ids: [others] } },
   );
   const unit = new TestUnit('honest-1');
-  await openJob(core, honest, unit.openRequest(others, 'shift-st-2'));
+  const honestJob = await openJob(core, honest, unit.openRequest(others, 'shift-st-2'));
   const stateOf = async () =>
     (
       await core.ledger.reader
@@ -49,7 +49,7 @@ async function stolen() {
         .executeTakeFirstOrThrow()
     ).state;
   const alarms = () => core.ledger.reader.selectFrom('alarm').select(['kind', 'detail']).execute();
-  return { line, unit, stateOf, alarms };
+  return { line, unit, honest, honestJob, stateOf, alarms };
 }
 
 describe('a stolen station', () => {
@@ -59,6 +59,21 @@ describe('a stolen station', () => {
     request.held.device_id = others;
     await assert.rejects(openJob(line.core, line.caller, request), (error) =>
       isImprintError(error, 'unit_conflict'),
+    );
+    assert.equal(await stateOf(), 'allocated');
+    assert.match((await alarms())[0]!.detail, new RegExp(others));
+    await line.close();
+  });
+
+  it("I-21: sets no unit of another order aside by presenting that unit's own request, overheard", async () => {
+    const { line, unit, honest, honestJob, stateOf, alarms } = await stolen();
+    const { core, caller, issuing } = line;
+    const csr_b64 = unit.csr();
+    await issuing.issue(honest, honestJob.job_id, { request_id: requestId(), attempt: 1, csr_b64 });
+    const { job_id } = await openJob(core, caller, new TestUnit('t-1').openRequest(own, line.shiftId));
+    await assert.rejects(
+      issuing.issue(caller, job_id, { request_id: requestId(), attempt: 1, csr_b64 }),
+      (error) => isImprintError(error, 'key_reused'),
     );
     assert.equal(await stateOf(), 'allocated');
     assert.match((await alarms())[0]!.detail, new RegExp(others));

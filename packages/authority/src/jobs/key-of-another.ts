@@ -6,8 +6,13 @@ import type { Job } from './job.ts';
 import type { StationCaller } from './line-core.ts';
 import type { Refusal } from './once.ts';
 import { quarantineDrafts } from './quarantine.ts';
+import { isWithinReach } from './reach.ts';
 
-/** The refusal of a key that was ever certified for another device. Both are set aside, unless the other is finished. */
+/**
+ * The refusal of a key that was ever certified for another device. The presenting unit is set aside, and the other one too where
+ * it is unfinished and of an order that this station works on: a request proves possession, and not when, so that whoever
+ * overheard one can present it again.
+ */
 export async function keyOfAnother(
   reading: Reading,
   caller: StationCaller,
@@ -28,7 +33,8 @@ export async function keyOfAnother(
       },
     },
   ];
-  for (const deviceId of [job.device_id, known.device_id]) {
+  const isInReach = await isWithinReach(reading, caller, known.device_id);
+  for (const deviceId of isInReach ? [job.device_id, known.device_id] : [job.device_id]) {
     entries.push(
       ...(await quarantineDrafts(reading, caller, deviceId, {
         step: 'key',
