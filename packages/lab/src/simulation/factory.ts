@@ -18,10 +18,13 @@ import { type BoardOnFloor, makeBoard } from './boards.ts';
 import type { FaultName, Phase } from './catalogue.ts';
 import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
+import { stolenOrder, stolenStation } from './hostile/stolen-station.ts';
+import { beginTheft } from './hostile/theft.ts';
+import type { Thief } from './hostile/thief.ts';
 import { Model, type Violation } from './model.ts';
 import { Network } from './network.ts';
 import { gateways, sensors } from './products.ts';
-import { enrolStations, placeOrder } from './setup.ts';
+import { enrolStations, placeOrder, placeStolenOrder } from './setup.ts';
 import { StationHost } from './station-host.ts';
 import { type Bench, type Fate, type Shop, Worker } from './worker.ts';
 import { chance, World } from './world.ts';
@@ -54,6 +57,8 @@ export interface FactoryReport {
 computeSignaturesBy(opensslSignatures);
 
 const badge = 'OP-lab-1';
+/** As many as a stolen station may mint. */
+const stolenUnits = 14;
 const outageMs = 33_000;
 const dayMs = 86_400_000;
 /** A factory that has not come to its end by then never does. */
@@ -82,6 +87,8 @@ class Factory {
   readonly #model: Model;
   readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, refused: 0, unfinished: 0 };
   readonly #fateOf = new Map<number, Fate>();
+  #stolenLabels: string[] = [];
+  #thief: Thief | undefined;
   #floor!: Floor;
   #network!: Network;
   #authority!: AuthorityHost;
@@ -157,6 +164,7 @@ class Factory {
     for (const { hostile } of this.#floor?.boards ?? []) {
       if (hostile !== undefined) acts[`unit: ${hostile}`] = (acts[`unit: ${hostile}`] ?? 0) + 1;
     }
+    for (const [act, times] of Object.entries(this.#thief?.done ?? {})) acts[`station: ${act}`] = times;
     return acts;
   }
 
@@ -195,6 +203,7 @@ class Factory {
       'gw-2': 2,
       'sn-1': 2,
       'pk-1': 1,
+      [stolenStation]: 2,
     });
     await registerOperator(
       authority.ledger,
@@ -205,6 +214,7 @@ class Factory {
     );
     await placeOrder(world, authority, this.#floor, gateways, ['gw-1', 'gw-2', 'pk-1']);
     await placeOrder(world, authority, this.#floor, sensors, ['sn-1', 'pk-1']);
+    this.#stolenLabels = await placeStolenOrder(world, authority, stolenStation, stolenOrder, stolenUnits);
     this.#authority.mind();
     this.#addHost('gw-1', ['provision', 'provision', 'provision']);
     this.#addHost('gw-2', ['provision', 'provision']);
@@ -239,11 +249,12 @@ class Factory {
 
   async #work(): Promise<void> {
     const { strange } = this;
+    const finished: string[] = [];
     const shop: Shop = {
       world: this.#world,
       faults: this.#faults,
       floor: this.#floor,
-      finished: [],
+      finished,
       strangeId: strange,
       benches: this.#benches,
     };
@@ -285,7 +296,19 @@ class Factory {
         else await worker.pack(bench, unit);
       }
     })();
-    await Promise.all([...workers, packer]);
+    const theft = beginTheft({
+      world: this.#world,
+      network: this.#network,
+      floor: this.#floor,
+      authority: this.#authority,
+      badge,
+      labels: this.#stolenLabels,
+      finished,
+      strangeId: strange,
+      broken: (act, what) => this.#model.violate('I-21', `a stolen station ${act}: ${what}`),
+    });
+    this.#thief = theft.thief;
+    await Promise.all([...workers, packer, theft.over]);
   }
 
   /** An ID of the gateways' grammar that is in no order. */

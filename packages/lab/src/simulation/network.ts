@@ -18,6 +18,8 @@ export interface Message {
   route: StationRouteName;
   params: Record<string, string>;
   body: string;
+  /** When it was sent, in the world's milliseconds. */
+  sentMs?: number;
 }
 
 /** The authority as the network sees it; absent while no process listens. */
@@ -33,6 +35,7 @@ export interface NetworkWatcher {
 
 const answerTimeoutMs = 20_000;
 const lateMs = 60_000;
+const overheardMessages = 60;
 /** Sessions and contracts belong to no unit. */
 const ofNoUnit: ReadonlySet<StationRouteName> = new Set([
   'openSession',
@@ -56,6 +59,8 @@ export class Network {
   /** The last answers of each route to a station's requests about some job, for replays and mix-ups. */
   readonly #former = new Map<string, { job: string | undefined; answer: Answer }[]>();
   listener: Listener | undefined;
+  /** What was said and heard of late, for whoever listens on the wires. */
+  readonly overheard: { message: Message; text: string }[] = [];
 
   constructor(
     world: World,
@@ -86,6 +91,7 @@ export class Network {
 
   /** One attempt; `unavailable` where no answer came. */
   send(life: Life, message: Message): Promise<Answer> {
+    message.sentMs = this.#world.nowMs;
     return new Promise((resolve, reject) => {
       const lost = (why: string) => reject(new ImprintError('unavailable', why, { hint: 'Try again.' }));
       life.after(answerTimeoutMs, () => lost('no answer came in time'));
@@ -145,6 +151,8 @@ export class Network {
 
   #learn(message: Message, answer: Answer): void {
     if (answer.status !== 200) return;
+    this.overheard.push({ message, text: answer.text });
+    if (this.overheard.length > overheardMessages) this.overheard.shift();
     const unit = this.unitOf(message);
     if (message.route === 'openJob' && unit !== undefined) {
       this.#unitOfJob.set((JSON.parse(answer.text) as StationResponse<'openJob'>).job_id, unit);

@@ -9,7 +9,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { minder } from './authority-host.ts';
 import { type AuthorityProcess, logOrigin } from './authority-process.ts';
 import type { Floor } from './floor.ts';
-import type { Product } from './products.ts';
+import { gateways, type Product } from './products.ts';
 import { beginning, type World } from './world.ts';
 
 const dayMs = 86_400_000;
@@ -95,6 +95,36 @@ export async function placeOrder(
     .orderBy('device_id')
     .execute();
   for (const [at, board] of boards.entries()) floor.stick(board.unit, rows[at]!.device_id);
+}
+
+/** A small order that a stolen station works on, of the gateways' kind; gives its labels. */
+export async function placeStolenOrder(
+  world: World,
+  { ledger }: AuthorityProcess,
+  stationId: string,
+  orderId: string,
+  quantity: number,
+): Promise<string[]> {
+  const { contract } = gateways.checked;
+  await createOrder(ledger, world.entropy(`order ${orderId}`), minder, gateways.checked, {
+    orderId,
+    sku: contract.skus[0]!,
+    lot: 'lot-2',
+    quantity,
+    scrapAllowance: 0,
+    sites: [],
+    stations: [stationId],
+    opensAt: new Date(beginning).toISOString(),
+    closesAt: new Date(beginning + validMs).toISOString(),
+    ids: { source: 'generated', ...siteOf(gateways), year: 2026 },
+  });
+  const rows = await ledger.reader
+    .selectFrom('device')
+    .select('device_id')
+    .where('order_id', '=', orderId)
+    .orderBy('device_id')
+    .execute();
+  return rows.map(({ device_id }) => device_id);
 }
 
 function siteOf({ checked }: Product): { site?: string } {

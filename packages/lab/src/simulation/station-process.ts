@@ -97,7 +97,7 @@ export function loseJournal(file: string): void {
 }
 
 /** The wire between a lane and whatever lies in its fixture. */
-class SimulatedLink implements DutLink {
+export class SimulatedLink implements DutLink {
   readonly port: string;
   readonly baud = null;
   readonly #world: World;

@@ -48,6 +48,15 @@ export class WireModel {
       return;
     }
     this.#oneAnswer(message, text);
+    const revokedMs = this.#log.revokedStations.get(message.stationId);
+    this.#violations.unless(
+      revokedMs === undefined ||
+        message.sentMs === undefined ||
+        message.sentMs <= revokedMs ||
+        message.route === 'contract',
+      'I-11',
+      () => `${message.route} of ${message.stationId} is carried out after it was revoked`,
+    );
     switch (message.route) {
       case 'issueCredential':
         this.#certificate(JSON.parse(text).device_cert_pem);

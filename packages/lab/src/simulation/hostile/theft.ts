@@ -1,0 +1,105 @@
+/** Puts a thief beside the honest factory: what it sees, the boards that it gets hold of, and the day on which somebody notices. */
+import { DutSession } from '@imprint/station/dut-session';
+import type { AuthorityHost } from '../authority-host.ts';
+import { minder } from '../authority-host.ts';
+import type { Floor, Place } from '../floor.ts';
+import { Life } from '../life.ts';
+import type { Network } from '../network.ts';
+import { SimulatedLink } from '../station-process.ts';
+import type { World } from '../world.ts';
+import type { Sights } from './acts.ts';
+import { stolenStation } from './stolen-station.ts';
+import { makeThief, type Thief } from './thief.ts';
+
+export interface Scene {
+  world: World;
+  network: Network;
+  floor: Floor;
+  authority: AuthorityHost;
+  badge: string;
+  labels: readonly string[];
+  finished: readonly string[];
+  strangeId: (unit: number) => string;
+  broken: (act: string, what: string) => void;
+}
+
+export function beginTheft(scene: Scene): { thief: Thief; over: Promise<void> } {
+  const { world, network, badge, labels, broken } = scene;
+  const thief = makeThief({ world, network, badge, labels }, sightsOf(scene));
+  const over = (async () => {
+    await thief.work(broken);
+    await revoke(scene);
+    await thief.tryAfterRevocation(broken);
+  })();
+  return { thief, over };
+}
+
+function sightsOf({ world, network, floor, finished, strangeId }: Scene): Sights {
+  const place = floor.newPlace(stolenStation, 1);
+  let strange = 1_000;
+  return {
+    overheard: () => network.overheard,
+    honestLabel: () => floor.label(0),
+    strangeLabel: () => strangeId(strange++),
+    askBoard: async (jobId, nonce) => {
+      const unit = finished
+        .map((label) => floor.bearer(label))
+        .find((each) => each !== undefined && floor.placeOf(each) === undefined);
+      if (unit === undefined) return undefined;
+      await floor.lay(place, unit);
+      try {
+        return await ask(world, place, jobId, nonce);
+      } catch {
+        // the board has faults of its own
+        return undefined;
+      } finally {
+        floor.lift(place);
+      }
+    },
+  };
+}
+
+async function ask(world: World, { fixture }: Place, job: string, nonce: string) {
+  const life = new Life(world);
+  const session = new DutSession(new SimulatedLink(world, life, 1, fixture, () => undefined), life.timers);
+  try {
+    await session.start();
+    const { signature_b64 } = await session.call('prove', { job, attempt: 1, nonce });
+    const signsAnything = await session.call('sign_challenge', { challenge_b64: 'AAAA' }).then(
+      () => true,
+      () => false,
+    );
+    return { signature: signature_b64, signsAnything };
+  } finally {
+    await session.close();
+  }
+}
+
+/** A person notices at last; asked again where the authority was away. */
+async function revoke({ world, authority }: Scene): Promise<void> {
+  for (;;) {
+    const process = authority.process;
+    if (process !== undefined) {
+      try {
+        // a process that dies meanwhile never answers
+        await Promise.race([
+          process.ledger.submit(async () => ({
+            entries: [
+              {
+                type: 'station.revoked' as const,
+                actor: minder,
+                data: { station_id: stolenStation, reason: 'it was stolen' },
+              },
+            ],
+            reply: () => undefined,
+          })),
+          world.delay(10_000).then(() => Promise.reject(new Error('no answer'))),
+        ]);
+        return;
+      } catch {
+        // once more
+      }
+    }
+    await world.delay(5_000);
+  }
+}
