@@ -104,6 +104,7 @@ test('refuses a wrong tag, a negative or large small integer, trailing named bit
     () => over('03020780').bitString(),
     () => over('0402ffff').text(),
     () => over('04024141').text(),
+    () => over('8c024141').text(),
     () => over('0500').end(),
     () => over('050100').null(),
     () => over('3106020102020101').setOf(),

@@ -203,7 +203,10 @@ export class DerReader {
 
   /** A UTF8String, PrintableString or IA5String. */
   text(): string {
-    return parseText(this.any());
+    const element = this.any();
+    // only who knows an implicit tag reads one as a string
+    if (element.tag >= 0x80) throw derError(element.offset, `Tag ${hexOctet(element.tag)} is no string.`);
+    return parseText(element);
   }
 
   /** A time as RFC 5280 section 4.1.2.5 writes it (UTCTime through 2049, GeneralizedTime from 2050), as ISO 8601 with milliseconds. */
