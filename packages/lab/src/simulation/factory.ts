@@ -15,18 +15,20 @@ import type { LineEvent } from '@imprint/station/line-event';
 import { opensslSignatures } from 'imprint/openssl-signatures';
 import { AuthorityHost, minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
-import type { FaultName, Phase } from './catalogue.ts';
+import type { Phase } from './catalogue.ts';
 import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
 import { stolenOrder, stolenStation } from './hostile/stolen-station.ts';
 import { beginTheft } from './hostile/theft.ts';
 import type { Thief } from './hostile/thief.ts';
+import { lostBoards } from './lost-boards.ts';
 import { Model, type Violation } from './model.ts';
 import { Network } from './network.ts';
+import { workAllBoards } from './people.ts';
 import { gateways, sensors } from './products.ts';
 import { enrolStations, placeOrder, placeStolenOrder } from './setup.ts';
 import { StationHost } from './station-host.ts';
-import { type Bench, type Fate, type Shop, Worker } from './worker.ts';
+import type { Bench, Fate, Shop } from './worker.ts';
 import { chance, World } from './world.ts';
 
 export interface FactoryOptions {
@@ -125,7 +127,9 @@ class Factory {
         () => this.#model.check(),
       );
       if (this.#model.violations.length === 0) {
-        this.#nobodyIsLost();
+        for (const lost of lostBoards(this.#floor, this.#fateOf, this.#faults.struck, this.#model.log)) {
+          this.#model.violate('I-29', lost);
+        }
         await this.#model.checkAtEnd(this.#floor.boards, this.#authority, this.#faults.struck);
       }
     } catch (error) {
@@ -143,20 +147,6 @@ class Factory {
       events: world.events,
       simulatedHours: world.nowMs / 3_600_000,
     };
-  }
-
-  /** I-29: whatever noise, kills and dead networks do, a sound board that nobody mixed up is done in the end. */
-  #nobodyIsLost(): void {
-    for (const board of this.#floor.boards) {
-      const fate = this.#fateOf.get(board.unit);
-      if (fate === 'done' || board.hostile !== undefined || this.#floor.mixedUp.has(board.unit)) continue;
-      const own = this.#faults.struck.filter(({ unit }) => unit === board.unit);
-      if (own.some(({ fault }) => confusing.has(fault))) continue;
-      const { attempts_cap } = board.product.checked.contract.rework;
-      if ((this.#model.log.jobOfUid.get(board.uid)?.failedAttempts ?? 0) >= attempts_cap) continue;
-      const list = own.map(({ fault, phase }) => `${fault} x ${phase}`).join(', ') || 'no fault';
-      this.#model.violate('I-29', `board ${board.unit} is ${fate} after ${list}`);
-    }
   }
 
   #acts(): Record<string, number> {
@@ -248,54 +238,14 @@ class Factory {
   readonly #benches: Bench[] = [];
 
   async #work(): Promise<void> {
-    const { strange } = this;
-    const finished: string[] = [];
     const shop: Shop = {
       world: this.#world,
       faults: this.#faults,
       floor: this.#floor,
-      finished,
-      strangeId: strange,
+      finished: [],
+      strangeId: this.strange,
       benches: this.#benches,
     };
-    const of = (stationId: string) => this.#benches.filter(({ host }) => host.id === stationId);
-    const boards = this.#floor.boards;
-    const first = boards.filter(({ product }) => !product.isTwoVisits).map(({ unit }) => unit);
-    const twice = boards.filter(({ product }) => product.isTwoVisits).map(({ unit }) => unit);
-    const toPack: number[] = [];
-    let atWork = 0;
-    const end = (unit: number, fate: Fate) => {
-      this.#fates[fate]++;
-      this.#fateOf.set(unit, fate);
-      this.#say(`board ${unit} is ${fate}`);
-      if (fate === 'done' && unit % packEvery === 0) toPack.push(unit);
-    };
-    const workers = [...of('gw-1'), ...of('gw-2')].map(async (bench) => {
-      const worker = new Worker(shop, `${bench.host.id} ${bench.place.lane}`);
-      for (let unit = first.shift(); unit !== undefined; unit = first.shift()) {
-        end(unit, await worker.provision(bench, unit));
-      }
-    });
-    const [visit, seal] = of('sn-1') as [Bench, Bench];
-    workers.push(
-      (async () => {
-        const worker = new Worker(shop, 'sn-1');
-        for (let unit = twice.shift(); unit !== undefined; unit = twice.shift()) {
-          end(unit, await worker.provisionTwice(visit, seal, unit));
-        }
-      })(),
-    );
-    atWork = workers.length;
-    for (const work of workers) void work.finally(() => atWork--);
-    const packer = (async () => {
-      const worker = new Worker(shop, 'pk-1');
-      const [bench] = of('pk-1') as [Bench];
-      while (atWork > 0 || toPack.length > 0) {
-        const unit = toPack.shift();
-        if (unit === undefined) await this.#world.delay(2_000);
-        else await worker.pack(bench, unit);
-      }
-    })();
     const theft = beginTheft({
       world: this.#world,
       network: this.#network,
@@ -303,12 +253,17 @@ class Factory {
       authority: this.#authority,
       badge,
       labels: this.#stolenLabels,
-      finished,
-      strangeId: strange,
+      finished: shop.finished,
+      strangeId: this.strange,
       broken: (act, what) => this.#model.violate('I-21', `a stolen station ${act}: ${what}`),
     });
     this.#thief = theft.thief;
-    await Promise.all([...workers, packer, theft.over]);
+    const people = workAllBoards(shop, (unit, fate) => {
+      this.#fates[fate]++;
+      this.#fateOf.set(unit, fate);
+      this.#say(`board ${unit} is ${fate}`);
+    });
+    await Promise.all([people, theft.over]);
   }
 
   /** An ID of the gateways' grammar that is in no order. */
@@ -385,14 +340,3 @@ class Factory {
     this.#options.tell?.(`${(this.#world.nowMs / 1000).toFixed(3).padStart(10)} s  ${sentence}`);
   }
 }
-
-/** After these the authority or the station may rightly set a board aside. */
-const confusing: ReadonlySet<FaultName> = new Set([
-  'unit-swapped',
-  'label-of-finished',
-  'label-of-another',
-  'network-reply-replayed',
-  'network-replies-swapped',
-]);
-/** Of so many boards that are done, one is packed. */
-const packEvery = 10;

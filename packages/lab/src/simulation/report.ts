@@ -1,6 +1,6 @@
 /** What a run of many factories has to say, for people and for programs. */
 import { cellName, faultNames, impossible, phases } from './catalogue.ts';
-import { cellsImpossible, reasons, type Totals } from './summary.ts';
+import { actNames, cellsImpossible, reasons, type Totals } from './summary.ts';
 
 const nameWidth = 30;
 const columnWidth = 9;
@@ -38,7 +38,7 @@ export function verdictText(totals: Totals, seconds: number): string {
   const rate = Math.round(totals.units / seconds);
   return [
     `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.refused} refused, ${fates.unfinished} unfinished.`,
-    `${totals.struck} faults struck; ${totals.cellsTried} cells tried, ${cellsImpossible} cannot be, ${untried.length} never tried.`,
+    `${totals.struck} faults struck; ${totals.cellsTried} cells tried, ${cellsImpossible} cannot be, ${untried.length} never tried; ${actNames.length - totals.untriedActs.length} of ${actNames.length} hostile acts.`,
     `${totals.entries} log entries, ${totals.events} events, ${totals.simulatedHours.toFixed(1)} hours of the factories in ${seconds.toFixed(1)} s (${rate} boards a second).`,
     totals.violations.length === 0
       ? 'No invariant was broken.'
@@ -58,7 +58,7 @@ export function reportJson(totals: Totals, seconds: number): string {
     seeds,
     fates,
     faultsStruck: struck,
-    untried: untried.map(cellName),
+    untried: [...untried.map(cellName), ...totals.untriedActs],
     acts,
     entries,
     events,

@@ -7,7 +7,7 @@ import { Life } from '../life.ts';
 import type { Network } from '../network.ts';
 import { SimulatedLink } from '../station-process.ts';
 import type { World } from '../world.ts';
-import type { Sights } from './acts.ts';
+import type { Sights } from './act.ts';
 import { stolenStation } from './stolen-station.ts';
 import { makeThief, type Thief } from './thief.ts';
 

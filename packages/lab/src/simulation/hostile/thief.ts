@@ -1,6 +1,11 @@
 /** The thief's day: signs in, does one act after another, and after the station was revoked finds that nobody listens. */
-import { acts, type Sights } from './acts.ts';
+import type { Sights } from './act.ts';
+import { acts } from './acts.ts';
 import { type Loot, StolenStation } from './stolen-station.ts';
+
+const afterRevocation = 'goes on after it was revoked';
+/** What it tries, by name. */
+export const thiefsActs: readonly string[] = [...Object.keys(acts), afterRevocation];
 
 const pauseMs = 1_500;
 const actsADay = 24;
@@ -37,7 +42,7 @@ export function makeThief(loot: Loot, sights: Sights): Thief {
       }
     },
     async tryAfterRevocation(broken) {
-      const name = 'goes on after it was revoked';
+      const name = afterRevocation;
       done[name] = (done[name] ?? 0) + 1;
       for (const label of [...thief.labels, sights.strangeLabel()].slice(0, 2)) {
         const said = await thief.open(thief.newUnit(), label);
