@@ -4,7 +4,6 @@
  */
 import { ImmediateSqliteDialect } from '@imprint/authority/storage/sqlite/immediate-dialect';
 import { createSqlite, sqliteFault } from '@imprint/authority/storage/sqlite/open-sqlite';
-import { preparedDatabase } from '@imprint/authority/storage/sqlite/prepared-database';
 import { readerDatabase } from '@imprint/authority/storage/sqlite/reader-database';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
@@ -78,22 +77,23 @@ function actOf(sql: string, reads: boolean): DiskAct {
 }
 
 function failing(database: Database.Database, disk: Disk): SqliteDatabase {
-  const prepared = preparedDatabase(database);
   const kept = new Map<string, SqliteStatement>();
   return {
-    close: () => prepared.close(),
+    close: () => void database.close(),
     prepare(sql) {
       const known = kept.get(sql);
       if (known !== undefined) return known;
-      const reader = prepared.prepare(sql).reader;
-      const act = actOf(sql, reader);
+      const own = database.prepare(sql);
+      const act = actOf(sql, own.reader);
       const undo = act === 'commit' ? () => void database.exec('rollback') : undefined;
       const perform = <T>(run: () => T): T => disk.perform(act, run, undo);
       const statement: SqliteStatement = {
-        reader,
-        all: (parameters) => perform(() => prepared.prepare(sql).all(parameters)),
-        run: (parameters) => perform(() => prepared.prepare(sql).run(parameters)),
-        iterate: (parameters) => perform(() => prepared.prepare(sql).iterate(parameters)),
+        reader: own.reader,
+        all: (parameters) => perform(() => own.all(parameters)),
+        run: (parameters) => perform(() => own.run(parameters)),
+        // one that is being read row by row cannot be run a second time
+        iterate: (parameters) =>
+          perform(() => database.prepare(sql).iterate(parameters)) as IterableIterator<never>,
       };
       kept.set(sql, statement);
       return statement;
