@@ -20,8 +20,11 @@ export interface DerNode {
 const none = new Uint8Array(0);
 const deepest = 40;
 
-/** The elements in these bytes; `undefined` where they cannot be cut into whole ones. */
-export function derTree(bytes: Uint8Array, depth = 0): DerNode[] | undefined {
+/**
+ * The elements in these bytes; `undefined` where they cannot be cut into whole ones. `unwraps`: it looks into OCTET STRINGs and BIT
+ * STRINGs as well, where certificates keep more DER.
+ */
+export function derTree(bytes: Uint8Array, unwraps = true, depth = 0): DerNode[] | undefined {
   const nodes: DerNode[] = [];
   for (let at = 0; at < bytes.length; ) {
     const tag = bytes[at]!;
@@ -32,19 +35,19 @@ export function derTree(bytes: Uint8Array, depth = 0): DerNode[] | undefined {
     for (let octet = 0; octet < count; octet++) length = length * 256 + (bytes[at + 2 + octet] ?? 0);
     const end = at + 2 + count + length;
     if (first === 0x80 || count > 3 || end > bytes.length) return undefined;
-    nodes.push(node(tag, bytes.subarray(at + 2 + count, end), depth));
+    nodes.push(node(tag, bytes.subarray(at + 2 + count, end), unwraps, depth));
     at = end;
   }
   return nodes;
 }
 
-function node(tag: number, content: Uint8Array, depth: number): DerNode {
-  const isWrapping = tag === 0x04 || tag === 0x03;
-  const lead = tag === 0x03 ? content.subarray(0, 1) : none;
+function node(tag: number, content: Uint8Array, unwraps: boolean, depth: number): DerNode {
+  const isWrapping = unwraps && (tag === 0x04 || tag === 0x03);
+  const lead = isWrapping && tag === 0x03 ? content.subarray(0, 1) : none;
   const isConstructed = (tag & 0x20) !== 0;
   const inside =
     isConstructed || (isWrapping && content.length > 2)
-      ? derTree(content.subarray(lead.length), depth + 1)
+      ? derTree(content.subarray(lead.length), unwraps, depth + 1)
       : undefined;
   return { tag, form: 'minimal', lead, inside, content };
 }

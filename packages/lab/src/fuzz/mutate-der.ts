@@ -35,13 +35,14 @@ const edges: Record<number, readonly string[]> = {
 export function mutateDer(draw: Draw, input: Uint8Array): Uint8Array {
   const nodes = derTree(input);
   if (nodes === undefined || nodes.length === 0 || draw() < 0.1) return mutateBytes(draw, input);
-  const list = pick(
-    draw,
-    [...derLists(nodes)].filter(({ length }) => length > 0),
-  );
+  const list = pick(draw, filledLists(nodes));
   const at = below(draw, list.length);
   list.splice(at, 1, ...changedNode(draw, list[at]!, list, nodes));
   return derBytes(nodes);
+}
+
+function filledLists(nodes: DerNode[]): DerNode[][] {
+  return [...derLists(nodes)].filter(({ length }) => length > 0);
 }
 
 function changedNode(draw: Draw, node: DerNode, list: DerNode[], all: DerNode[]): DerNode[] {
@@ -60,15 +61,8 @@ function changedNode(draw: Draw, node: DerNode, list: DerNode[], all: DerNode[])
       list.reverse();
       return [list[below(draw, list.length)]!];
     case 6:
-      return [
-        pick(
-          draw,
-          pick(
-            draw,
-            [...derLists(all)].filter(({ length }) => length > 0),
-          ),
-        ),
-      ];
+      // a copy, since the element may hold the place where it is put
+      return [structuredClone(pick(draw, pick(draw, filledLists(all))))];
     case 7:
       return [deep(draw, node)];
     case 8:

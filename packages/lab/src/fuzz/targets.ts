@@ -1,23 +1,33 @@
 /** Everything that is fuzzed. A parser of foreign bytes that comes to the project comes to this list. */
 import type { MakeTarget } from './target.ts';
 import { auditEntryTarget } from './targets/audit-entry.ts';
+import { certificateTarget } from './targets/certificate.ts';
+import { certificationRequestTarget } from './targets/certification-request.ts';
+import { chainTarget } from './targets/chain.ts';
 import { checkpointTarget } from './targets/checkpoint.ts';
+import { derTarget } from './targets/der.ts';
 import { deviceIdTarget } from './targets/device-id.ts';
 import { dutLinesTarget } from './targets/dut-lines.ts';
 import { dutStationTarget } from './targets/dut-station.ts';
 import { dutUnitTarget } from './targets/dut-unit.ts';
 import { enrolmentTokenTarget } from './targets/enrolment-token.ts';
 import { receiptTarget } from './targets/receipt.ts';
+import { stationApiTarget } from './targets/station-api.ts';
 import { tilePathTarget, tileTarget } from './targets/tile.ts';
 import { contractTarget, manifestTarget } from './targets/yaml-files.ts';
 
 /** By name, with how many inputs the bounded slice draws for each: about a second of one core. */
 export const targets: Record<string, { make: MakeTarget; slice: number }> = {
+  der: { make: derTarget, slice: 3000 },
+  certificate: { make: certificateTarget, slice: 1500 },
+  chain: { make: chainTarget, slice: 100 },
+  csr: { make: certificationRequestTarget, slice: 200 },
   contract: { make: contractTarget, slice: 400 },
   manifest: { make: manifestTarget, slice: 500 },
   'dut-lines': { make: dutLinesTarget, slice: 1500 },
   'dut-station': { make: dutStationTarget, slice: 250 },
   'dut-unit': { make: dutUnitTarget, slice: 400 },
+  'station-api': { make: stationApiTarget, slice: 600 },
   'tile-path': { make: tilePathTarget, slice: 5000 },
   tile: { make: tileTarget, slice: 3000 },
   checkpoint: { make: checkpointTarget, slice: 1000 },

@@ -1,0 +1,31 @@
+/** The strict reader of DER: what passes is written again as the same bytes by a writer that shares nothing with it. */
+import assert from 'node:assert/strict';
+import { toHex } from '@imprint/contract/bytes';
+import { limits } from '@imprint/contract/limits';
+import { checkDer } from '@imprint/contract/x509/der';
+import { derBytes, derTree } from '../der-tree.ts';
+import { changed, pick } from '../draws.ts';
+import { mutateDer } from '../mutate-der.ts';
+import type { FuzzTarget } from '../target.ts';
+import { issuingSample, leafSamples, requestSamples, rootSample } from '../x509-samples.ts';
+
+const samples = [rootSample, issuingSample, ...leafSamples, ...requestSamples].map(({ signed }) => signed);
+
+export function derTarget(): FuzzTarget {
+  return {
+    name: 'der',
+    form: 'bytes',
+    refusals: ['der_invalid'],
+    draw: (draw) => {
+      const sample = pick(draw, samples);
+      return draw() < 0.02 ? sample : changed(draw, 3, sample, (der) => mutateDer(draw, der));
+    },
+    judge: (input) => {
+      checkDer(input, limits.csrBytes);
+      const tree = derTree(input, false);
+      assert.equal(tree?.length, 1, 'what passes is one element');
+      assert.equal(toHex(derBytes(tree)), toHex(input), 'an element has two encodings');
+      return undefined;
+    },
+  };
+}
