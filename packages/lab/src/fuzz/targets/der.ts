@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { toHex } from '@imprint/contract/bytes';
 import { limits } from '@imprint/contract/limits';
 import { checkDer } from '@imprint/contract/x509/der';
-import { derBytes, derTree } from '../der-tree.ts';
+import { type DerNode, derBytes, derTree } from '../der-tree.ts';
 import { changed, pick } from '../draws.ts';
 import { mutateDer } from '../mutate-der.ts';
 import type { FuzzTarget } from '../target.ts';
@@ -25,7 +25,16 @@ export function derTarget(): FuzzTarget {
       const tree = derTree(input, false);
       assert.equal(tree?.length, 1, 'what passes is one element');
       assert.equal(toHex(derBytes(tree)), toHex(input), 'an element has two encodings');
+      for (const node of tree!) assertSorted(node);
       return undefined;
     },
   };
+}
+
+/** No other reader refuses what is not in order (X.690 section 11.6), so it is looked for here. */
+function assertSorted({ tag, inside = [] }: DerNode): void {
+  const encoded = inside.map((child) => derBytes([child]));
+  const isSorted = encoded.every((one, at) => at === 0 || Buffer.compare(encoded[at - 1]!, one) <= 0);
+  assert.ok(tag !== 0x31 || isSorted, 'the elements of a SET are not sorted');
+  for (const child of inside) assertSorted(child);
 }
