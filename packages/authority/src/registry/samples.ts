@@ -65,9 +65,13 @@ const lastChecks = statement<
 >((db, arg) =>
   db
     .selectFrom('sample')
-    .innerJoin('job', 'job.device_id', 'sample.device_id')
-    .innerJoin('station as maker', 'maker.station_id', 'job.station_id')
-    .innerJoin('station as here', 'here.site', 'maker.site')
+    // SQLite keeps the order of a cross join: from the few samples to their jobs, and not through all jobs
+    .crossJoin('job')
+    .crossJoin('station as maker')
+    .crossJoin('station as here')
+    .whereRef('job.device_id', '=', 'sample.device_id')
+    .whereRef('maker.station_id', '=', 'job.station_id')
+    .whereRef('here.site', '=', 'maker.site')
     .where('here.station_id', '=', arg('station_id'))
     .where('job.state', '=', 'done')
     .leftJoin('sample_check', (join) =>

@@ -427,7 +427,7 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
     ['job_order', 'job', ['order_id', 'state']],
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile', 'status']],
-    ['credential_job', 'credential', ['job_id']],
+    ['credential_job', 'credential', ['job_id', 'status']],
     ['credential_public_key', 'credential', ['public_key_sha256']],
     ['credential_status', 'credential', ['status', 'lease_expires_at']],
     ['public_key_device', 'public_key', ['device_id']],
