@@ -1,4 +1,4 @@
-/** `imprint audit`: verifies the log, proves what is in it, replays it, and exports it. */
+/** `imprint audit`: verifies the log, proves what is in it, replays it, exports it, and watches it. */
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -18,6 +18,7 @@ import { readBoundedFile } from '../read-bounded-file.ts';
 import { ExitCode } from '../run-program.ts';
 import { facts, plain, say } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
+import { addWatchCommand } from './audit-watch.ts';
 
 interface AuditOptions {
   home: string;
@@ -25,9 +26,9 @@ interface AuditOptions {
   passphraseFile?: string;
 }
 
-/** Adds `audit verify|prove|replay|export`. */
+/** Adds `audit verify|prove|replay|export|watch`. */
 export function addAuditCommands(program: Command): void {
-  const audit = program.command('audit').description('the audit log: verify, prove, replay, export');
+  const audit = program.command('audit').description('the audit log: verify, prove, replay, export, watch');
 
   audit
     .command('verify')
@@ -122,6 +123,8 @@ export function addAuditCommands(program: Command): void {
         }
       }),
     );
+
+  addWatchCommand(audit);
 }
 
 function verify(options: AuditOptions & { checkpoint?: string[]; witnessKey?: string }): Promise<void> {
