@@ -22,7 +22,7 @@ function newWitness(t: TestContext) {
   return { folder, home, witness: new Witness(home, testLogKey, () => 1_767_945_600) };
 }
 
-const seed = Number(process.env.IMPRINT_SEED ?? 20_261);
+const seed = 20_261;
 /** mulberry32 */
 function randomFrom(state: number): (below: number) => number {
   let at = state;
