@@ -4,7 +4,7 @@ import type { StationResponse, StationRouteName } from '@imprint/contract/api/st
 import { isImprintError } from '@imprint/contract/errors';
 import type { AuthorityClient } from './authority-client.ts';
 import { Bench } from './bench.double.ts';
-import { rememberLogSize } from './station-session.ts';
+import { rememberedLog, rememberLogSize } from './station-session.ts';
 
 type View = StationResponse<'openSession'>;
 
@@ -54,6 +54,18 @@ describe('the session with the authority', () => {
     await assert.rejects(bench.session(), inconsistent);
     for (let entry = 0; entry < 7; entry++) bench.authority.append(`entry ${entry}`);
     await bench.session();
+  });
+
+  it('I-16: tells what it remembers of the log: the last checkpoint, and the larger size of a receipt since', async () => {
+    using bench = new Bench();
+    assert.equal(rememberedLog(bench.journal), undefined);
+    await bench.session();
+    const checkpoint = bench.journal.fact('checkpoint')!;
+    assert.deepEqual(rememberedLog(bench.journal), { checkpoint, logSize: 1 });
+    rememberLogSize(bench.journal, 9);
+    assert.deepEqual(rememberedLog(bench.journal), { checkpoint, logSize: 9 });
+    bench.journal.recordFact('checkpoint', checkpoint.replace(/\n1\n/, '\n2\n'));
+    assert.throws(() => rememberedLog(bench.journal), { code: 'signature_wrong' });
   });
 
   it('I-16: refuses a log that was rewritten, also where it is longer', async () => {

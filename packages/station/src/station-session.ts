@@ -150,6 +150,18 @@ export function rememberLogSize(journal: Journal, size: number): void {
   if (size > knownLogSize(journal)) journal.recordFact('log_size', String(size));
 }
 
+/**
+ * What this station would hold against the authority's log: the checkpoint of its last session, and the log's size at the last
+ * unit, which may be larger. Undefined before the first session.
+ * @throws checkpoint_invalid, signature_wrong where the checkpoint is not the pinned log's: the journal was changed
+ */
+export function rememberedLog(journal: Journal): { checkpoint: string; logSize: number } | undefined {
+  const [text, key] = [journal.fact('checkpoint'), journal.fact('log_key')];
+  if (text === null || key === null) return undefined;
+  const { size } = verifyCheckpoint(text, parseVerifierKey(key));
+  return { checkpoint: text, logSize: Math.max(size, knownLogSize(journal)) };
+}
+
 function checkLogSize(journal: Journal, current: number): void {
   const last = knownLogSize(journal);
   if (current >= last) return;

@@ -1,4 +1,4 @@
-/** The factory floor's side: `imprint station enroll|run|run-job`, run on the station's PC. */
+/** The factory floor's side: `imprint station enroll|run|run-job|checkpoint`, run on the station's PC. */
 import { readFileSync } from 'node:fs';
 import { isEnrolmentToken } from '@imprint/contract/enrolment-token';
 import { ImprintError } from '@imprint/contract/errors';
@@ -12,6 +12,7 @@ import { readBoundedFile } from '../read-bounded-file.ts';
 import { ExitCode } from '../run-program.ts';
 import { runStation } from '../run-station.ts';
 import { untilStopped } from '../until-stopped.ts';
+import { addStationCheckpointCommand } from './station-checkpoint.ts';
 import { addRunJobCommand } from './station-run-job.ts';
 
 const tokenBytes = 4_096;
@@ -24,6 +25,7 @@ export function addStationCommands(program: Command): void {
   addEnrolCommand(station);
   addRunCommand(station);
   addRunJobCommand(station);
+  addStationCheckpointCommand(station);
 }
 
 function addEnrolCommand(station: Command): void {
