@@ -18,7 +18,7 @@ export interface DerNode {
 }
 
 const none = new Uint8Array(0);
-const deepest = 40;
+const deepest = 100;
 
 /**
  * The elements in these bytes; `undefined` where they cannot be cut into whole ones. `unwraps`: it looks into OCTET STRINGs and BIT
@@ -72,6 +72,11 @@ function lengthOctets(length: number, form: LengthForm): Uint8Array {
   if (form === 'long') octets.unshift(0);
   if (written < 0x80 && form !== 'long') return Uint8Array.of(written);
   return Uint8Array.of(0x80 | octets.length, ...octets);
+}
+
+/** How many levels of elements stand within the outermost ones. */
+export function derDepth(nodes: readonly DerNode[]): number {
+  return Math.max(0, ...nodes.map(({ inside }) => (inside === undefined ? 0 : 1 + derDepth(inside))));
 }
 
 /** Every list of elements in the tree, the outermost first. */

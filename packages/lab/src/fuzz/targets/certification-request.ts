@@ -7,6 +7,7 @@ import {
 import { toHex } from '@imprint/contract/bytes';
 import { isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { derTree } from '../der-tree.ts';
 import { changed, type Draw, pick } from '../draws.ts';
 import { mutateBytes } from '../mutate-bytes.ts';
 import { mutateDer } from '../mutate-der.ts';
@@ -32,6 +33,12 @@ export function certificationRequestTarget(): FuzzTarget {
       }
       compareVerdicts('request', undefined, theirs);
       assert.ok(input.length <= limits.csrBytes, 'a request over the cap was accepted');
+      const version = derTree(input)?.[0]?.inside?.[0]?.inside?.[0];
+      assert.deepEqual(
+        version && [version.tag, ...version.content],
+        [2, 0],
+        'a request of another version was accepted',
+      );
       if (theirs.accepts)
         assert.equal(toHex(request.spki), theirs.facts.spki, 'OpenSSL verified under another key');
       assert.ok(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { toHex } from '@imprint/contract/bytes';
 import { limits } from '@imprint/contract/limits';
 import { checkDer } from '@imprint/contract/x509/der';
-import { type DerNode, derBytes, derTree } from '../der-tree.ts';
+import { type DerNode, derBytes, derDepth, derTree } from '../der-tree.ts';
 import { changed, pick } from '../draws.ts';
 import { mutateDer } from '../mutate-der.ts';
 import type { FuzzTarget } from '../target.ts';
@@ -25,6 +25,7 @@ export function derTarget(): FuzzTarget {
       const tree = derTree(input, false);
       assert.equal(tree?.length, 1, 'what passes is one element');
       assert.equal(toHex(derBytes(tree)), toHex(input), 'an element has two encodings');
+      assert.ok(derDepth(tree) <= limits.derDepth, 'an element past the depth that is read was accepted');
       for (const node of tree!) assertSorted(node);
       return undefined;
     },

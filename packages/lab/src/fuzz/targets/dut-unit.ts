@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
 import { isDutErrorCode } from '@imprint/contract/dut/message';
+import { limits } from '@imprint/contract/limits';
 import { Board } from '@imprint/sim/board';
 import { DutSession } from '@imprint/sim/dut-session';
 import { seededEntropy } from '@imprint/sim/entropy';
@@ -14,7 +15,8 @@ import { mutateJson } from '../mutate-json.ts';
 import type { FuzzTarget } from '../target.ts';
 import { bytesOf, textOf } from '../text-input.ts';
 
-const maxLine = 1024;
+/** The shortest that a unit may ask for, so that most answers are longer. */
+const maxLine = limits.dutLineBytesMin;
 const hash = 'ab'.repeat(32);
 const image = {
   product: 'gateway',
