@@ -3,16 +3,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseVerifierKey } from '@imprint/contract/audit/checkpoint';
 import { formatWitnessKey } from '@imprint/contract/audit/cosignature';
 import { toHex } from '@imprint/contract/bytes';
-import { isImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import type { FastifyInstance } from 'fastify';
+import { listenOn } from '../listen-on.ts';
 import { systemClock } from '../open-authority.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { plainLines, say } from '../say.ts';
 import { untilStopped } from '../until-stopped.ts';
+import { createWitnessListener } from '../witness/listen.ts';
 import { httpLog, type ReadLog } from '../witness/log-source.ts';
-import { type Look, lookAt } from '../witness/look.ts';
+import { keepBoth, type Look, lookAt } from '../witness/look.ts';
 import { Witness } from '../witness/witness.ts';
 import { openWitnessHome } from '../witness/witness-home.ts';
 
@@ -23,6 +26,7 @@ interface WatchOptions {
   name?: string;
   once?: boolean;
   every: string;
+  listen?: string;
   json?: boolean;
 }
 
@@ -37,6 +41,7 @@ export function addWatchCommand(audit: Command): void {
     .option('--name <name>', 'name of a new witness, such as witness.example/w1')
     .option('--once', 'look once and end')
     .option('--every <seconds>', 'how long to wait between two looks', '30')
+    .option('--listen <host:port>', 'also take checkpoints that are brought: C2SP POST /add-checkpoint')
     .option('--json', 'print one JSON object a look')
     .addHelpText(
       'after',
@@ -53,9 +58,11 @@ Example:
 
 async function watch(options: WatchOptions): Promise<void> {
   const everyMs = wholeNumber('--every', options.every, 1, 86_400) * 1_000;
+  const door = options.listen === undefined ? undefined : doorOf(options.listen, options.once);
   const read = httpLog(options.url);
   const logKey = parseVerifierKey(readBoundedFile(options.logKey, limits.noteBytes).trim());
   const home = openWitnessHome(options.home, options.name);
+  let listener: FastifyInstance | undefined;
   try {
     const witness = new Witness(home, logKey, () => Math.floor(systemClock().getTime() / 1_000));
     const began = { event: 'witness', name: home.key.name, verifier_key: formatWitnessKey(home.key) };
@@ -65,6 +72,7 @@ async function watch(options: WatchOptions): Promise<void> {
       return;
     }
     say(options, began, [`${began.name} watches ${logKey.name}. Its key: ${began.verifier_key}`]);
+    if (door !== undefined) listener = await openDoor(witness, door, options);
     const stop = new AbortController();
     void untilStopped().then(() => stop.abort());
     while (!stop.signal.aborted) {
@@ -72,8 +80,41 @@ async function watch(options: WatchOptions): Promise<void> {
       await wait(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   } finally {
+    await listener?.close();
     home.close();
   }
+}
+
+/** @throws usage */
+function doorOf(text: string, once: boolean | undefined): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text);
+  if (match === null || once) {
+    throw new ImprintError('usage', once ? '--once does not listen' : `--listen ${text} is no host:port`, {
+      hint: 'Give --listen 127.0.0.1:7090 without --once.',
+    });
+  }
+  return { host: (match[1] ?? match[2])!, port: wholeNumber('--listen', match[3]!, 0, 65_535) };
+}
+
+async function openDoor(
+  witness: Witness,
+  { host, port }: { host: string; port: number },
+  options: WatchOptions,
+): Promise<FastifyInstance> {
+  const listener = createWitnessListener({
+    witness,
+    hosts: [host],
+    onForked: (note) => {
+      const evidence = keepBoth(witness, note);
+      say(options, { event: 'forked', evidence }, [
+        `FORKED: a checkpoint was brought that the log's key signed and that contradicts the agreed one. Kept: ${evidence.join(', ')}`,
+      ]);
+    },
+    report: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
+  });
+  const url = await listenOn(listener, host, port, '--listen');
+  say(options, { event: 'listening', url }, [`It takes checkpoints at ${url}/add-checkpoint`]);
+  return listener;
 }
 
 /** A log that does not answer is looked at again; a refusal ends the watch. */

@@ -11,12 +11,12 @@ import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { findStation } from '@imprint/authority/stations/find-station';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
-import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import { readCertificate } from '../authority-home.ts';
+import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -58,13 +58,13 @@ async function serve(options: ServeOptions): Promise<void> {
     const publicListener = publicListenerOf(authority, unlocked);
     listeners.push(stationListener, publicListener);
     const addresses = {
-      station: await listen(
+      station: await listenOn(
         stationListener,
         station.host,
         options.stationPort ?? station.port,
         '--station-port',
       ),
-      public: await listen(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
+      public: await listenOn(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
     };
     process.stdout.write(
       options.json
@@ -87,30 +87,6 @@ async function serve(options: ServeOptions): Promise<void> {
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
-  }
-}
-
-/** Gives the URL. @throws unavailable where the port cannot be had */
-async function listen(
-  listener: FastifyInstance,
-  host: string,
-  port: string | number,
-  option: string,
-): Promise<string> {
-  try {
-    return await listener.listen({ host, port: Number(port) });
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code;
-    const words: Record<string, string> = {
-      EADDRINUSE: 'another program listens there',
-      EACCES: 'this user may not listen there',
-      EADDRNOTAVAIL: 'this machine has no such address',
-    };
-    if (why === undefined || !(why in words)) throw cause;
-    throw new ImprintError('unavailable', `${host}:${port} cannot be had: ${words[why]}`, {
-      hint: `End that program, or name another port with ${option} (0 takes a free one).`,
-      cause,
-    });
   }
 }
 

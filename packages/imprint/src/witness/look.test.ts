@@ -105,3 +105,15 @@ test('a note under another key is refused, and a log that does not answer is no 
   await assert.rejects(lookAt(halfway, witness), { code: 'unavailable' });
   assert.equal(readdirSync(join(folder, 'evidence')).length, 1);
 });
+
+test('a newer note that is brought while the log is being asked does not make the log look put back', async (t) => {
+  const { witness } = newWitness(t);
+  await lookAt(whole.read(5), witness);
+  const overtaken: ReadLog = async (path, maxBytes) => {
+    const bytes = await whole.read(7)(path, maxBytes);
+    if (path === 'checkpoint') await witness.submit(5, await whole.note(9), whole.proof(5, 9));
+    return bytes;
+  };
+  await assert.rejects(lookAt(overtaken, witness), { code: 'unavailable' });
+  assert.equal(witness.agreed?.size, 9);
+});

@@ -19,8 +19,9 @@ export interface Look {
  * for a note that the log's key did not sign, log_inconsistent for one that contradicts what was agreed to
  */
 export async function lookAt(read: ReadLog, witness: Witness): Promise<Look> {
-  const text = await readCheckpoint(read);
+  // before the log is asked: what is brought meanwhile may be newer than the answer, and is no sign of a log put back
   const agreed = witness.agreed;
+  const text = await readCheckpoint(read);
   try {
     const checkpoint = verifyCheckpoint(text, witness.logKey);
     const proof = agreed === undefined ? [] : await continuation(read, agreed, checkpoint);
@@ -65,11 +66,7 @@ const whatToDo =
   'Stop issuing and keep the database as it is. Run imprint audit verify there with --checkpoint and the note of this witness.';
 
 function withEvidence(error: ImprintError, text: string, witness: Witness): ImprintError {
-  const { agreed, home, logKey } = witness;
-  const evidence = [
-    ...(agreed === undefined ? [] : [home.keepEvidence('agreed', noteOfLog(agreed, logKey))]),
-    home.keepEvidence('refused', text),
-  ];
+  const evidence = keepBoth(witness, text);
   const isForeign = error.code === 'checkpoint_invalid' || error.code === 'signature_wrong';
   const message = isForeign ? `wrong key, or no note of this log: ${error.message}` : error.message;
   return new ImprintError(error.code, `${message}\nNot cosigned. Kept: ${evidence.join(', ')}`, {
@@ -77,4 +74,12 @@ function withEvidence(error: ImprintError, text: string, witness: Witness): Impr
     context: { ...error.context, evidence },
     cause: error,
   });
+}
+
+/** Keeps a refused note, and the one that it contradicts where there is one; gives the files. */
+export function keepBoth({ agreed, home, logKey }: Witness, refused: string): string[] {
+  return [
+    ...(agreed === undefined ? [] : [home.keepEvidence('agreed', noteOfLog(agreed, logKey))]),
+    home.keepEvidence('refused', refused),
+  ];
 }
