@@ -13,15 +13,17 @@ export interface Sights {
   askBoard(jobId: string, nonce: string): Promise<{ signature: string; signsAnything: boolean } | undefined>;
 }
 
-export type Broken = string | undefined;
+/** The act could not be done: nobody answered, or what it needs was not there. */
+export const notDone = Symbol('not done');
+export type Broken = string | undefined | typeof notDone;
 export type Act = (thief: StolenStation, sights: Sights) => Promise<Broken>;
 
-/** Undefined where nobody answered: the authority is down, and nothing was promised. */
+/** Not done where nobody answered: the authority is down, and nothing was promised. */
 export function refused(
   said: { answer: unknown } | { code: string } | undefined,
   ...codes: string[]
 ): Broken {
-  if (said === undefined) return undefined;
+  if (said === undefined) return notDone;
   if ('answer' in said) return 'it was carried out';
   // what holds for everybody at that moment is as good a refusal
   return [...codes, ...always].includes(said.code) ? undefined : `it was refused with ${said.code}`;

@@ -1,5 +1,5 @@
 /** What a thief tries with the jobs, boards and words of others. */
-import { type Act, refused, type Sights } from './act.ts';
+import { type Act, notDone, refused, type Sights } from './act.ts';
 import { stolenStation } from './stolen-station.ts';
 
 /** A job of somebody else, as overheard. */
@@ -26,7 +26,7 @@ const notTheirs = [
 export const actsOnOthers: Record<string, Act> = {
   'takes an ID of an order that is not its': async (thief, sights) => {
     const label = sights.honestLabel();
-    if (label === undefined) return undefined;
+    if (label === undefined) return notDone;
     return refused(
       await thief.open(thief.newUnit(), label),
       ...notTheirs,
@@ -38,7 +38,7 @@ export const actsOnOthers: Record<string, Act> = {
     refused(await thief.open(thief.newUnit(), sights.strangeLabel()), 'not_allocated'),
   'has its own key certified for the job of an honest board': async (thief, sights) => {
     const job = honestJob(sights);
-    if (job === undefined) return undefined;
+    if (job === undefined) return notDone;
     return refused(
       await thief.say(
         'issueCredential',
@@ -56,7 +56,7 @@ export const actsOnOthers: Record<string, Act> = {
     const heard = sights
       .overheard()
       .filter(({ message }) => message.stationId !== stolenStation && !unnumbered.has(message.route));
-    if (heard.length === 0) return undefined;
+    if (heard.length === 0) return notDone;
     const { message } = thief.draw.pick(heard);
     return refused(
       await thief.say(message.route, message.params, JSON.parse(message.body)),
@@ -75,7 +75,7 @@ export const actsOnOthers: Record<string, Act> = {
   },
   'sets aside a board of another station': async (thief, sights) => {
     const job = honestJob(sights);
-    if (job === undefined) return undefined;
+    if (job === undefined) return notDone;
     return refused(
       await thief.say(
         'quarantineJob',
@@ -94,7 +94,7 @@ export const actsOnOthers: Record<string, Act> = {
   },
   'reports an operation for a board of another station': async (thief, sights) => {
     const device_id = sights.honestLabel();
-    if (device_id === undefined) return undefined;
+    if (device_id === undefined) return notDone;
     return refused(
       await thief.say(
         'reportOperation',
@@ -153,7 +153,8 @@ export const actsOnOthers: Record<string, Act> = {
       body,
     };
     const { answer } = await thief.sayRaw(message);
-    if (answer === undefined || answer.status === 400) return undefined;
+    if (answer === undefined) return notDone;
+    if (answer.status === 400) return undefined;
     return `it was answered with ${answer.status} ${answer.text.slice(0, 100)}`;
   },
 };

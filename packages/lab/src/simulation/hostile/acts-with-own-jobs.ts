@@ -1,17 +1,17 @@
 /** What a thief tries with jobs that it may open: minting, and every shortcut to a receipt. */
 import { gateways } from '../products.ts';
-import { type Act, refused } from './act.ts';
+import { type Act, notDone, refused } from './act.ts';
 import { leave, mintJob, nonceOf, prove, withMint } from './own-jobs.ts';
 import { stolenOrder, stolenStation } from './stolen-station.ts';
 
 export const actsWithOwnJobs: Record<string, Act> = {
   'mints with a key of its own, within its order': async (thief) => {
     const minted = await mintJob(thief);
-    if (minted === undefined) return undefined;
+    if (minted === undefined) return notDone;
     const { job, unit } = minted;
     const at = { job_id: job.job_id };
     const nonce = await nonceOf(thief, minted);
-    if (nonce === undefined) return undefined;
+    if (nonce === undefined) return notDone;
     await thief.say('submitProof', at, {
       request_id: thief.requestId(),
       attempt: job.attempt,
@@ -46,7 +46,7 @@ export const actsWithOwnJobs: Record<string, Act> = {
   'works on a lane that the station does not have': async (thief) => {
     const label = thief.labels[0];
     return label === undefined
-      ? undefined
+      ? notDone
       : refused(await thief.open(thief.newUnit(), label, 63), 'bad_request', 'evidence_wrong');
   },
   'repeats a request ID with another body': (thief) =>
@@ -59,7 +59,7 @@ export const actsWithOwnJobs: Record<string, Act> = {
         attempt: job.attempt,
         read_back: readBack,
       });
-      if (first === undefined || 'code' in first) return undefined;
+      if (first === undefined || 'code' in first) return notDone;
       return refused(
         await thief.say('reportWritten', at, {
           request_id,
@@ -74,10 +74,10 @@ export const actsWithOwnJobs: Record<string, Act> = {
       .overheard()
       .findLast(({ message }) => message.route === 'issueCredential' && message.stationId !== stolenStation);
     const label = thief.labels[0];
-    if (heard === undefined || label === undefined) return undefined;
+    if (heard === undefined || label === undefined) return notDone;
     const unit = thief.newUnit();
     const opened = await thief.open(unit, label);
-    if (opened === undefined || 'code' in opened) return undefined;
+    if (opened === undefined || 'code' in opened) return notDone;
     const broken = refused(
       await thief.say(
         'issueCredential',
@@ -122,13 +122,13 @@ export const actsWithOwnJobs: Record<string, Act> = {
     }),
   'proves with a nonce that it made up': (thief) =>
     withMint(thief, async (minted) => {
-      if ((await nonceOf(thief, minted)) === undefined) return undefined;
+      if ((await nonceOf(thief, minted)) === undefined) return notDone;
       return prove(thief, minted, 'b'.repeat(64), minted.unit, 'nonce_invalid');
     }),
   'proves with another key': (thief) =>
     withMint(thief, async (minted) => {
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return undefined;
+      if (nonce === undefined) return notDone;
       const other = thief.newUnit();
       other.certificateSha256 = minted.unit.certificateSha256;
       return prove(thief, minted, nonce, other, 'proof_wrong');
@@ -136,7 +136,7 @@ export const actsWithOwnJobs: Record<string, Act> = {
   'uses a nonce twice': (thief) =>
     withMint(thief, async (minted) => {
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return undefined;
+      if (nonce === undefined) return notDone;
       await prove(thief, minted, nonce, minted.unit);
       return prove(thief, minted, nonce, minted.unit, 'nonce_invalid', 'job_state_wrong');
     }),
@@ -144,9 +144,9 @@ export const actsWithOwnJobs: Record<string, Act> = {
     withMint(thief, async (minted) => {
       const { job } = minted;
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return undefined;
+      if (nonce === undefined) return notDone;
       const signed = await sights.askBoard(job.job_id, nonce);
-      if (signed === undefined) return undefined;
+      if (signed === undefined) return notDone;
       if (signed.signsAnything) return 'a board signed bytes that the station chose';
       return refused(
         await thief.say(

@@ -1,6 +1,6 @@
 /** Jobs that a thief opens under the labels of its own order, for keys in software. */
 import type { StationResponse } from '@imprint/contract/api/station';
-import { type Broken, refused } from './act.ts';
+import { type Broken, notDone, refused } from './act.ts';
 import type { ForgedUnit, StolenStation } from './stolen-station.ts';
 
 export type Job = StationResponse<'openJob'>;
@@ -65,7 +65,7 @@ export async function withMint(
   use: (minted: { job: Job; unit: ForgedUnit }) => Promise<Broken>,
 ): Promise<Broken> {
   const minted = await mintJob(thief);
-  if (minted === undefined) return undefined;
+  if (minted === undefined) return notDone;
   const broken = await use(minted);
   await leave(thief, minted.job);
   // the next one under a label of its own: this one is bound to the forged hardware for good
@@ -90,5 +90,5 @@ export async function prove(
       signature_b64: signer.prove(job, nonce),
     },
   );
-  return codes.length === 0 ? undefined : refused(said, ...codes);
+  return codes.length === 0 ? notDone : refused(said, ...codes);
 }

@@ -1,5 +1,5 @@
 /** The thief's day: signs in, does one act after another, and after the station was revoked finds that nobody listens. */
-import type { Sights } from './act.ts';
+import { notDone, type Sights } from './act.ts';
 import { acts } from './acts.ts';
 import { type Loot, StolenStation } from './stolen-station.ts';
 
@@ -34,9 +34,9 @@ export function makeThief(loot: Loot, sights: Sights): Thief {
           continue;
         }
         const name = names[(first + count) % names.length]!;
-        done[name] = (done[name] ?? 0) + 1;
         const what = await acts[name]!(thief, sights);
-        if (what !== undefined) broken(name, what);
+        if (what !== notDone) done[name] = (done[name] ?? 0) + 1;
+        if (typeof what === 'string') broken(name, what);
         // its session may be gone with a clock or a restart; the thief signs in anew now and then
         if (count % 8 === 7) await thief.signIn();
       }
