@@ -51,7 +51,7 @@ It ends with 1 at the first checkpoint that does not, and keeps both as evidence
 checkpoint, and its key in witness.pub: imprint audit verify --checkpoint DIR/checkpoint --witness-key DIR/witness.pub
 
 Example:
-  imprint audit watch --url http://authority.example:7080 --log-key log.vkey --home ./witness --name witness.example/w1`,
+  imprint audit watch --url http://authority.example:7480 --log-key log.vkey --home ./witness --name witness.example/w1`,
     )
     .action(watch);
 }

@@ -74,7 +74,7 @@ function nodeReader(read: ReadLog, size: number): (node: NodeRef) => Promise<Uin
 export function httpLog(url: string): ReadLog {
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new ImprintError('usage', `--url takes the address of the log, not ${url}`, {
-      hint: "Give the authority's public listener, such as http://authority.example:7080.",
+      hint: "Give the authority's public listener, such as http://authority.example:7480.",
     });
   }
   const prefix = url.replace(/\/+$/, '');
