@@ -1,9 +1,13 @@
 /** `imprint audit watch` against a real authority's public listener, whose home is put back, forked and grown behind its back. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { inviteStation } from '@imprint/authority/stations/invite';
@@ -12,6 +16,7 @@ import { openAuthority } from '../open-authority.ts';
 import { buildProgram } from '../program.ts';
 import { runProgram } from '../run-program.ts';
 
+const program = fileURLToPath(new URL('../../bin/imprint.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'imprint-audit-watch-'));
 after(() => rmSync(folder, { recursive: true }));
 const at = (name: string) => join(folder, name);
@@ -92,6 +97,32 @@ test('I-16: a witness follows a log as it grows, and finds it put back or forked
   assert.equal(readdirSync(join(at('witness'), 'evidence')).length, 4);
   assert.equal(await whileServing(at('a'), ['last'], look), 0);
   assert.equal(seen(), 274);
+});
+
+test('a watch goes on until it is stopped, takes what is brought, and shares its folder with nobody', async () => {
+  await whileServing(at('a'), [], async (url) => {
+    const args = [
+      ...['audit', 'watch', '--json', '--every', '1', '--listen', '127.0.0.1:0', '--url', url],
+      ...['--home', at('watch'), '--log-key', join(at('a'), 'certificates', 'log.vkey')],
+    ];
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    let door = '';
+    for await (const line of createInterface({ input: child.stdout })) {
+      const event = JSON.parse(line);
+      if (event.event === 'listening') door = event.url;
+      if (event.event !== 'cosigned') continue;
+      if (event.from === null) {
+        assert.equal(await look(url, 'watch'), 1);
+        continue;
+      }
+      const answer = await fetch(`${door}/add-checkpoint`, { method: 'POST', body: 'old 0\n\n' });
+      assert.equal(answer.status, 400);
+      child.kill('SIGTERM');
+      break;
+    }
+    assert.deepEqual(await ended, [0, null]);
+  });
 });
 
 test('the log of another key is refused, and so is a URL that is none', async () => {

@@ -38,7 +38,7 @@ export function addWatchCommand(audit: Command): void {
     .requiredOption('--url <url>', "the authority's public listener, http://host:port")
     .requiredOption('--log-key <file>', "the log's verifier key (log.vkey)")
     .requiredOption('--home <dir>', "the witness's own folder, made with a new key where it is not there")
-    .option('--name <name>', 'name of a new witness, such as witness.example/w1')
+    .option('--name <name>', 'name of a new witness, such as witness.example/w1 (default: HOST/witness)')
     .option('--once', 'look once and end')
     .option('--every <seconds>', 'how long to wait between two looks', '30')
     .option('--listen <host:port>', 'also take checkpoints that are brought: C2SP POST /add-checkpoint')

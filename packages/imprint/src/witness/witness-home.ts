@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { NoteSigner, VerifierKey } from '@imprint/contract/audit/checkpoint';
 import { formatWitnessKey, parseWitnessKey, witnessKey } from '@imprint/contract/audit/cosignature';
@@ -35,7 +36,7 @@ export interface WitnessHome {
 
 /**
  * The folder, made with a new key where there is none.
- * @param name of the witness, such as `witness.example/w1`; it never changes once the key is made
+ * @param name of the witness, such as `witness.example/w1` (default: after the machine); it never changes once the key is made
  * @throws file_invalid for a folder that is damaged or open to others, storage_failed where another process has it, usage for another name
  */
 export function openWitnessHome(folder: string, name: string | undefined): WitnessHome {
@@ -102,12 +103,7 @@ function keyOf(
 ): VerifierKey {
   const raw = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
   if (!existsSync(path)) {
-    if (name === undefined) {
-      throw new ImprintError('usage', 'a new witness needs a name', {
-        hint: 'Give it with --name, such as --name witness.example/w1; it stands in every cosignature.',
-      });
-    }
-    writeSecretFile(path, `${formatWitnessKey(witnessKey(name, raw))}\n`);
+    writeSecretFile(path, `${formatWitnessKey(witnessKey(name ?? nameOfMachine(), raw))}\n`);
   }
   const key = parseWitnessKey(readBoundedFile(path, limits.noteBytes).trim());
   if (!equalBytes(key.publicKey, raw)) throw damaged(path, 'it is not the key of witness.key');
@@ -117,6 +113,11 @@ function keyOf(
     });
   }
   return key;
+}
+
+/** A host's name may hold what a key's name may not. */
+function nameOfMachine(): string {
+  return `${hostname().replace(/[^A-Za-z0-9.-]/g, '-')}/witness`;
 }
 
 function keepNote(folder: string, what: string, note: string): string {

@@ -107,7 +107,6 @@ test('what others signed, and a line under its own name, do not get into the cos
 
 test('a folder belongs to one process, one name and one log, and its key to its owner', async (t) => {
   const folder = newFolder(t);
-  assert.throws(() => openWitnessHome(folder, undefined), { code: 'usage' });
   const home = openWitnessHome(folder, 'witness.example/w1');
   assert.throws(() => openWitnessHome(folder, undefined), { code: 'storage_failed' });
   await new Witness(home, testLogKey, now).submit(0, await one.note(), []);
