@@ -181,3 +181,13 @@ test('parsing a formatted checkpoint gives it back for any size and root', () =>
     }),
   );
 });
+
+test('who gives another file for the verifier key hears of the key, not of a checkpoint', () => {
+  const aboutKey = (error: unknown) =>
+    isImprintError(error, 'checkpoint_invalid') && error.hint?.includes('log.vkey') === true;
+  assert.throws(() => parseVerifierKey('-----BEGIN CERTIFICATE-----'), aboutKey);
+  assert.throws(
+    () => parseVerifierKey(formatVerifierKey(key).replace(/\+[0-9a-f]{8}\+/, '+00000000+')),
+    aboutKey,
+  );
+});

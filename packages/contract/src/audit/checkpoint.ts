@@ -152,13 +152,13 @@ export function formatVerifierKey(key: VerifierKey): string {
 /** The verifier key of its text form; another algorithm or a key ID that does not match is `checkpoint_invalid`. */
 export function parseVerifierKey(text: string): VerifierKey {
   const match = text.length <= 1024 ? /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text) : null;
-  if (match === null) throw invalid('A verifier key reads name+key ID+base64.');
+  if (match === null) throw invalidKey('A verifier key reads name+key ID+base64.');
   const encoded = fromBase64(match[3]!, 'checkpoint_invalid');
   if (encoded.length !== 33 || encoded[0] !== ed25519Algorithm)
-    throw invalid('The verifier key is not Ed25519.');
+    throw invalidKey('The verifier key is not Ed25519.');
   const key = verifierKey(match[1]!, encoded.slice(1));
   if (!equalBytes(key.keyId, fromHex(match[2]!)))
-    throw invalid('The key ID does not match the verifier key.');
+    throw invalidKey('The key ID does not match the verifier key.');
   return key;
 }
 
@@ -185,5 +185,11 @@ function checkName(name: string): void {
 function invalid(message: string): ImprintError {
   return new ImprintError('checkpoint_invalid', message, {
     hint: 'Fetch the checkpoint again from the log; do not edit it.',
+  });
+}
+
+function invalidKey(message: string): ImprintError {
+  return new ImprintError('checkpoint_invalid', message, {
+    hint: "Give the log's verifier key: log.vkey, one line that begins with the log's name.",
   });
 }
