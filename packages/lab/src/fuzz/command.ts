@@ -41,7 +41,7 @@ async function fuzz(options: Options): Promise<boolean> {
   const names = options.target === undefined ? Object.keys(targets) : [options.target];
   const seed = options.seed ?? String(Date.now());
   const out = options.json ? process.stderr : process.stdout;
-  const stall = watchForStall((origin) => `${origin} with seed ${seed} did not come to an end`);
+  const stall = await watchForStall((origin) => `${origin} with seed ${seed} did not come to an end`);
   const reports: TargetReport[] = [];
   out.write(`seed ${seed}\n`);
   for (const name of names) {

@@ -10,7 +10,7 @@ import { targets } from './targets.ts';
 import { watchForStall } from './watch-for-stall.ts';
 
 const seed = 'slice';
-const stall = watchForStall((origin) => `${origin} with seed ${seed} did not come to an end`);
+const stall = await watchForStall((origin) => `${origin} with seed ${seed} did not come to an end`);
 after(() => stall.end());
 
 for (const [name, { make, slice }] of Object.entries(targets)) {

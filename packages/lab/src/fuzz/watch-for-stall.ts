@@ -1,7 +1,8 @@
 /** Ends the process where one input is read for ever: a thread beside it watches, since a loop without end lets nothing else in its own. */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-const stalledMs = 30_000;
+const longestMs = 30_000;
 const nameBytes = 256;
 
 export interface StallWatch {
@@ -11,13 +12,19 @@ export interface StallWatch {
 }
 
 /** `sentence` says what did not end. The process is killed after it was written to standard error. */
-export function watchForStall(sentence: (origin: string) => string): StallWatch {
+export async function watchForStall(
+  sentence: (origin: string) => string,
+  stalledMs = longestMs,
+): Promise<StallWatch> {
   const shared = new SharedArrayBuffer(8 + nameBytes);
   const count = new Int32Array(shared, 0, 1);
   const length = new Int32Array(shared, 4, 1);
   const name = new Uint8Array(shared, 8);
   const [before, after] = sentence('\0').split('\0');
-  const worker = new Worker(watching, { eval: true, workerData: { shared, stalledMs, before, after } });
+  const workerData = { shared, stalledMs, before, after };
+  const worker = new Worker(watching, { eval: true, execArgv: [], workerData });
+  // a thread that has not begun would wait for this one, which may be in a loop by then
+  await once(worker, 'message');
   worker.unref();
   return {
     told: (origin) => {
@@ -33,7 +40,8 @@ export function watchForStall(sentence: (origin: string) => string): StallWatch 
 /** Plain JavaScript, since it runs from this text. */
 const watching = `
 const { writeSync } = require('node:fs');
-const { workerData: { shared, stalledMs, before, after } } = require('node:worker_threads');
+const { parentPort, workerData: { shared, stalledMs, before, after } } = require('node:worker_threads');
+parentPort.postMessage('watching');
 const count = new Int32Array(shared, 0, 1);
 const length = new Int32Array(shared, 4, 1);
 for (let seen = -1; ; ) {
@@ -45,6 +53,7 @@ for (let seen = -1; ; ) {
   }
   seen = now;
   Atomics.wait(count, 0, now, stalledMs);
-  if (Atomics.load(count, 0) !== now) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  // whoever goes on is looked at again in a while, not at each input
+  if (Atomics.load(count, 0) !== now) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stalledMs / 30);
 }
 `;
