@@ -90,7 +90,8 @@ function checkEntry(
     const entry = decodeEntry(row.bytes);
     if (entry.realm !== realm) wrong(`is of realm ${entry.realm}`);
     // a person has set the clock right: the log's time goes on from there
-    if (entry.at < lastAt && entry.type !== 'clock.accepted') wrong(`is of ${entry.at}, before the entry that it follows`);
+    if (entry.at < lastAt && entry.type !== 'clock.accepted')
+      wrong(`is of ${entry.at}, before the entry that it follows`);
     return entry;
   } catch (error) {
     wrong(`cannot be read: ${(error as Error).message}`);
