@@ -205,8 +205,15 @@ class TreeCheck {
         what: `is too many: a log of ${this.size} entries has no such tile`,
       });
     }
-    const head = await this.#reader.selectFrom('log_head').selectAll().executeTakeFirst();
-    this.#checkHead(head, lastAt);
+    const heads = await this.#reader.selectFrom('log_head').selectAll().execute();
+    for (const { id } of heads) {
+      if (id !== 1)
+        this.#findings.add({ table: 'log_head', row: `id=${id}`, what: 'is too many: a log has one head' });
+    }
+    this.#checkHead(
+      heads.find(({ id }) => id === 1),
+      lastAt,
+    );
   }
 
   async #checkTile(level: number, tileIndex: number, hashes: Uint8Array[]): Promise<void> {

@@ -54,6 +54,7 @@ async function failingStorage(file: string, failing: { now: Failing | undefined 
     writer,
     reader: storage.reader,
     openReader: () => storage.openReader(),
+    damage: async () => null,
     fault: sqliteFault,
     async close() {
       database.close();

@@ -29,5 +29,7 @@ export interface Storage {
   /** A further connection for reads, for whoever holds a long transaction; the caller destroys it. */
   openReader(): Kysely<Tables>;
   fault(error: unknown): StorageFault;
+  /** What the engine itself finds wrong with what it keeps, in its own words; null where all of it can be read. */
+  damage(): Promise<string | null>;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { proveDevice } from '@imprint/authority/audit/prove';
 import { replay } from '@imprint/authority/audit/replay';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { withSnapshot } from '@imprint/authority/storage/snapshot';
+import type { Storage } from '@imprint/authority/storage/storage';
 import { parseCheckpoint } from '@imprint/contract/audit/checkpoint';
 import { parseWitnessKey, verifyCosignature } from '@imprint/contract/audit/cosignature';
 import { ImprintError } from '@imprint/contract/errors';
@@ -127,10 +128,20 @@ export function addAuditCommands(program: Command): void {
   addWatchCommand(audit);
 }
 
+/** Before the log is read: what the engine cannot read is no matter of rows. @throws storage_failed */
+async function requireReadable(storage: Storage): Promise<void> {
+  const damage = await storage.damage();
+  if (damage === null) return;
+  throw new ImprintError('storage_failed', `the database itself is damaged: ${damage}`, {
+    hint: 'Stop the authority and keep the file as it is. Restore the newest backup beside it, and verify that one against the checkpoints of stations and witnesses.',
+  });
+}
+
 function verify(options: AuditOptions & { checkpoint?: string[]; witnessKey?: string }): Promise<void> {
   return withAuthority(options, async ({ storage, configuration, logKey }) => {
     const texts = (options.checkpoint ?? []).map((file) => readBoundedFile(file, limits.noteBytes));
     if (options.witnessKey !== undefined) requireCosigned(texts, options.witnessKey);
+    await requireReadable(storage);
     const showProgress = process.stderr.isTTY && options.json !== true;
     const report = await withSnapshot(storage, (reader) =>
       verifyLog(reader, {

@@ -133,6 +133,7 @@ export function openFailingStorage(file: string, life: Life, gate: DiskGate): St
         }),
       }),
     fault: sqliteFault,
+    damage: async () => null,
     close: async () => close(),
   };
 }

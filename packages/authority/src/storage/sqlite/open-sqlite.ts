@@ -82,7 +82,14 @@ export async function openScratchSqlite(realm: RealmName): Promise<Storage> {
   const database = new Database('');
   const db = writing(database);
   await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
-  return { writer: db, reader: db, openReader: () => db, fault: sqliteFault, close: () => db.destroy() };
+  return {
+    writer: db,
+    reader: db,
+    openReader: () => db,
+    fault: sqliteFault,
+    damage: async () => damageOf(database),
+    close: () => db.destroy(),
+  };
 }
 
 function writing(database: Database.Database): Kysely<Tables> {
@@ -118,16 +125,17 @@ function openConnections(file: string): SqliteStorage {
   // a reading connection cannot make the WAL's files, so the writing one does it by reading first
   database.pragma('schema_version');
   const connect = () => new Database(file, { timeout: busyTimeoutMs, readonly: true });
-  const readerDatabase = connect();
+  const readonly = connect();
   return {
     database,
     writer: writing(database),
-    reader: reading(readerDatabase),
+    reader: reading(readonly),
     openReader: () => reading(connect()),
     fault: sqliteFault,
+    damage: async () => damageOf(readonly),
     async close() {
       // Kysely closes only what it has used
-      readerDatabase.close();
+      readonly.close();
       database.close();
     },
   };
@@ -167,6 +175,16 @@ function refuseOpenMode(file: string): void {
         hint: `Close it: chmod go= ${path}`,
       });
     }
+  }
+}
+
+/** Every page and index is read: a flipped bit that no row shows is found as well as one that breaks a row. */
+function damageOf(database: Database.Database): string | null {
+  try {
+    const found = database.pragma('integrity_check(1)', { simple: true });
+    return found === 'ok' ? null : String(found);
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 
