@@ -21,7 +21,7 @@ import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
 import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
-import { keyOfAnother } from './key-of-another.ts';
+import { keyOfAnother, refuseCompromised } from './key-of-another.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
 import { requireQuota } from './quota.ts';
@@ -113,6 +113,7 @@ export class CredentialIssuing {
     ]);
     const contract = await this.#core.contracts.get(reading.tx, job.contract_sha256);
     requireKeyType(contract, csr);
+    await refuseCompromised(reading, csr);
     const stranger = await keyOfAnother(reading, caller, job, csr);
     if (stranger) {
       const { entries, refusal } = stranger;

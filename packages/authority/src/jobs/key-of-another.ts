@@ -1,4 +1,5 @@
 /** I-7: one public key serves one device for ever; a unit that presents another's is set aside with the other. */
+import { ImprintError } from '@imprint/contract/errors';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
@@ -50,6 +51,27 @@ export async function keyOfAnother(
   };
   return { entries, refusal };
 }
+
+/**
+ * A key that a person revoked as compromised is certified for nobody again, its own device included: whoever has the key would
+ * have the new certificate too.
+ * @throws key_reused
+ */
+export async function refuseCompromised(reading: Reading, csr: CertificationRequest): Promise<void> {
+  const { rows } = await selectReasons(reading.tx, { public_key_sha256: csr.publicKeySha256 });
+  if (!rows.some(({ revocation_reason }) => revocation_reason === 'key-compromise')) return;
+  throw new ImprintError('key_reused', 'this key was revoked as compromised', {
+    hint: 'Put the unit into the quarantine box; a line lead decides.',
+  });
+}
+
+const selectReasons = statement<{ public_key_sha256: string }, { revocation_reason: string | null }>(
+  (db, arg) =>
+    db
+      .selectFrom('credential')
+      .select('revocation_reason')
+      .where('public_key_sha256', '=', arg('public_key_sha256')),
+);
 
 const selectOwner = statement<{ public_key_sha256: string }, { device_id: string }>((db, arg) =>
   db.selectFrom('public_key').select('device_id').where('public_key_sha256', '=', arg('public_key_sha256')),

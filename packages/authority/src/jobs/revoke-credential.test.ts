@@ -4,12 +4,35 @@ import { replay } from '../audit/replay.ts';
 import { append, h, intended, issued, opening, wholeWay } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
+import { openLine, TestUnit } from './line.test-kit.ts';
 import { revokeCredential } from './revoke-credential.ts';
+import { Walk } from './walk.test-kit.ts';
 
 const id = 'SN-00000001';
 const serial = h(id).slice(0, 32);
 const person = { kind: 'person', id: 'p-1' } as const;
 const ways = { serial: { serial }, key: { publicKeySha256: h(`key ${id}`) } };
+
+for (const step of ['proof', 'completion'] as const) {
+  test(`I-5: after a revocation by key no ${step} is taken, and that key gets no other certificate`, async () => {
+    const line = await openLine(['GW-TA26000001K']);
+    const walk = await Walk.open(line, new TestUnit('u1'), 'GW-TA26000001K');
+    const { public_key_sha256 } = await walk.issue();
+    await walk.write();
+    if (step === 'completion') {
+      await walk.prove();
+      await walk.seal();
+    }
+    const key = { publicKeySha256: public_key_sha256 };
+    await revokeCredential(line.core.ledger, person, key, 'key-compromise');
+    const refused = { code: 'job_state_wrong' };
+    await assert.rejects(step === 'proof' ? walk.prove() : walk.complete(), refused);
+    await assert.rejects(walk.issue(), {
+      code: step === 'proof' ? 'key_reused' : /key_reused|job_state_wrong/,
+    });
+    await line.close();
+  });
+}
 
 for (const [name, which] of Object.entries(ways)) {
   for (const isStored of [false, true]) {
