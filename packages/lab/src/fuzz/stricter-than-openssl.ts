@@ -18,6 +18,7 @@ const form = {
   malformed:
     'OpenSSL reads BER, skips what it does not know, and leaves an extension unread until it is asked for it.',
   version_wrong: 'OpenSSL reads versions 1 and 2; ours are all version 3.',
+  serial_wrong: 'OpenSSL takes serial numbers that RFC 5280 forbids: negative, zero, longer than 20 octets.',
   key_unsupported: 'OpenSSL knows many kinds, curves and forms of keys; we take three, in one form each.',
   name_wrong: 'Names of ours have four attributes, each once and alone in its RDN, in two types of strings.',
   extension_unknown: 'OpenSSL passes over an extension that is not critical; an unknown one is denied here.',
@@ -30,8 +31,6 @@ export const stricter: Record<Judged, Record<string, string>> = {
   certificate: {
     ...form,
     too_large: 'OpenSSL has no cap of its own; ours keeps the work on foreign bytes small.',
-    serial_wrong:
-      'OpenSSL reads serial numbers that RFC 5280 forbids: negative, zero, longer than 20 octets.',
     signature_algorithm_unknown: 'OpenSSL reads a certificate whatever signed it; we take three algorithms.',
     signature_algorithm_mismatch: 'OpenSSL compares the two algorithms when it verifies, not when it reads.',
     validity_wrong: 'OpenSSL looks at times when it verifies, not when it reads.',
