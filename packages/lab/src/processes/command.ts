@@ -48,7 +48,7 @@ Example:
         stride: options.every,
         seed: options.seed,
         ...(options.point.length > 0 && { points: options.point }),
-        heard: options.json ? () => {} : showProgress(process.stderr),
+        heard: showProgress(process.stderr),
       });
       const violations = violationsOf(report);
       process.stdout.write(options.json ? `${JSON.stringify(asJson(report))}\n` : asText(report));
