@@ -60,10 +60,10 @@ export const limits = {
   jobLeaseMs: 15 * 60_000,
   /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */
   jobsPerLaneAMinute: 240,
-  /** How long a process may take to sign what it intended; after that the intent is closed as revoked. */
   /** How far the authority's clock may be off another one, or jump, before issuing halts. */
   clockBoundMs: 60_000,
   clockWatchMs: 30_000,
+  /** How long a process may take to sign what it intended; after that the intent is closed as revoked. */
   intentLeaseMs: 5_000,
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */

@@ -20,7 +20,7 @@ import {
   ext,
   type KeyPair,
   newKeyPair,
-} from '@imprint/contract/x509/chain-fixture.test';
+} from '@imprint/contract/x509/chain-fixture.test-kit';
 import { derExplicit, derInteger, derTime } from '@imprint/contract/x509/der-writer';
 import { caSubject, encodeName, type Name } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';

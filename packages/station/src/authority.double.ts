@@ -45,7 +45,7 @@ import {
   type KeyPair,
   newKeyPair,
   signWith,
-} from '@imprint/contract/x509/chain-fixture.test';
+} from '@imprint/contract/x509/chain-fixture.test-kit';
 import { derExplicit, derInteger, derTime } from '@imprint/contract/x509/der-writer';
 import { caSubject, encodeName } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';

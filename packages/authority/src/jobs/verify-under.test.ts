@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, hash, sign } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { buildChain } from '@imprint/contract/x509/chain-fixture.test';
+import { buildChain } from '@imprint/contract/x509/chain-fixture.test-kit';
 import {
   edgeSignatures,
   malformedSignatures,

@@ -13,7 +13,7 @@ import {
   keys,
   newKeyPair,
   signWith,
-} from '../x509/chain-fixture.test.ts';
+} from '../x509/chain-fixture.test-kit.ts';
 import { derTime } from '../x509/der-writer.ts';
 import { publicKeySha256 } from '../x509/public-key.ts';
 import { signCheckpoint, verifierKey } from './checkpoint.ts';

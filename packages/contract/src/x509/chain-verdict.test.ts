@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ImprintError } from '../errors.ts';
-import { buildChain } from './chain-fixture.test.ts';
+import { buildChain } from './chain-fixture.test-kit.ts';
 import { judgeChain } from './chain-verdict.ts';
 import { refusalReasons } from './refusal.ts';
 import type { ChainToVerify } from './verify-chain.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ImprintError } from '../errors.ts';
 import { parseCertificate } from './certificate.ts';
-import { buildChain, ext, newKeyPair } from './chain-fixture.test.ts';
+import { buildChain, ext, newKeyPair } from './chain-fixture.test-kit.ts';
 import { derBitString, derSequence } from './der-writer.ts';
 import { malformedKeys } from './malformed-keys.test-kit.ts';
 import { malformedSignatures, mixedOrderSignature } from './malformed-signatures.test-kit.ts';

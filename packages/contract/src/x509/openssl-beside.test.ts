@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { buildChain, ext, type KeyPair, newKeyPair } from './chain-fixture.test.ts';
+import { buildChain, ext, type KeyPair, newKeyPair } from './chain-fixture.test-kit.ts';
 import { judgeChain } from './chain-verdict.ts';
 import { derInteger, derTime } from './der-writer.ts';
 import { toPem } from './pem.ts';

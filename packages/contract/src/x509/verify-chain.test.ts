@@ -22,7 +22,7 @@ import {
   nameCas,
   newKeyPair,
   type ChainSpecs as Specs,
-} from './chain-fixture.test.ts';
+} from './chain-fixture.test-kit.ts';
 import {
   derBoolean,
   derElement,

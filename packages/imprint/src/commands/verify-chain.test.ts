@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { limits } from '@imprint/contract/limits';
-import { asStation, buildChain } from '@imprint/contract/x509/chain-fixture.test';
+import { asStation, buildChain } from '@imprint/contract/x509/chain-fixture.test-kit';
 import type { Ended } from './command-loop.test-kit.ts';
 
 const program = fileURLToPath(new URL('../../bin/imprint.mjs', import.meta.url));
