@@ -3,6 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { computeSignaturesBy } from '@imprint/contract/x509/signature';
+import { opensslSignatures } from 'imprint/openssl-signatures';
 import { type BenchHome, makeBenchHome } from './bench-home.ts';
 import { type IssuingPlan, measureIssuing } from './issuing-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
@@ -109,6 +111,8 @@ function merge(report: Report, part: ReportPart): void {
   report.leftOut.push(...part.leftOut);
 }
 
+// as every program of ours does when it starts
+computeSignaturesBy(opensslSignatures);
 let flags: ReturnType<typeof readFlags> | undefined;
 try {
   flags = readFlags();

@@ -3,7 +3,6 @@
  * wrong clock right and accepts it. Faults of its disk, its key and its clock come in here.
  */
 import { acceptClock } from '@imprint/authority/clock/clock-guard';
-import type { Decision, Reading } from '@imprint/authority/ledger/ledger';
 import type { Signer } from '@imprint/authority/signer/signer';
 import { createHierarchy } from '@imprint/authority/trust/hierarchy';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
@@ -99,15 +98,6 @@ export class AuthorityHost {
     return this.#process?.life.alive ? this.#process : undefined;
   }
 
-  get starts(): number {
-    return this.#starts;
-  }
-
-  /** How far the authority's clock is off now, in milliseconds. */
-  get clockOffMs(): number {
-    return this.#clockOffMs;
-  }
-
   start(): AuthorityProcess {
     this.#starts++;
     const life = new Life(this.#world);
@@ -162,11 +152,6 @@ export class AuthorityHost {
       this.#mustAccept = true;
       this.kill();
     });
-  }
-
-  /** Does as a person does at the command line: again where the program ended meanwhile. */
-  async record<T>(decide: (reading: Reading) => Promise<Decision<T>>): Promise<T> {
-    return this.#process!.ledger.submit(decide);
   }
 
   #look(): void {

@@ -19,18 +19,18 @@ import type { Storage } from '@imprint/authority/storage/storage';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { type Hierarchy, logId } from '@imprint/authority/trust/hierarchy';
 import { toProblem } from '@imprint/contract/api/problem';
-import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
+import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Answer } from '@imprint/station/read-answer';
+import { stationVersion } from '@imprint/station/start-line';
 import type { Life } from './life.ts';
 import type { Listener, Message } from './network.ts';
 import type { SeededKey } from './seeded-keys.ts';
 import { beginning, type World } from './world.ts';
 
 export const logOrigin = 'imprint.local/lab';
-const stationVersion = '0.1.0';
 const forgetEveryMs = 600_000;
 
 /** What an authority is, whoever runs it. */
@@ -156,9 +156,4 @@ export class AuthorityProcess implements Listener {
       if (knownError(error) === undefined) this.#report(error);
     });
   }
-}
-
-/** The key under which this authority's checkpoints verify, as text. */
-export function logVerifierKey({ hierarchy }: AuthorityIdentity): string {
-  return formatVerifierKey(verifierKey(logOrigin, hierarchy.logPublicKey));
 }

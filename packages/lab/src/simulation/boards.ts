@@ -54,6 +54,7 @@ class StoryFaults extends FaultSource {
 
 /** Every so many units one is hostile. */
 const hostileEvery = 24;
+
 /** Makes board n, which follows from the seed and its number alone. */
 export function makeBoard(
   world: World,

@@ -147,19 +147,7 @@ const withUnit: readonly Phase[] = [
 ];
 const writing: readonly Phase[] = ['key', 'write', 'seal'];
 const withAuthority: readonly Phase[] = ['open', 'key', 'prove', 'complete', 'report', 'recover'];
-const withJournal: readonly Phase[] = [
-  'open',
-  'key',
-  'write',
-  'prove',
-  'seal',
-  'attest',
-  'selftest',
-  'label',
-  'complete',
-  'report',
-  'recover',
-];
+const withJournal: readonly Phase[] = phases.filter((phase) => phase !== 'scan' && phase !== 'identify');
 
 /** Why this fault cannot strike in this phase; undefined where it can, and so has to be tried. */
 export function impossible(fault: FaultName, phase: Phase): string | undefined {

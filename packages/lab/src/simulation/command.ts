@@ -21,7 +21,7 @@ interface Options {
   shrink: boolean;
 }
 
-/** A run with this many boards for each cell has met every one; a smaller one only says which it has not. */
+/** From this many boards for each cell on a run fails where one was not met; a smaller one only says which. */
 const boardsPerCell = 2;
 const plainProgressMs = 10_000;
 

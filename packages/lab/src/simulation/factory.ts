@@ -87,7 +87,7 @@ class Factory {
   readonly #faults: Faults;
   readonly #planned: PlannedFault[];
   readonly #model: Model;
-  readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, refused: 0, unfinished: 0 };
+  readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
   readonly #fateOf = new Map<number, Fate>();
   #stolenLabels: string[] = [];
   #thief: Thief | undefined;

@@ -30,7 +30,7 @@ export async function tellFailure(seed: string, units: number): Promise<string[]
 }
 
 /** Tells the history of a seed in which these faults alone may strike. */
-export async function tellShort(seed: string, units: number, only: readonly number[]): Promise<string[]> {
+async function tellShort(seed: string, units: number, only: readonly number[]): Promise<string[]> {
   const told: string[] = [];
   const tell = (sentence: string) => {
     told.push(sentence);

@@ -64,8 +64,6 @@ export class Faults {
   readonly #armed: PlannedFault[] = [];
   readonly #phaseOf = new Map<number, Phase>();
   readonly struck: Struck[] = [];
-  /** Nothing strikes any more: what was begun has to come to its end. */
-  #quiet = false;
 
   /** `only`: the IDs of the faults that may strike; absent, all. */
   constructor(world: World, plan: readonly PlannedFault[], only?: ReadonlySet<number>) {
@@ -78,23 +76,12 @@ export class Faults {
     }
   }
 
-  /** From now on the factory is left in peace. */
-  calm(): void {
-    this.#quiet = true;
-    this.#armed.length = 0;
-  }
-
-  get calmed(): boolean {
-    return this.#quiet;
-  }
-
   phaseOf(unit: number): Phase | undefined {
     return this.#phaseOf.get(unit);
   }
 
   /** The unit is in another phase now, or in none. What strikes at any time in that phase is given back at once. */
   enter(unit: number, phase: Phase | undefined): PlannedFault[] {
-    if (this.#quiet) return [];
     if (phase === undefined) this.#phaseOf.delete(unit);
     else this.#phaseOf.set(unit, phase);
     for (let at = this.#armed.length - 1; at >= 0; at--) {

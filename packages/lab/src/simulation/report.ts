@@ -37,7 +37,7 @@ export function verdictText(totals: Totals, seconds: number): string {
   const { fates, untried } = totals;
   const rate = Math.round(totals.units / seconds);
   return [
-    `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.refused} refused, ${fates.unfinished} unfinished.`,
+    `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.unfinished} unfinished.`,
     `${totals.struck} faults struck; ${totals.cellsTried} cells tried, ${cellsImpossible} cannot be, ${untried.length} never tried; ${actNames.length - totals.untriedActs.length} of ${actNames.length} hostile acts.`,
     `${totals.entries} log entries, ${totals.events} events, ${totals.simulatedHours.toFixed(1)} hours of the factories in ${seconds.toFixed(1)} s (${rate} boards a second).`,
     totals.violations.length === 0

@@ -57,7 +57,7 @@ function lost(seed: string, units: number): FactorySummary {
   return {
     seed,
     units,
-    fates: { done: 0, 'set-aside': 0, refused: 0, unfinished: units },
+    fates: { done: 0, 'set-aside': 0, unfinished: units },
     violations: [{ invariant: 'I-24', what, atMs: 0 }],
     tried: {},
     acts: {},

@@ -25,28 +25,22 @@ export class SeededKey {
   readonly type: KeyType;
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array;
-  /** The scalar, or the seed of Ed25519: what nobody may ever see outside. */
-  readonly secret: Uint8Array;
+  /** The scalar, or the seed of Ed25519. */
+  readonly #secret: Uint8Array;
   readonly #key: KeyObject;
-  #signed = 0;
 
   constructor(type: KeyType, key: KeyObject) {
     this.type = type;
     this.#key = key;
     this.spki = new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }));
-    this.secret = new Uint8Array(Buffer.from(key.export({ format: 'jwk' }).d!, 'base64url'));
-  }
-
-  get signed(): number {
-    return this.#signed;
+    this.#secret = new Uint8Array(Buffer.from(key.export({ format: 'jwk' }).d!, 'base64url'));
   }
 
   sign(message: Uint8Array): Uint8Array {
-    this.#signed++;
     // OpenSSL draws nothing for Ed25519, and is the faster one
     if (this.type === 'ed25519') return new Uint8Array(sign(null, message, this.#key));
     const curve = this.type === 'ec-p256' ? p256 : p384;
-    return curve.sign(message, this.secret, { lowS: false, format: 'der' });
+    return curve.sign(message, this.#secret, { lowS: false, format: 'der' });
   }
 }
 
@@ -63,20 +57,18 @@ export function seededSigner(type: KeyType, key: KeyObject): Signer {
 /** A unit's key slot whose every byte follows from the seed. */
 export class SeededKeySlot implements KeySlot {
   readonly #entropy: Entropy;
-  /** Each key that was ever made here, the newest last: for the search for secrets. */
-  readonly keys: SeededKey[] = [];
+  #key: SeededKey | undefined;
 
   constructor(entropy: Entropy) {
     this.#entropy = entropy;
   }
 
   generate(type: KeyType): void {
-    this.keys.push(drawSeededKey(type, this.#entropy));
+    this.#key = drawSeededKey(type, this.#entropy);
   }
 
   publicKey(): { type: KeyType; spki: Uint8Array } | undefined {
-    const key = this.keys.at(-1);
-    return key && { type: key.type, spki: key.spki };
+    return this.#key && { type: this.#key.type, spki: this.#key.spki };
   }
 
   sign(bytes: Uint8Array): Uint8Array {
@@ -95,9 +87,8 @@ export class SeededKeySlot implements KeySlot {
   }
 
   #held(): SeededKey {
-    const key = this.keys.at(-1);
-    if (key === undefined) throw new TypeError('the key slot is empty');
-    return key;
+    if (this.#key === undefined) throw new TypeError('the key slot is empty');
+    return this.#key;
   }
 }
 

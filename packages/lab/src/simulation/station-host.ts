@@ -73,10 +73,6 @@ export class StationHost {
     this.#draw = chance(parts.world.entropy(`station host ${parts.stationId}`));
   }
 
-  get journalFile(): string {
-    return this.#parts.journalFile;
-  }
-
   /** Whether the station's journal says that an irreversible act on this board is about to be done. */
   intends(uid: string): boolean {
     return this.#intended().includes(uid) || this.#intendedAtDeath.includes(uid);
@@ -85,10 +81,6 @@ export class StationHost {
   #intended(): string[] {
     const rows = this.#journal?.prepare('select hardware_uid from acts where seen_at is null').all();
     return (rows as { hardware_uid: string }[] | undefined)?.map(({ hardware_uid }) => hardware_uid) ?? [];
-  }
-
-  get starts(): number {
-    return this.#starts;
   }
 
   /** Says which unit the lane's person is at work on; undefined between two. */

@@ -39,7 +39,7 @@ export class Totals {
   entries = 0;
   events = 0;
   simulatedHours = 0;
-  readonly fates: Record<Fate, number> = { done: 0, 'set-aside': 0, refused: 0, unfinished: 0 };
+  readonly fates: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
   readonly violations: SeedViolation[] = [];
   readonly tried: Record<string, number> = {};
   readonly acts: Record<string, number> = {};

@@ -9,7 +9,7 @@ import type { StationHost, Verdict } from './station-host.ts';
 import { type Chance, chance, type World } from './world.ts';
 
 /** How it ended for a board, as its person saw it. */
-export type Fate = 'done' | 'set-aside' | 'refused' | 'unfinished';
+export type Fate = 'done' | 'set-aside' | 'unfinished';
 
 export interface Bench {
   host: StationHost;
@@ -86,15 +86,14 @@ export class Worker {
   }
 
   /** The check before it ships, on another station. */
-  async pack(bench: Bench, unit: number): Promise<boolean> {
+  async pack(bench: Bench, unit: number): Promise<void> {
     const { floor } = this.#shop;
-    const fate = await this.#untilSettled(
+    await this.#untilSettled(
       bench,
       unit,
       () => floor.label(unit)!,
       () => undefined,
     );
-    return fate === 'done';
   }
 
   async #untilSettled(
@@ -122,8 +121,6 @@ export class Worker {
         return 'done';
       }
       if (isSetAside(verdict)) return 'set-aside';
-      if (verdict.event === 'failed' && verdict.failure_code === 'order_refused' && faults.calmed)
-        return 'refused';
       if (needsOthers(verdict)) await world.delay(othersMs);
       else scans++;
       await world.delay(pauseMs + this.#draw.below(600));

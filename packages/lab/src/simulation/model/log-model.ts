@@ -62,7 +62,6 @@ export class LogModel {
   readonly completed = new Map<string, LoggedEntry>();
   readonly quarantinedUids = new Set<string>();
   readonly revokedStations = new Map<string, number>();
-  readonly alarms: string[] = [];
   readonly #world: World;
   readonly #violations: Violations;
   readonly #serials = new Set<string>();
@@ -227,7 +226,6 @@ export class LogModel {
       this.deviceState.set(data.device_id, data.to);
     },
     'station.revoked': ({ data }) => void this.revokedStations.set(data.station_id, this.#world.nowMs),
-    'alarm.raised': ({ data }) => void this.alarms.push(data.kind),
   };
 
   /** The one credential of a device that is active. */
