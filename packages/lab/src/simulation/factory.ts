@@ -18,7 +18,7 @@ import { type BoardOnFloor, makeBoard } from './boards.ts';
 import type { Phase } from './catalogue.ts';
 import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
-import { stolenOrder, stolenStation } from './hostile/stolen-station.ts';
+import { type StolenLabels, stolenLanes, stolenOrder, stolenStation } from './hostile/stolen-station.ts';
 import { beginTheft } from './hostile/theft.ts';
 import type { Thief } from './hostile/thief.ts';
 import { lostBoards } from './lost-boards.ts';
@@ -26,7 +26,7 @@ import { Model, type Violation } from './model.ts';
 import { Network } from './network.ts';
 import { workAllBoards } from './people.ts';
 import { gateways, sensors } from './products.ts';
-import { enrolStations, placeOrder, placeStolenOrder } from './setup.ts';
+import { enrolStations, placeOrder, placeStolenOrders } from './setup.ts';
 import { StationHost } from './station-host.ts';
 import type { Bench, Fate, Shop } from './worker.ts';
 import { chance, World } from './world.ts';
@@ -60,7 +60,7 @@ computeSignaturesBy(opensslSignatures);
 
 const badge = 'OP-lab-1';
 /** As many as a stolen station may mint. */
-const stolenUnits = 14;
+const stolenUnits = 40;
 const outageMs = 33_000;
 const dayMs = 86_400_000;
 /** A factory that has not come to its end by then never does. */
@@ -89,7 +89,7 @@ class Factory {
   readonly #model: Model;
   readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
   readonly #fateOf = new Map<number, Fate>();
-  #stolenLabels: string[] = [];
+  #stolenLabels!: StolenLabels;
   #thief: Thief | undefined;
   #floor!: Floor;
   #network!: Network;
@@ -193,7 +193,7 @@ class Factory {
       'gw-2': 2,
       'sn-1': 2,
       'pk-1': 1,
-      [stolenStation]: 2,
+      [stolenStation]: stolenLanes,
     });
     await registerOperator(
       authority.ledger,
@@ -204,7 +204,7 @@ class Factory {
     );
     await placeOrder(world, authority, this.#floor, gateways, ['gw-1', 'gw-2', 'pk-1']);
     await placeOrder(world, authority, this.#floor, sensors, ['sn-1', 'pk-1']);
-    this.#stolenLabels = await placeStolenOrder(world, authority, stolenStation, stolenOrder, stolenUnits);
+    this.#stolenLabels = await placeStolenOrders(world, authority, stolenStation, stolenOrder, stolenUnits);
     this.#authority.mind();
     this.#addHost('gw-1', ['provision', 'provision', 'provision']);
     this.#addHost('gw-2', ['provision', 'provision']);
@@ -252,7 +252,7 @@ class Factory {
       floor: this.#floor,
       authority: this.#authority,
       badge,
-      labels: this.#stolenLabels,
+      stolen: this.#stolenLabels,
       finished: shop.finished,
       strangeId: this.strange,
       broken: (act, what) => this.#model.violate('I-21', `a stolen station ${act}: ${what}`),

@@ -35,7 +35,6 @@ export interface NetworkWatcher {
 
 const answerTimeoutMs = 20_000;
 const lateMs = 60_000;
-const overheardMessages = 60;
 /** Sessions and contracts belong to no unit. */
 const ofNoUnit: ReadonlySet<StationRouteName> = new Set([
   'openSession',
@@ -59,8 +58,8 @@ export class Network {
   /** The last answers of each route to a station's requests about some job, for replays and mix-ups. */
   readonly #former = new Map<string, { job: string | undefined; answer: Answer }[]>();
   listener: Listener | undefined;
-  /** What was said and heard of late, for whoever listens on the wires. */
-  readonly overheard: { message: Message; text: string }[] = [];
+  /** Told of each request that was carried out, and its answer: for whoever listens on the wires. */
+  overhear: (message: Message, text: string) => void = () => undefined;
 
   constructor(
     world: World,
@@ -151,8 +150,7 @@ export class Network {
 
   #learn(message: Message, answer: Answer): void {
     if (answer.status !== 200) return;
-    this.overheard.push({ message, text: answer.text });
-    if (this.overheard.length > overheardMessages) this.overheard.shift();
+    this.overhear(message, answer.text);
     const unit = this.unitOf(message);
     if (message.route === 'openJob' && unit !== undefined) {
       this.#unitOfJob.set((JSON.parse(answer.text) as StationResponse<'openJob'>).job_id, unit);

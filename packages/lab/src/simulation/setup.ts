@@ -9,6 +9,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { minder } from './authority-host.ts';
 import { type AuthorityProcess, logOrigin } from './authority-process.ts';
 import type { Floor } from './floor.ts';
+import type { StolenLabels } from './hostile/stolen-station.ts';
 import { gateways, type Product } from './products.ts';
 import { beginning, type World } from './world.ts';
 
@@ -97,34 +98,42 @@ export async function placeOrder(
   for (const [at, board] of boards.entries()) floor.stick(board.unit, rows[at]!.device_id);
 }
 
-/** A small order that a stolen station works on, of the gateways' kind; gives its labels. */
-export async function placeStolenOrder(
+/** Orders of the gateways' kind that a stolen station works on: one for what it likes, one with a share, one of next week. */
+export async function placeStolenOrders(
   world: World,
   { ledger }: AuthorityProcess,
   stationId: string,
   orderId: string,
   quantity: number,
-): Promise<string[]> {
+): Promise<StolenLabels> {
   const { contract } = gateways.checked;
-  await createOrder(ledger, world.entropy(`order ${orderId}`), minder, gateways.checked, {
-    orderId,
-    sku: contract.skus[0]!,
-    lot: 'lot-2',
-    quantity,
-    scrapAllowance: 0,
-    sites: [],
-    stations: [stationId],
-    opensAt: new Date(beginning).toISOString(),
-    closesAt: new Date(beginning + validMs).toISOString(),
-    ids: { source: 'generated', ...siteOf(gateways), year: 2026 },
-  });
-  const rows = await ledger.reader
-    .selectFrom('device')
-    .select('device_id')
-    .where('order_id', '=', orderId)
-    .orderBy('device_id')
-    .execute();
-  return rows.map(({ device_id }) => device_id);
+  const place = async (id: string, count: number, opensMs: number, share?: number): Promise<string[]> => {
+    await createOrder(ledger, world.entropy(`order ${id}`), minder, gateways.checked, {
+      orderId: id,
+      sku: contract.skus[0]!,
+      lot: 'lot-2',
+      quantity: count,
+      scrapAllowance: 0,
+      ...(share === undefined ? {} : { stationShare: share }),
+      sites: [],
+      stations: [stationId],
+      opensAt: new Date(opensMs).toISOString(),
+      closesAt: new Date(beginning + validMs).toISOString(),
+      ids: { source: 'generated', ...siteOf(gateways), year: 2026 },
+    });
+    const rows = await ledger.reader
+      .selectFrom('device')
+      .select('device_id')
+      .where('order_id', '=', id)
+      .orderBy('device_id')
+      .execute();
+    return rows.map(({ device_id }) => device_id);
+  };
+  const share = 2;
+  const labels = await place(orderId, quantity, beginning);
+  const shared = { share, labels: await place(`${orderId}-shared`, share + 1, beginning, share) };
+  const [laterLabel] = await place(`${orderId}-later`, 1, beginning + 7 * dayMs);
+  return { labels, shared, laterLabel: laterLabel! };
 }
 
 function siteOf({ checked }: Product): { site?: string } {

@@ -1,44 +1,29 @@
-/** What a thief tries with the jobs, boards and words of others. */
-import { type Act, notDone, refused, type Sights } from './act.ts';
-import { stolenStation } from './stolen-station.ts';
+/** What a thief tries with the jobs, boards and words of others, while they are at work. */
+import { limits } from '@imprint/contract/limits';
+import { type Act, allowed, type Outcome, refused, type Sights, together } from './act.ts';
+import { leave, mintJob, openJob } from './own-jobs.ts';
 
-/** A job of somebody else, as overheard. */
-function honestJob(sights: Sights): { jobId: string; attempt: number } | undefined {
-  const heard = sights
-    .overheard()
-    .filter(({ message }) => message.route === 'issueCredential' && message.stationId !== stolenStation);
-  const last = heard.at(-1);
-  if (last === undefined) return undefined;
-  return { jobId: last.message.params.job_id!, attempt: JSON.parse(last.message.body).attempt };
+/** A job that another station has in work now. */
+async function honestJob(sights: Sights): Promise<{ jobId: string; attempt: number } | undefined> {
+  const heard = await sights.next('issueCredential');
+  if (heard === undefined) return undefined;
+  return { jobId: heard.message.params.job_id!, attempt: JSON.parse(heard.message.body).attempt };
 }
 
 /** What changes nothing, or is the station's own. */
 const unnumbered: ReadonlySet<string> = new Set(['openSession', 'contract', 'openShift', 'closeShift']);
-const notTheirs = [
-  'not_authorized',
-  'wrong_site',
-  'job_not_open',
-  'unknown_job',
-  'not_allocated',
-  'device_already_done',
-];
 
 export const actsOnOthers: Record<string, Act> = {
   'takes an ID of an order that is not its': async (thief, sights) => {
     const label = sights.honestLabel();
-    if (label === undefined) return notDone;
-    return refused(
-      await thief.open(thief.newUnit(), label),
-      ...notTheirs,
-      'unit_conflict',
-      'device_quarantined',
-    );
+    if (label === undefined) return 'not tried';
+    return refused(await thief.open(thief.newUnit(), label), 'not_authorized');
   },
   'takes an ID that nobody allocated': async (thief, sights) =>
     refused(await thief.open(thief.newUnit(), sights.strangeLabel()), 'not_allocated'),
   'has its own key certified for the job of an honest board': async (thief, sights) => {
-    const job = honestJob(sights);
-    if (job === undefined) return notDone;
+    const job = await honestJob(sights);
+    if (job === undefined) return 'not tried';
     return refused(
       await thief.say(
         'issueCredential',
@@ -49,18 +34,23 @@ export const actsOnOthers: Record<string, Act> = {
           csr_b64: await thief.newUnit().csr(),
         },
       ),
-      ...notTheirs,
+      'job_not_open',
     );
   },
   'says again what an honest station said': async (thief, sights) => {
-    const heard = sights
-      .overheard()
-      .filter(({ message }) => message.stationId !== stolenStation && !unnumbered.has(message.route));
-    if (heard.length === 0) return notDone;
+    const heard = sights.overheard.filter(({ message }) => !unnumbered.has(message.route));
+    if (heard.length === 0) return 'not tried';
     const { message } = thief.draw.pick(heard);
+    const request = JSON.parse(message.body);
+    // a shift is a station's own; under the thief's, what comes behind that is tried too
+    if ('shift_id' in request) request.shift_id = thief.shiftId;
     return refused(
-      await thief.say(message.route, message.params, JSON.parse(message.body)),
-      ...notTheirs,
+      await thief.say(message.route, message.params, request),
+      'not_authorized',
+      'job_not_open',
+      'unknown_job',
+      'not_allocated',
+      'device_already_done',
       'key_reused',
       'unit_conflict',
       'wrong_label',
@@ -74,8 +64,8 @@ export const actsOnOthers: Record<string, Act> = {
     );
   },
   'sets aside a board of another station': async (thief, sights) => {
-    const job = honestJob(sights);
-    if (job === undefined) return notDone;
+    const job = await honestJob(sights);
+    if (job === undefined) return 'not tried';
     return refused(
       await thief.say(
         'quarantineJob',
@@ -89,12 +79,13 @@ export const actsOnOthers: Record<string, Act> = {
           other_unit: null,
         },
       ),
-      ...notTheirs,
+      'not_authorized',
     );
   },
   'reports an operation for a board of another station': async (thief, sights) => {
-    const device_id = sights.honestLabel();
-    if (device_id === undefined) return notDone;
+    const heard = await sights.next('openJob');
+    if (heard === undefined) return 'not tried';
+    const { device_id } = JSON.parse(heard.text);
     return refused(
       await thief.say(
         'reportOperation',
@@ -108,53 +99,65 @@ export const actsOnOthers: Record<string, Act> = {
           note: null,
         },
       ),
-      ...notTheirs,
-      'bad_request',
-      'job_state_wrong',
+      'not_authorized',
     );
   },
-  'speaks in a session that it made up': async (thief) =>
-    refused(
+  "has an honest board's key certified for its own ID": async (thief, sights) => {
+    // of the thief's kind of board: another's request is refused for its kind of key already
+    const opened = await openJob(thief, thief.newUnit());
+    if (opened === undefined) return 'not tried';
+    const heard = await sights.next('issueCredential', (stationId) => stationId.startsWith('gw-'));
+    if (heard === undefined) {
+      await leave(thief, opened);
+      return 'not tried';
+    }
+    const outcome = refused(
       await thief.say(
-        'closeShift',
-        { shift_id: thief.shiftId ?? 's' },
-        { request_id: thief.requestId() },
-        'w-0123456789abcdef0123',
+        'issueCredential',
+        { job_id: opened.job_id },
+        {
+          request_id: thief.requestId(),
+          attempt: opened.attempt,
+          csr_b64: JSON.parse(heard.message.body).csr_b64,
+        },
       ),
-      'station_session_taken',
-      'not_authenticated',
-    ),
-  'guesses a badge': async (thief) =>
-    refused(
-      await thief.say('openShift', {}, { request_id: thief.requestId(), badge: `OP-${thief.requestId()}` }),
-      'unknown_operator',
-    ),
-  'says what is no request': async (thief) => {
-    const body = thief.draw.pick([
-      '{}',
-      '[]',
-      'null',
-      '"x"',
-      '{"__proto__":{"a":1}}',
-      JSON.stringify({ request_id: 'x'.repeat(9_999) }),
-    ]);
-    const route = thief.draw.pick([
-      'openJob',
-      'issueCredential',
-      'completeJob',
-      'recordCheck',
-      'reportSealed',
-    ] as const);
-    const message = {
-      stationId: stolenStation,
-      sessionId: thief.sessionId,
-      route,
-      params: { job_id: '../x', check_id: 'c' },
-      body,
-    };
-    const { answer } = await thief.sayRaw(message);
-    if (answer === undefined) return notDone;
-    if (answer.status === 400) return undefined;
-    return `it was answered with ${answer.status} ${answer.text.slice(0, 100)}`;
+      'key_reused',
+    );
+    await leave(thief, opened);
+    return outcome;
+  },
+  // that the first was not set aside, and of the others no more than the cap, is read from the log
+  'sets a board of another station aside as mixed up with its own, and unknown ones by the dozen': async (
+    thief,
+    sights,
+  ) => {
+    const heard = await sights.next('openJob');
+    if (heard === undefined) return 'not tried';
+    const minted = await mintJob(thief);
+    if (minted === undefined) return 'not tried';
+    const { job } = minted;
+    const honest = JSON.parse(heard.message.body).hardware_uid;
+    const strange = Array.from({ length: limits.unknownBoardsAnHour + 2 }, () => thief.newUnit().hardwareUid);
+    const outcomes: Outcome[] = [];
+    for (const other_unit of [honest, ...strange]) {
+      outcomes.push(
+        allowed(
+          await thief.say(
+            'quarantineJob',
+            { job_id: job.job_id },
+            {
+              request_id: thief.requestId(),
+              attempt: job.attempt,
+              step: 'key',
+              failure_code: 'foreign_identity',
+              reason: 'a lie',
+              other_unit,
+            },
+          ),
+        ),
+      );
+    }
+    await leave(thief, job);
+    return together(...outcomes);
   },
 };

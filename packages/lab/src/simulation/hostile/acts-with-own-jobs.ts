@@ -1,53 +1,23 @@
 /** What a thief tries with jobs that it may open: minting, and every shortcut to a receipt. */
-import { gateways } from '../products.ts';
-import { type Act, notDone, refused } from './act.ts';
-import { leave, mintJob, nonceOf, prove, withMint } from './own-jobs.ts';
-import { stolenOrder } from './stolen-station.ts';
+import { type Act, allowed, refused } from './act.ts';
+import { completionOf, leave, mintJob, nonceOf, prove, toSealed, withMint } from './own-jobs.ts';
+import { stolenLanes, stolenOrder } from './stolen-station.ts';
 
 export const actsWithOwnJobs: Record<string, Act> = {
   'mints with a key of its own, within its order': async (thief) => {
     const minted = await mintJob(thief);
-    if (minted === undefined) return notDone;
-    const { job, unit } = minted;
-    const at = { job_id: job.job_id };
-    const nonce = await nonceOf(thief, minted);
-    if (nonce === undefined) return notDone;
-    await thief.say('submitProof', at, {
-      request_id: thief.requestId(),
-      attempt: job.attempt,
-      nonce,
-      signature_b64: unit.prove(job, nonce),
-    });
-    const state = unit.state(job);
-    const seal = { debug_lock: state.debug_lock, boot_flags: state.boot_flags };
-    const sealed = await thief.say('reportSealed', at, {
-      request_id: thief.requestId(),
-      attempt: job.attempt,
-      seal: { before: seal, after: seal, acts: [] },
-    });
-    if (sealed !== undefined && 'answer' in sealed) {
-      await thief.say('completeJob', at, {
-        request_id: thief.requestId(),
-        attempt: job.attempt,
-        nonce: sealed.answer.nonce,
-        state,
-        signature_b64: unit.attest(job, sealed.answer.nonce, state),
-        selftest: { passed: true, checks: [] },
-        label: { mode: gateways.checked.contract.label.mode, scanned_back: job.device_id },
-        durations_ms: {},
-      });
-    }
-    await leave(thief, job);
-    thief.labels.shift();
-    return undefined;
+    if (minted === undefined) return 'not tried';
+    const sealed = await toSealed(thief, minted);
+    const said = sealed && (await thief.say('completeJob', ...sealed.completion()));
+    await leave(thief, minted.job);
+    return allowed(said);
   },
   'asks for the next ID of an order whose labels are printed': async (thief) =>
-    refused(await thief.open(thief.newUnit(), null, 1, stolenOrder), 'bad_request', 'quota_exhausted'),
+    refused(await thief.open(thief.newUnit(), null, 1, stolenOrder), 'bad_request'),
   'works on a lane that the station does not have': async (thief) => {
     const label = thief.labels[0];
-    return label === undefined
-      ? notDone
-      : refused(await thief.open(thief.newUnit(), label, 63), 'bad_request', 'evidence_wrong');
+    if (label === undefined) return 'not tried';
+    return refused(await thief.open(thief.newUnit(), label, stolenLanes + 1), 'bad_request');
   },
   'repeats a request ID with another body': (thief) =>
     withMint(thief, async ({ job, unit }) => {
@@ -59,7 +29,7 @@ export const actsWithOwnJobs: Record<string, Act> = {
         attempt: job.attempt,
         read_back: readBack,
       });
-      if (first === undefined || 'code' in first) return notDone;
+      if (first === undefined || 'code' in first) return 'not tried';
       return refused(
         await thief.say('reportWritten', at, {
           request_id,
@@ -69,82 +39,47 @@ export const actsWithOwnJobs: Record<string, Act> = {
         'idempotency_conflict',
       );
     }),
-  "has an honest board's key certified for its own ID": async (thief, sights) => {
-    const heard = sights
-      .overheard()
-      .findLast(({ message }) => message.route === 'issueCredential' && message.stationId.startsWith('gw-'));
-    const label = thief.labels[0];
-    if (heard === undefined || label === undefined) return notDone;
-    const unit = thief.newUnit();
-    const opened = await thief.open(unit, label);
-    if (opened === undefined || 'code' in opened) return notDone;
-    const broken = refused(
-      await thief.say(
-        'issueCredential',
-        { job_id: opened.answer.job_id },
-        {
-          request_id: thief.requestId(),
-          attempt: opened.answer.attempt,
-          csr_b64: JSON.parse(heard.message.body).csr_b64,
-        },
-      ),
-      'key_reused',
-    );
-    await leave(thief, opened.answer);
-    thief.labels.shift();
-    return broken;
+  'says again what it said itself': async (thief) => {
+    const said = [...thief.accepted.values()].filter(({ body }) => JSON.parse(body).request_id !== undefined);
+    if (said.length === 0) return 'not tried';
+    const { route, params, body } = thief.draw.pick(said);
+    // that the answer is the one of before is the wire's model to judge
+    return allowed(await thief.say(route, params, JSON.parse(body)));
   },
   'completes what was never proven': (thief) =>
     withMint(thief, async ({ job, unit }) => {
-      const state = unit.state(job);
-      const nonce = 'a'.repeat(64);
-      return refused(
-        await thief.say(
-          'completeJob',
-          { job_id: job.job_id },
-          {
-            request_id: thief.requestId(),
-            attempt: job.attempt,
-            nonce,
-            state,
-            signature_b64: unit.attest(job, nonce, state),
-            selftest: { passed: true, checks: [] },
-            label: { mode: gateways.checked.contract.label.mode, scanned_back: job.device_id },
-            durations_ms: {},
-          },
-        ),
-        'job_state_wrong',
-        'nonce_invalid',
-      );
+      const completion = completionOf(thief, { job, unit }, 'a'.repeat(64));
+      return refused(await thief.say('completeJob', ...completion), 'job_state_wrong');
     }),
   'proves with a nonce that it made up': (thief) =>
     withMint(thief, async (minted) => {
-      if ((await nonceOf(thief, minted)) === undefined) return notDone;
-      return prove(thief, minted, 'b'.repeat(64), minted.unit, 'nonce_invalid');
+      if ((await nonceOf(thief, minted)) === undefined) return 'not tried';
+      return refused(await prove(thief, minted, 'b'.repeat(64), minted.unit), 'nonce_invalid');
     }),
   'proves with another key': (thief) =>
     withMint(thief, async (minted) => {
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return notDone;
+      if (nonce === undefined) return 'not tried';
       const other = thief.newUnit();
       other.certificateSha256 = minted.unit.certificateSha256;
-      return prove(thief, minted, nonce, other, 'proof_wrong');
+      return refused(await prove(thief, minted, nonce, other), 'proof_wrong');
     }),
   'uses a nonce twice': (thief) =>
     withMint(thief, async (minted) => {
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return notDone;
-      await prove(thief, minted, nonce, minted.unit);
-      return prove(thief, minted, nonce, minted.unit, 'nonce_invalid', 'job_state_wrong');
+      if (nonce === undefined) return 'not tried';
+      const first = await prove(thief, minted, nonce, minted.unit);
+      if (first === undefined || 'code' in first) return 'not tried';
+      return refused(await prove(thief, minted, nonce, minted.unit), 'nonce_invalid', 'job_state_wrong');
     }),
   'has an honest board sign for a job that is not its': (thief, sights) =>
     withMint(thief, async (minted) => {
       const { job } = minted;
       const nonce = await nonceOf(thief, minted);
-      if (nonce === undefined) return notDone;
+      if (nonce === undefined) return 'not tried';
       const signed = await sights.askBoard(job.job_id, nonce);
-      if (signed === undefined) return notDone;
-      if (signed.signsAnything) return 'a board signed bytes that the station chose';
+      if (signed === undefined) return 'not tried';
+      if (signed.signsAnything) return { broken: 'a board signed bytes that the station chose' };
       return refused(
         await thief.say(
           'submitProof',

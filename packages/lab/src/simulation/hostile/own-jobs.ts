@@ -1,36 +1,53 @@
 /** Jobs that a thief opens under the labels of its own order, for keys in software. */
-import type { StationResponse } from '@imprint/contract/api/station';
-import { type Broken, notDone, refused } from './act.ts';
-import type { ForgedUnit, StolenStation } from './stolen-station.ts';
+import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
+import { gateways } from '../products.ts';
+import type { Outcome } from './act.ts';
+import type { ForgedUnit, Said, StolenStation } from './stolen-station.ts';
 
 export type Job = StationResponse<'openJob'>;
 
-/** An open job of its own for a free label, with a certificate for a key of its own; undefined where there is none left. */
-export async function mintJob(thief: StolenStation): Promise<{ job: Job; unit: ForgedUnit } | undefined> {
-  const unit = thief.newUnit();
-  const label = thief.labels[0];
+/** A job whose certificate is for a key in software. */
+export interface Minted {
+  job: Job;
+  unit: ForgedUnit;
+}
+
+/** An open job of its own under the next free label; undefined where there is none, or it was not opened. */
+export async function openJob(thief: StolenStation, unit: ForgedUnit): Promise<Job | undefined> {
+  const label = thief.labels.shift();
   if (label === undefined) return undefined;
   const opened = await thief.open(unit, label);
-  if (opened === undefined || 'code' in opened) return undefined;
-  const job = opened.answer;
-  const issued = await thief.say(
-    'issueCredential',
-    { job_id: job.job_id },
-    {
-      request_id: thief.requestId(),
-      attempt: job.attempt,
-      csr_b64: await unit.csr(),
-    },
-  );
-  if (issued === undefined || 'code' in issued) return undefined;
+  if (opened !== undefined && 'answer' in opened) return opened.answer;
+  // a label that was or may have been taken is bound to that hardware for good
+  if (opened !== undefined && opened.code !== 'unit_conflict') thief.labels.unshift(label);
+  return undefined;
+}
+
+/** A job of its own with a certificate for a key of its own. */
+export async function mintJob(thief: StolenStation): Promise<Minted | undefined> {
+  const unit = thief.newUnit();
+  const job = await openJob(thief, unit);
+  if (job === undefined) return undefined;
+  const issued = await certify(thief, job, unit);
+  if (issued === undefined || 'code' in issued) {
+    await leave(thief, job);
+    return undefined;
+  }
   unit.take(issued.answer);
   return { job, unit };
 }
 
-export async function nonceOf(
+/** Has the unit's key certified for the job. */
+export async function certify(
   thief: StolenStation,
-  { job, unit }: { job: Job; unit: ForgedUnit },
-): Promise<string | undefined> {
+  { job_id, attempt }: Job,
+  unit: ForgedUnit,
+): Promise<Said<'issueCredential'>> {
+  const csr_b64 = await unit.csr();
+  return thief.say('issueCredential', { job_id }, { request_id: thief.requestId(), attempt, csr_b64 });
+}
+
+export async function nonceOf(thief: StolenStation, { job, unit }: Minted): Promise<string | undefined> {
   const written = await thief.say(
     'reportWritten',
     { job_id: job.job_id },
@@ -60,35 +77,95 @@ export async function leave(thief: StolenStation, job: Job): Promise<void> {
   );
 }
 
+/** Uses a minted job, and gives its lane free again. */
 export async function withMint(
   thief: StolenStation,
-  use: (minted: { job: Job; unit: ForgedUnit }) => Promise<Broken>,
-): Promise<Broken> {
+  use: (minted: Minted) => Promise<Outcome>,
+): Promise<Outcome> {
   const minted = await mintJob(thief);
-  if (minted === undefined) return notDone;
-  const broken = await use(minted);
+  if (minted === undefined) return 'not tried';
+  const outcome = await use(minted);
   await leave(thief, minted.job);
-  // the next one under a label of its own: this one is bound to the forged hardware for good
-  thief.labels.shift();
-  return broken;
+  return outcome;
 }
 
-export async function prove(
+/** Says what `signer` proves for this job and nonce. */
+export function prove(
   thief: StolenStation,
-  { job }: { job: Job },
+  { job }: Minted,
   nonce: string,
   signer: ForgedUnit,
-  ...codes: string[]
-): Promise<Broken> {
-  const said = await thief.say(
+): Promise<Said<'submitProof'>> {
+  return proof(thief, job, nonce, signer.prove(job, nonce));
+}
+
+/** Says a signature, whatever it was made for. */
+export function proof(
+  thief: StolenStation,
+  job: Job,
+  nonce: string,
+  signature_b64: string,
+): Promise<Said<'submitProof'>> {
+  return thief.say(
     'submitProof',
+    { job_id: job.job_id },
+    { request_id: thief.requestId(), attempt: job.attempt, nonce, signature_b64 },
+  );
+}
+
+export interface Sealed {
+  /** The signature that was taken for Prove. */
+  proof: string;
+  nonce: string;
+  /** The request that completes the job, with some of it put otherwise. */
+  completion(otherwise?: Partial<Completion>): [{ job_id: string }, Completion];
+}
+
+type Completion = StationRequest<'completeJob'>;
+
+/** Goes on with a minted job, honestly by the API and forged in all that it says, up to the nonce of Attest. */
+export async function toSealed(thief: StolenStation, minted: Minted): Promise<Sealed | undefined> {
+  const { job, unit } = minted;
+  const nonce = await nonceOf(thief, minted);
+  if (nonce === undefined) return undefined;
+  const signature = unit.prove(job, nonce);
+  const proven = await proof(thief, job, nonce, signature);
+  if (proven === undefined || 'code' in proven) return undefined;
+  const { debug_lock, boot_flags } = unit.state(job);
+  const seal = { before: { debug_lock, boot_flags }, after: { debug_lock, boot_flags }, acts: [] };
+  const sealed = await thief.say(
+    'reportSealed',
+    { job_id: job.job_id },
+    { request_id: thief.requestId(), attempt: job.attempt, seal },
+  );
+  if (sealed === undefined || 'code' in sealed) return undefined;
+  return {
+    proof: signature,
+    nonce: sealed.answer.nonce,
+    completion: (otherwise) => completionOf(thief, minted, sealed.answer.nonce, otherwise),
+  };
+}
+
+/** A completion with everything that the contract asks for, made up and signed. */
+export function completionOf(
+  thief: StolenStation,
+  { job, unit }: Minted,
+  nonce: string,
+  otherwise: Partial<Completion> = {},
+): [{ job_id: string }, Completion] {
+  const state = otherwise.state ?? unit.state(job);
+  return [
     { job_id: job.job_id },
     {
       request_id: thief.requestId(),
       attempt: job.attempt,
       nonce,
-      signature_b64: signer.prove(job, nonce),
+      state,
+      signature_b64: unit.attest(job, nonce, state),
+      selftest: { passed: true, checks: [] },
+      label: { mode: gateways.checked.contract.label.mode, scanned_back: job.device_id },
+      durations_ms: {},
+      ...otherwise,
     },
-  );
-  return codes.length === 0 ? notDone : refused(said, ...codes);
+  ];
 }

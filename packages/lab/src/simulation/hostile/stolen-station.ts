@@ -22,7 +22,17 @@ import { SeededKeySlot } from '../seeded-keys.ts';
 import { beginning, type Chance, chance, type World } from '../world.ts';
 
 export const stolenStation = 'th-1';
+export const stolenLanes = 2;
 export const stolenOrder = 'stolen-1';
+
+/** The labels of the orders that the station works on. */
+export interface StolenLabels {
+  labels: readonly string[];
+  /** Of an order of which it may make no more than its share. */
+  shared: { share: number; labels: readonly string[] };
+  /** Of an order that is not open yet. */
+  laterLabel: string;
+}
 
 /** What the authority said: an answer, or the code of its refusal; undefined where nobody answered. */
 export type Said<N extends StationRouteName> = { answer: StationResponse<N> } | { code: string } | undefined;
@@ -31,28 +41,37 @@ export interface Loot {
   world: World;
   network: Network;
   badge: string;
-  /** The labels of the order that the station may work on. */
-  labels: readonly string[];
+  stolen: StolenLabels;
 }
 
 export class StolenStation {
   readonly draw: Chance;
   readonly world: World;
   readonly network: Network;
+  /** Those that it used no unit with yet. */
   readonly labels: string[];
+  readonly shared: StolenLabels['shared'];
+  /** One for each of its share, the same whenever it tries. */
+  readonly sharedUnits: readonly ForgedUnit[];
+  readonly laterLabel: string;
   readonly #badge: string;
   readonly #life: Life;
   readonly #entropy;
+  /** By route: the last request of it that was carried out. */
+  readonly accepted = new Map<StationRouteName, Message>();
   sessionId: string | undefined;
   shiftId: string | null = null;
 
-  constructor({ world, network, badge, labels }: Loot) {
+  constructor({ world, network, badge, stolen }: Loot) {
     this.world = world;
     this.network = network;
-    this.labels = [...labels];
+    this.labels = [...stolen.labels];
+    this.shared = stolen.shared;
+    this.laterLabel = stolen.laterLabel;
     this.#badge = badge;
     this.#life = new Life(world);
     this.#entropy = world.entropy('thief');
+    this.sharedUnits = stolen.shared.labels.map(() => this.newUnit());
     this.draw = chance(world.entropy('what the thief does'));
   }
 
@@ -81,7 +100,9 @@ export class StolenStation {
   /** Also what is no request at all. */
   async sayRaw(message: Message): Promise<{ answer: Answer | undefined }> {
     try {
-      return { answer: await this.network.send(this.#life, message) };
+      const answer = await this.network.send(this.#life, message);
+      if (answer.status === 200) this.accepted.set(message.route, message);
+      return { answer };
     } catch {
       return { answer: undefined };
     }

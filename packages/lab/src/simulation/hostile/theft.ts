@@ -7,9 +7,12 @@ import { Life } from '../life.ts';
 import type { Network } from '../network.ts';
 import { SimulatedLink } from '../station-process.ts';
 import type { World } from '../world.ts';
-import type { Sights } from './act.ts';
-import { stolenStation } from './stolen-station.ts';
+import type { Overheard, Sights } from './act.ts';
+import { type StolenLabels, stolenStation } from './stolen-station.ts';
 import { makeThief, type Thief } from './thief.ts';
+
+const rememberedMessages = 400;
+const patienceMs = 20_000;
 
 export interface Scene {
   world: World;
@@ -17,15 +20,15 @@ export interface Scene {
   floor: Floor;
   authority: AuthorityHost;
   badge: string;
-  labels: readonly string[];
+  stolen: StolenLabels;
   finished: readonly string[];
   strangeId: (unit: number) => string;
   broken: (act: string, what: string) => void;
 }
 
 export function beginTheft(scene: Scene): { thief: Thief; over: Promise<void> } {
-  const { world, network, badge, labels, broken } = scene;
-  const thief = makeThief({ world, network, badge, labels }, sightsOf(scene));
+  const { world, network, badge, stolen, broken } = scene;
+  const thief = makeThief({ world, network, badge, stolen }, sightsOf(scene));
   const over = (async () => {
     await thief.work(broken);
     await revoke(scene);
@@ -37,8 +40,29 @@ export function beginTheft(scene: Scene): { thief: Thief; over: Promise<void> } 
 function sightsOf({ world, network, floor, finished, strangeId }: Scene): Sights {
   const place = floor.newPlace(stolenStation, 1);
   let strange = 1_000;
+  const overheard: Overheard[] = [];
+  const waiting = new Set<(heard: Overheard) => void>();
+  network.overhear = (message, text) => {
+    // its own words would crowd out those of others
+    if (message.stationId === stolenStation) return;
+    overheard.push({ message, text });
+    if (overheard.length > rememberedMessages) overheard.shift();
+    for (const hear of waiting) hear({ message, text });
+  };
   return {
-    overheard: () => network.overheard,
+    overheard,
+    next: (route, from = () => true) =>
+      new Promise((resolve) => {
+        const stop = (heard: Overheard | undefined) => {
+          waiting.delete(hear);
+          resolve(heard);
+        };
+        const hear = (heard: Overheard) => {
+          if (heard.message.route === route && from(heard.message.stationId)) stop(heard);
+        };
+        waiting.add(hear);
+        world.after(patienceMs, () => stop(undefined));
+      }),
     honestLabel: () => floor.label(0),
     strangeLabel: () => strangeId(strange++),
     askBoard: async (jobId, nonce) => {

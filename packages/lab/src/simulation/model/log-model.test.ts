@@ -11,7 +11,25 @@ import { Violations } from './violation.ts';
 const uid = [{ kind: 'mcu-uid', value: 'AA' }];
 const other = [{ kind: 'mcu-uid', value: 'BB' }];
 const at = new Date(beginning).toISOString();
-const order = { type: 'order.created', data: { order_id: 'o', quantity: 1, scrap_allowance: 0 } };
+const order = {
+  type: 'order.created',
+  data: {
+    order_id: 'o',
+    quantity: 1,
+    scrap_allowance: 0,
+    stations: ['st-1'],
+    opens_at: at,
+    closes_at: '2027-01-01T00:00:00.000Z',
+  },
+};
+const by = (id: string) => ({ actor: { kind: 'station', id } });
+/** Boards that nobody knows, set aside one after another. */
+const strangers = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    type: 'unit.quarantined',
+    ...by('st-1'),
+    data: { hardware_uid: [{ kind: 'mcu-uid', value: `X${n}` }] },
+  }));
 const ids = { type: 'order.ids-allocated', data: { order_id: 'o', device_ids: ['D1', 'D2'] } };
 const opened = (job_id: string, device_id: string, hardware_uid = uid) => ({
   type: 'job.opened',
@@ -51,7 +69,7 @@ describe('the model of the log', () => {
     database.exec('create table log_entry (log_index integer primary key, bytes blob)');
     const insert = database.prepare('insert into log_entry values (?, ?)');
     for (const [index, entry] of entries.entries())
-      insert.run(index, Buffer.from(JSON.stringify({ at, ...entry })));
+      insert.run(index, Buffer.from(JSON.stringify({ at, actor: { kind: 'system', id: 'a' }, ...entry })));
     database.close();
     const world = new World('model');
     const violations = new Violations(world);
@@ -131,6 +149,36 @@ describe('the model of the log', () => {
       ],
       ['I-15'],
     ],
+    ['a job that a station of the order opens', [order, ids, { ...opened('j1', 'D1'), ...by('st-1') }], []],
+    ['a job that another station opens', [order, ids, { ...opened('j1', 'D1'), ...by('st-2') }], ['I-21']],
+    [
+      'a job of an order that is not open yet',
+      [
+        { ...order, data: { ...order.data, opens_at: '2026-12-01T00:00:00.000Z' } },
+        ids,
+        { ...opened('j1', 'D1'), ...by('st-1') },
+      ],
+      ['I-21'],
+    ],
+    [
+      'a board that another station sets aside',
+      [...begun, { type: 'unit.quarantined', ...by('st-2'), data: { hardware_uid: uid } }],
+      ['I-21'],
+    ],
+    [
+      'more than the share of a station',
+      [
+        { ...order, data: { ...order.data, quantity: 2, station_share: 1 } },
+        ids,
+        opened('j1', 'D1'),
+        opened('j2', 'D2', other),
+        { ...intended(1), ...by('st-1') },
+        { ...intended(2, { job_id: 'j2', device_id: 'D2' }), ...by('st-1') },
+      ],
+      ['I-21'],
+    ],
+    ['as many strange boards set aside as may be', [order, ...strangers(30)], []],
+    ['one strange board more', [order, ...strangers(31)], ['I-21']],
     ['work on a job that nobody opened', [{ type: 'job.sealed', data: { job_id: 'j7' } }], ['I-15']],
   ];
   for (const [title, entries, invariants] of cases) {

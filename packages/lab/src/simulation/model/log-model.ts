@@ -6,11 +6,13 @@ import Database from 'better-sqlite3';
 import { beginning, type World } from '../world.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
 import { MerkleRoots } from './merkle-roots.ts';
+import { ReachModel } from './reach-model.ts';
 import type { Violations } from './violation.ts';
 
 export interface LoggedEntry {
   type: string;
   at: string;
+  actor: { kind: string; id: string };
   // biome-ignore lint/suspicious/noExplicitAny: the model reads what was written, whatever it is
   data: any;
 }
@@ -64,6 +66,7 @@ export class LogModel {
   readonly revokedStations = new Map<string, number>();
   readonly #world: World;
   readonly #violations: Violations;
+  readonly #reach: ReachModel;
   readonly #serials = new Set<string>();
   readonly #deviceOfKey = new Map<string, string>();
   #database: Database.Database | undefined;
@@ -74,6 +77,7 @@ export class LogModel {
   constructor(world: World, violations: Violations) {
     this.#world = world;
     this.#violations = violations;
+    this.#reach = new ReachModel(this, violations);
   }
 
   open(file: string): void {
@@ -109,6 +113,7 @@ export class LogModel {
       this.#violations.add('I-8', `${entry.type} bears ${entry.at} at ${new Date(trueMs).toISOString()}`);
     }
     this.#takers[entry.type]?.(entry);
+    this.#reach.take(entry);
   }
 
   readonly #takers: Record<string, (entry: LoggedEntry) => void> = {
