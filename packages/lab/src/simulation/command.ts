@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { possibleCells } from './catalogue.ts';
 import { runFactory } from './factory.ts';
 import { tellFailure } from './failure.ts';
-import { coverageText, reportJson, verdictText } from './report.ts';
+import { coverageText, reportJson, verdictText, violationsText } from './report.ts';
 import { runSeeds } from './run-seeds.ts';
 import { factoryOf, seedNames } from './seeds.ts';
 import { summaryOf, Totals } from './summary.ts';
@@ -14,7 +14,7 @@ interface Options {
   fromSeed: number;
   units: number;
   seed?: string;
-  only?: string;
+  only?: ReadonlySet<number>;
   jobs: number;
   verbose?: boolean;
   json?: boolean;
@@ -34,7 +34,7 @@ export function simulateCommand(): Command {
     .option('--from-seed <n>', 'number of the first', whole, 1)
     .option('--units <n>', 'boards of each factory', whole, 250)
     .option('--seed <name>', 'this one factory alone, as it ran before')
-    .option('--only <ids>', 'with --seed: only these faults strike, by number; or none')
+    .option('--only <ids>', 'with --seed: only these faults strike, by number; or none', faultIds)
     .option('--verbose', 'with --seed: tell everything that happens, and shrink nothing')
     .option('--jobs <n>', 'processes side by side', whole, availableParallelism())
     .option('--no-shrink', 'do not look for the short history of a failure')
@@ -49,7 +49,10 @@ Examples:
   npm run lab -- --seeds 200 --units 500
   npm run lab -- --seed lab-7 --units 250 --verbose`,
     )
-    .action(async (options: Options) => {
+    .action(async (options: Options, command: Command) => {
+      if (options.seed === undefined && (options.only !== undefined || options.verbose)) {
+        command.error('error: --only and --verbose are for one factory: name it with --seed');
+      }
       process.exitCode = (await simulate(options)) ? 0 : 1;
     });
 }
@@ -71,7 +74,8 @@ async function simulate(options: Options): Promise<boolean> {
     out.write(`${coverageText(totals)}\n`);
   }
   const mustCover = options.seed === undefined && totals.units >= boardsPerCell * possibleCells.length;
-  const failing = totals.violations[0];
+  if (options.seed === undefined) out.write(violationsText(totals, options.units));
+  const failing = totals.firstToShrink;
   if (failing !== undefined && options.shrink && options.only === undefined && !options.verbose) {
     out.write(`Seed ${failing.seed} is run again until its history is short …\n\n`);
     out.write(`${(await tellFailure(failing.seed, options.units)).join('\n')}\n`);
@@ -79,7 +83,7 @@ async function simulate(options: Options): Promise<boolean> {
   out.write(verdictText(totals, seconds()));
   const isCovered = totals.untried.length === 0 && totals.untriedActs.length === 0;
   if (mustCover && !isCovered) {
-    out.write('It fails, since a fault (NEVER in the table) or a hostile act was never tried.\n');
+    out.write('It fails, since a fault or a hostile act was never tried: see NEVER above.\n');
   }
   if (options.json) process.stdout.write(`${reportJson(totals, seconds())}\n`);
   return totals.violations.length === 0 && (isCovered || !mustCover);
@@ -93,7 +97,7 @@ async function replayOne(
 ): Promise<void> {
   const report = await runFactory({
     ...factoryOf(seed, units),
-    ...(only !== undefined && { only: readIds(only) }),
+    ...(only !== undefined && { only }),
     ...(verbose && { tell: (sentence: string) => out.write(`${sentence}\n`) }),
   });
   totals.add(summaryOf(report));
@@ -102,7 +106,10 @@ async function replayOne(
   }
 }
 
-function readIds(text: string): Set<number> {
+function faultIds(text: string): Set<number> {
+  if (!/^(none|\d{1,9}(,\d{1,9})*)$/.test(text)) {
+    throw new InvalidArgumentError('numbers of faults with commas between them, or none');
+  }
   return new Set(text === 'none' ? [] : text.split(',').map(Number));
 }
 

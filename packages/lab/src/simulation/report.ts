@@ -4,6 +4,7 @@ import { actNames, cellsImpossible, reasons, type Totals } from './summary.ts';
 
 const nameWidth = 30;
 const columnWidth = 9;
+const violationsShown = 10;
 
 /** The table of faults and phases: how often each was tried, and a dot where it cannot be. */
 export function coverageText(totals: Totals): string {
@@ -17,18 +18,18 @@ export function coverageText(totals: Totals): string {
     return `${fault.padEnd(nameWidth)}${cells.join('')}`;
   });
   const why = [...reasons()].map(([reason, cells]) => `  ${cells.toString().padStart(4)} because ${reason}`);
-  const acts = Object.entries(totals.acts)
+  const acts = [...actNames]
     .sort()
-    .map(([act, times]) => `  ${times.toString().padStart(6)} ${act}`);
+    .map((act) => `  ${(totals.acts[act]?.toString() ?? 'NEVER').padStart(6)} ${act}`);
   return [
     head,
     ...rows,
     '',
     `· cannot be, ${cellsImpossible} cells:`,
     ...why,
-    ...(acts.length === 0
-      ? []
-      : ['', 'Hostile units and stations, and how often each did what it does:', ...acts]),
+    '',
+    'Hostile units and stations, and how often each did what it does:',
+    ...acts,
     '',
   ].join('\n');
 }
@@ -45,6 +46,17 @@ export function verdictText(totals: Totals, seconds: number): string {
       : `${totals.violations.length} violations, the first: ${totals.violations[0]!.invariant} in seed ${totals.violations[0]!.seed}.`,
     '',
   ].join('\n');
+}
+
+/** What was broken in each seed, and the command that shows it again; of very many, the first. */
+export function violationsText(totals: Totals, units: number): string {
+  const shown = totals.violations.slice(0, violationsShown);
+  return shown
+    .map(
+      ({ invariant, seed, what }) =>
+        `${invariant} in seed ${seed}: ${what}\n  npm run lab -- --seed ${seed} --units ${units} --verbose\n`,
+    )
+    .join('');
 }
 
 export function reportJson(totals: Totals, seconds: number): string {

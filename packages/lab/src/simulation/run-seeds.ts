@@ -64,5 +64,6 @@ function lost(seed: string, units: number): FactorySummary {
     entries: 0,
     events: 0,
     simulatedHours: 0,
+    isLost: true,
   };
 }

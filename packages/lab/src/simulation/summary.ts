@@ -19,6 +19,8 @@ export interface FactorySummary {
   entries: number;
   events: number;
   simulatedHours: number;
+  /** Its process died or hung: it is not to be run again in a process that has to go on. */
+  isLost?: true;
 }
 
 export function summaryOf(report: FactoryReport): FactorySummary {
@@ -30,6 +32,7 @@ export function summaryOf(report: FactoryReport): FactorySummary {
 
 export interface SeedViolation extends Violation {
   seed: string;
+  isLost?: true;
 }
 
 /** Many factories as one. */
@@ -53,7 +56,10 @@ export class Totals {
     for (const [fate, boards] of Object.entries(summary.fates)) this.fates[fate as Fate] += boards;
     for (const [cell, times] of Object.entries(summary.tried)) count(this.tried, cell, times);
     for (const [act, times] of Object.entries(summary.acts)) count(this.acts, act, times);
-    this.violations.push(...summary.violations.map((violation) => ({ seed: summary.seed, ...violation })));
+    const { seed, isLost } = summary;
+    this.violations.push(
+      ...summary.violations.map((violation) => ({ seed, ...violation, ...(isLost && { isLost }) })),
+    );
   }
 
   get struck(): number {
@@ -62,6 +68,11 @@ export class Totals {
 
   get cellsTried(): number {
     return possibleCells.filter((cell) => this.tried[cellName(cell)] !== undefined).length;
+  }
+
+  /** The first violation that can be run again without harm to who runs it. */
+  get firstToShrink(): SeedViolation | undefined {
+    return this.violations.find(({ isLost }) => !isLost);
   }
 
   get untriedActs(): string[] {
