@@ -1,8 +1,7 @@
 /** The command line's entrance: reads the arguments, runs one command, and turns its end into an exit code. */
-import { computeSignaturesBy } from '@imprint/contract/x509/signature';
-import { opensslSignatures } from './openssl-signatures.ts';
+import { computeByOpenssl } from './compute-by-openssl.ts';
 import { buildProgram } from './program.ts';
 import { runProgram } from './run-program.ts';
 
-computeSignaturesBy(opensslSignatures);
+computeByOpenssl();
 process.exitCode = await runProgram(buildProgram(), process.argv);

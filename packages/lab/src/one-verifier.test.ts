@@ -61,7 +61,7 @@ const rules: Rule[] = [
     trace: /\bcomputeSignaturesBy\(/,
     by: {
       'contract/src/x509/signature.ts': 'takes it',
-      'imprint/src/main.ts': 'once, when a program starts',
+      'imprint/src/compute-by-openssl.ts': 'once, when a program starts',
     },
   },
   {

@@ -2,7 +2,6 @@
  * The station's side of the DUT protocol: each command is carried out once by the unit however often its line is sent,
  * and no byte is believed before its CRC and its schema fit. It trusts neither the wire nor the unit.
  */
-import { createHash } from 'node:crypto';
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from '@imprint/contract/bytes';
 import { type FramedReply, type FramedRequest, frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
 import { LineSplitter } from '@imprint/contract/dut/line-splitter';
@@ -16,6 +15,7 @@ import {
   isDutErrorCode,
 } from '@imprint/contract/dut/message';
 import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { quoteText } from '@imprint/contract/quote-text';
 import type { DutLink } from './dut-link.ts';
@@ -365,8 +365,4 @@ function garbled(context: Record<string, unknown>, bytes: number): ImprintError 
       context,
     },
   );
-}
-
-function sha256Hex(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

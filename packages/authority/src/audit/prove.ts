@@ -6,7 +6,8 @@ import { decodeEntry, type RealmName } from '@imprint/contract/audit/entry';
 import { writeReceipt } from '@imprint/contract/audit/receipt';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
-import type { Tables } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type { CredentialTable, DeviceTable, LogEntryTable, Tables } from '../storage/tables.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { proveInclusion } from './tiles.ts';
 
@@ -23,11 +24,7 @@ export interface ReceiptSource {
  * @throws unknown_device, job_state_wrong where it is not done; log_inconsistent, key_locked
  */
 export async function proveDevice(source: ReceiptSource, deviceId: string): Promise<string> {
-  const device = await source.reader
-    .selectFrom('device')
-    .select(['completed_index', 'state'])
-    .where('device_id', '=', deviceId)
-    .executeTakeFirst();
+  const [device] = (await selectDevice(source.reader, { device_id: deviceId })).rows;
   if (device === undefined) throw new ImprintError('unknown_device', `there is no device ${deviceId}`);
   if (device.completed_index === null) {
     throw new ImprintError(
@@ -43,11 +40,7 @@ export async function proveDevice(source: ReceiptSource, deviceId: string): Prom
 
 /** The receipt of the job.completed entry at this index of the committed log. */
 export async function proveEntry(source: ReceiptSource, index: number): Promise<string> {
-  const row = await source.reader
-    .selectFrom('log_entry')
-    .select('bytes')
-    .where('log_index', '=', index)
-    .executeTakeFirst();
+  const [row] = (await selectEntry(source.reader, { log_index: index })).rows;
   if (row === undefined) throw new ImprintError('bad_request', `the log has no entry ${index}`);
   const entry = decodeEntry(row.bytes);
   if (entry.type !== 'job.completed') {
@@ -68,11 +61,7 @@ export async function proveEntry(source: ReceiptSource, index: number): Promise<
 }
 
 async function certificateOf(reader: Kysely<Tables>, certificateSha256: string): Promise<Uint8Array> {
-  const row = await reader
-    .selectFrom('credential')
-    .select('certificate')
-    .where('certificate_sha256', '=', certificateSha256)
-    .executeTakeFirst();
+  const [row] = (await selectCertificate(reader, { certificate_sha256: certificateSha256 })).rows;
   if (row?.certificate == null) {
     throw new ImprintError('log_inconsistent', `no credential has the certificate ${certificateSha256}`, {
       hint: 'Run imprint audit verify: the registry lacks a certificate that the log names.',
@@ -80,3 +69,20 @@ async function certificateOf(reader: Kysely<Tables>, certificateSha256: string):
   }
   return row.certificate;
 }
+
+const selectDevice = statement<{ device_id: string }, Pick<DeviceTable, 'completed_index' | 'state'>>(
+  (db, arg) =>
+    db.selectFrom('device').select(['completed_index', 'state']).where('device_id', '=', arg('device_id')),
+);
+
+const selectEntry = statement<{ log_index: number }, Pick<LogEntryTable, 'bytes'>>((db, arg) =>
+  db.selectFrom('log_entry').select('bytes').where('log_index', '=', arg('log_index')),
+);
+
+const selectCertificate = statement<{ certificate_sha256: string }, Pick<CredentialTable, 'certificate'>>(
+  (db, arg) =>
+    db
+      .selectFrom('credential')
+      .select('certificate')
+      .where('certificate_sha256', '=', arg('certificate_sha256')),
+);

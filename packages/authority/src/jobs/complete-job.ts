@@ -11,11 +11,15 @@ import { storageMapSha256 } from '@imprint/contract/factory-config';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
+import type { AttemptTable } from '../storage/tables.ts';
 import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
+import { requireOrder } from './open-order.ts';
 import { latestOutcomes, manufacturedDrafts } from './operations.ts';
 import { requireSealedState } from './report-sealed.ts';
 import { judgeAhead, requireSigned, statementOf } from './statement.ts';
@@ -143,17 +147,8 @@ async function completedData(
   credential: ActiveCredential,
   request: StationRequest<'completeJob'>,
 ): Promise<EntryData<'job.completed'>> {
-  const attempt = await reading.tx
-    .selectFrom('attempt')
-    .selectAll()
-    .where('job_id', '=', job.job_id)
-    .where('attempt', '=', job.attempt)
-    .executeTakeFirstOrThrow();
-  const order = await reading.tx
-    .selectFrom('production_order')
-    .select(['lot', 'product'])
-    .where('order_id', '=', job.order_id)
-    .executeTakeFirstOrThrow();
+  const attempt = (await selectAttempt(reading.tx, { job_id: job.job_id, attempt: job.attempt })).rows[0]!;
+  const order = await requireOrder(reading, job.order_id);
   const written = JSON.parse(job.written!) as EntryData<'job.written'>;
   const proven = JSON.parse(job.proven!) as EntryData<'job.proven'>;
   const sealed = JSON.parse(job.sealed!) as EntryData<'job.sealed'>;
@@ -199,3 +194,11 @@ async function completedData(
     },
   };
 }
+
+const selectAttempt = statement<{ job_id: string; attempt: number }, Selectable<AttemptTable>>((db, arg) =>
+  db
+    .selectFrom('attempt')
+    .selectAll()
+    .where('job_id', '=', arg('job_id'))
+    .where('attempt', '=', arg('attempt')),
+);

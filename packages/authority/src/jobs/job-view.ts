@@ -1,31 +1,19 @@
 /** What a station needs to go on with a job, read from what is committed: the same for every retry. */
 import type { JobView } from '@imprint/contract/api/station';
+import { ImprintError } from '@imprint/contract/errors';
 import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { toPem } from '@imprint/contract/x509/pem';
 import { proveDevice } from '../audit/prove.ts';
+import { statement } from '../storage/statement.ts';
 import { requireJob } from './job.ts';
 import type { LineCore } from './line-core.ts';
 
 export async function jobView(core: LineCore, jobId: string, attempt: number): Promise<JobView> {
   const db = core.ledger.reader;
   const job = await requireJob({ tx: db }, jobId);
-  const credential = await db
-    .selectFrom('credential')
-    .select(['certificate', 'public_key_sha256'])
-    .where('job_id', '=', jobId)
-    .where('status', '=', 'active')
-    .executeTakeFirst();
-  const device = await db
-    .selectFrom('device')
-    .select('completed_index')
-    .where('device_id', '=', job.device_id)
-    .executeTakeFirstOrThrow();
-  const row = await db
-    .selectFrom('attempt')
-    .select('operation')
-    .where('job_id', '=', jobId)
-    .where('attempt', '=', attempt)
-    .executeTakeFirstOrThrow();
+  const [row] = (await selectView(db, { job_id: jobId, attempt })).rows;
+  if (row === undefined)
+    throw new ImprintError('unknown_job', `there is no attempt ${attempt} of job ${jobId}`);
   return {
     job_id: job.job_id,
     attempt,
@@ -41,18 +29,43 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     manifest: job.manifest,
     factory_config: job.factory_config,
     trust_anchor_pem: core.rootPem,
-    certificate: credential?.certificate
+    certificate: row.certificate
       ? {
-          device_cert_pem: toPem('CERTIFICATE', credential.certificate),
+          device_cert_pem: toPem('CERTIFICATE', row.certificate),
           chain_pem: core.issuer.chainPem,
-          public_key_sha256: credential.public_key_sha256,
+          public_key_sha256: row.public_key_sha256!,
         }
       : null,
     lease_expires_at: job.lease_expires_at,
     server_time: core.clock().toISOString(),
-    receipt: device.completed_index === null ? null : await receiptOf(core, job.device_id),
+    receipt: row.completed_index === null ? null : await receiptOf(core, job.device_id),
   };
 }
+
+interface ViewRow {
+  operation: string;
+  completed_index: number | null;
+  certificate: Uint8Array | null;
+  public_key_sha256: string | null;
+}
+
+const selectView = statement<{ job_id: string; attempt: number }, ViewRow>((db, arg) =>
+  db
+    .selectFrom('attempt')
+    .innerJoin('job', 'job.job_id', 'attempt.job_id')
+    .innerJoin('device', 'device.device_id', 'job.device_id')
+    .leftJoin('credential', (join) =>
+      join.onRef('credential.job_id', '=', 'job.job_id').on('credential.status', '=', 'active'),
+    )
+    .select([
+      'attempt.operation',
+      'device.completed_index',
+      'credential.certificate',
+      'credential.public_key_sha256',
+    ])
+    .where('attempt.job_id', '=', arg('job_id'))
+    .where('attempt.attempt', '=', arg('attempt')),
+);
 
 /** The receipt (JSON text) of a device that is done. @throws unknown_device, job_state_wrong */
 export function receiptOf(core: LineCore, deviceId: string): Promise<string> {

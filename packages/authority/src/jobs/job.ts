@@ -57,17 +57,16 @@ export async function requireCredential(
   reading: { tx: Kysely<Tables> },
   jobId: string,
 ): Promise<ActiveCredential> {
-  const credential = await reading.tx
-    .selectFrom('credential')
-    .selectAll()
-    .where('job_id', '=', jobId)
-    .where('status', '=', 'active')
-    .executeTakeFirst();
+  const [credential] = (await selectActive(reading.tx, { job_id: jobId })).rows;
   if (!credential?.certificate || !credential.certificate_sha256) {
     throw new ImprintError('job_state_wrong', `job ${jobId} has no certificate yet`);
   }
   return credential as ActiveCredential;
 }
+
+const selectActive = statement<{ job_id: string }, Credential>((db, arg) =>
+  db.selectFrom('credential').selectAll().where('job_id', '=', arg('job_id')).where('status', '=', 'active'),
+);
 
 const selectJob = statement<{ job_id: string }, Job>((db, arg) =>
   db.selectFrom('job').selectAll().where('job_id', '=', arg('job_id')),

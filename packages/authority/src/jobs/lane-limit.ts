@@ -2,6 +2,7 @@
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { AuthorizedStation } from './authorize-station.ts';
 import type { Job } from './job.ts';
 import type { LineCore } from './line-core.ts';
@@ -20,22 +21,9 @@ export function requireKnownLane(station: AuthorizedStation, lane: number): void
  * The jobs whose attempt this station began in an earlier session and never ended: the process that ran them is gone, so
  * they hold no lane. What it knew of them it has told by now, or never will.
  */
-export function leftJobs(
-  reading: Reading,
-  station: AuthorizedStation,
-): Promise<Pick<Job, 'job_id' | 'attempt'>[]> {
-  return reading.tx
-    .selectFrom('job')
-    .innerJoin('attempt', (join) =>
-      join.onRef('attempt.job_id', '=', 'job.job_id').onRef('attempt.attempt', '=', 'job.attempt'),
-    )
-    .select(['job.job_id', 'job.attempt'])
-    .where('job.station_id', '=', station.stationId)
-    .where('job.active', '=', 1)
-    .where('attempt.started_at', '<', station.sessionOpenedAt)
-    .orderBy('job.job_id')
-    .limit(limits.lanesPerStation)
-    .execute();
+export async function leftJobs(reading: Reading, station: AuthorizedStation): Promise<JobAttempt[]> {
+  const before = { station_id: station.stationId, started_at: station.sessionOpenedAt };
+  return (await selectLeft(reading.tx, before)).rows;
 }
 
 /**
@@ -51,29 +39,19 @@ export async function requireLane(
   job: Job | undefined,
   left: readonly Pick<Job, 'job_id'>[],
 ): Promise<void> {
-  const live = await reading.tx
-    .selectFrom('job')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('station_id', '=', station.stationId)
-    .where('active', '=', 1)
-    .where('lease_expires_at', '>', reading.at)
-    .where('job_id', 'not in', [job?.job_id ?? '', ...left.map(({ job_id }) => job_id)])
-    .executeTakeFirstOrThrow();
-  if (Number(live.count) >= station.lanes) {
+  const { rows } = await selectLive(reading.tx, { station_id: station.stationId, at: reading.at });
+  const ended = new Set([job?.job_id, ...left.map(({ job_id }) => job_id)]);
+  const live = rows.filter(({ job_id }) => !ended.has(job_id)).length;
+  if (live >= station.lanes) {
     throw new ImprintError(
       'lane_limit_reached',
-      `station ${station.stationId} has ${live.count} jobs open and ${station.lanes} lanes`,
+      `station ${station.stationId} has ${live} jobs open and ${station.lanes} lanes`,
       { hint: 'Finish the units that are in the fixtures first.' },
     );
   }
   const minuteAgo = new Date(reading.now.getTime() - 60_000).toISOString();
-  const recent = await reading.tx
-    .selectFrom('attempt')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('station_id', '=', station.stationId)
-    .where('started_at', '>', minuteAgo)
-    .executeTakeFirstOrThrow();
-  if (Number(recent.count) >= station.lanes * core.jobsPerLaneAMinute) {
+  const [recent] = (await countRecent(reading.tx, { station_id: station.stationId, since: minuteAgo })).rows;
+  if (Number(recent!.count) >= station.lanes * core.jobsPerLaneAMinute) {
     throw new ImprintError(
       'rate_limited',
       `station ${station.stationId} opens jobs faster than its lanes can work`,
@@ -81,3 +59,36 @@ export async function requireLane(
     );
   }
 }
+
+type JobAttempt = Pick<Job, 'job_id' | 'attempt'>;
+
+const selectLeft = statement<{ station_id: string; started_at: string }, JobAttempt>((db, arg) =>
+  db
+    .selectFrom('job')
+    .innerJoin('attempt', (join) =>
+      join.onRef('attempt.job_id', '=', 'job.job_id').onRef('attempt.attempt', '=', 'job.attempt'),
+    )
+    .select(['job.job_id', 'job.attempt'])
+    .where('job.station_id', '=', arg('station_id'))
+    .where('job.active', '=', 1)
+    .where('attempt.started_at', '<', arg('started_at'))
+    .orderBy('job.job_id')
+    .limit(limits.lanesPerStation),
+);
+
+const selectLive = statement<{ station_id: string; at: string }, Pick<Job, 'job_id'>>((db, arg) =>
+  db
+    .selectFrom('job')
+    .select('job_id')
+    .where('station_id', '=', arg('station_id'))
+    .where('active', '=', 1)
+    .where('lease_expires_at', '>', arg('at')),
+);
+
+const countRecent = statement<{ station_id: string; since: string }, { count: number }>((db, arg) =>
+  db
+    .selectFrom('attempt')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('station_id', '=', arg('station_id'))
+    .where('started_at', '>', arg('since')),
+);

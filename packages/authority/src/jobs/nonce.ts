@@ -2,8 +2,9 @@
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
-import type { Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import type { Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { NonceTable, Tables } from '../storage/tables.ts';
 import type { LineCore } from './line-core.ts';
 
@@ -28,10 +29,7 @@ export function drawNonce(core: LineCore, now: Date): GivenNonce {
 }
 
 export async function storeNonce(tx: Transaction<Tables>, given: GivenNonce, use: NonceUse): Promise<void> {
-  await tx
-    .insertInto('nonce')
-    .values({ ...given, ...use, used_at: null })
-    .execute();
+  await insertNonce(tx, { ...given, ...use });
 }
 
 /**
@@ -39,7 +37,7 @@ export async function storeNonce(tx: Transaction<Tables>, given: GivenNonce, use
  * @throws nonce_invalid where it is unknown, for something else, spent or too old
  */
 export async function requireNonce(reading: Reading, nonce: string, use: NonceUse): Promise<void> {
-  const row = await reading.tx.selectFrom('nonce').selectAll().where('nonce', '=', nonce).executeTakeFirst();
+  const [row] = (await selectNonce(reading.tx, { nonce })).rows;
   const fits =
     row !== undefined &&
     row.purpose === use.purpose &&
@@ -51,8 +49,30 @@ export async function requireNonce(reading: Reading, nonce: string, use: NonceUs
 }
 
 export async function spendNonce(tx: Transaction<Tables>, nonce: string, at: string): Promise<void> {
-  await tx.updateTable('nonce').set({ used_at: at }).where('nonce', '=', nonce).execute();
+  await markUsed(tx, { nonce, at });
 }
+
+const insertNonce = statement<GivenNonce & NonceUse>((db, arg) =>
+  db.insertInto('nonce').values({
+    nonce: arg('nonce'),
+    expires_at: arg('expires_at'),
+    purpose: arg('purpose'),
+    subject: arg('subject'),
+    attempt: arg('attempt'),
+    used_at: null,
+  }),
+);
+
+const selectNonce = statement<{ nonce: string }, Selectable<NonceTable>>((db, arg) =>
+  db.selectFrom('nonce').selectAll().where('nonce', '=', arg('nonce')),
+);
+
+const markUsed = statement<{ nonce: string; at: string }>((db, arg) =>
+  db
+    .updateTable('nonce')
+    .set({ used_at: arg('at') })
+    .where('nonce', '=', arg('nonce')),
+);
 
 function refused(why: string): ImprintError {
   return new ImprintError('nonce_invalid', `the nonce ${why}`, {

@@ -14,6 +14,7 @@ import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
 import { requireSamplesChecked } from '../registry/samples.ts';
+import { statement } from '../storage/statement.ts';
 import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
 import { requireFitting } from './fitting.ts';
@@ -134,11 +135,7 @@ async function chooseDevice(
   }
   const wanted = scanned ?? unit.deviceId;
   if (wanted === null) return nextFreeDevice(reading, core, station, request.order_id);
-  const device = await reading.tx
-    .selectFrom('device')
-    .selectAll()
-    .where('device_id', '=', wanted)
-    .executeTakeFirst();
+  const [device] = (await selectDevice(reading.tx, { device_id: wanted })).rows;
   if (!device) {
     throw new ImprintError('not_allocated', `${wanted} is in no order`, {
       hint: 'Check that the label belongs to this product and lot.',
@@ -332,3 +329,7 @@ function attemptStarted(
     },
   };
 }
+
+const selectDevice = statement<{ device_id: string }, Device>((db, arg) =>
+  db.selectFrom('device').selectAll().where('device_id', '=', arg('device_id')),
+);

@@ -3,6 +3,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Selectable } from 'kysely';
 import type { Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { ProductionOrderTable } from '../storage/tables.ts';
 import type { Job } from './job.ts';
 
@@ -10,11 +11,7 @@ type Order = Selectable<ProductionOrderTable>;
 
 /** @throws unknown_order */
 export async function requireOrder(reading: Reading, orderId: string): Promise<Order> {
-  const order = await reading.tx
-    .selectFrom('production_order')
-    .selectAll()
-    .where('order_id', '=', orderId)
-    .executeTakeFirst();
+  const [order] = (await selectOrder(reading.tx, { order_id: orderId })).rows;
   if (!order) throw new ImprintError('unknown_order', `there is no order ${orderId}`);
   return order;
 }
@@ -36,3 +33,7 @@ export function requireOpenOrder(order: Order, job: Job | undefined, { now, at }
     { hint: 'Ask the line lead which order this unit belongs to.' },
   );
 }
+
+const selectOrder = statement<{ order_id: string }, Order>((db, arg) =>
+  db.selectFrom('production_order').selectAll().where('order_id', '=', arg('order_id')),
+);

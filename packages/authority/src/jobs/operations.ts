@@ -7,11 +7,13 @@ import type { ProvisioningContract } from '@imprint/contract/provisioning-contra
 import type { Kysely } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
-import type { Tables } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type { OperationResultTable, Tables } from '../storage/tables.ts';
 import { requireAssigned } from './authorize-station.ts';
 import { type Job, requireJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
+import { requireOrder } from './open-order.ts';
 import { requireShift } from './shifts.ts';
 
 /** The newest outcome of each reported operation of a device. */
@@ -19,14 +21,18 @@ export async function latestOutcomes(
   db: Kysely<Tables>,
   deviceId: string,
 ): Promise<Map<string, 'pass' | 'fail'>> {
-  const rows = await db
-    .selectFrom('operation_result')
-    .select(['operation', 'outcome'])
-    .where('device_id', '=', deviceId)
-    .orderBy('log_index')
-    .execute();
+  const { rows } = await selectOutcomes(db, { device_id: deviceId });
   return new Map(rows.map((row) => [row.operation, row.outcome]));
 }
+
+const selectOutcomes = statement<{ device_id: string }, Pick<OperationResultTable, 'operation' | 'outcome'>>(
+  (db, arg) =>
+    db
+      .selectFrom('operation_result')
+      .select(['operation', 'outcome'])
+      .where('device_id', '=', arg('device_id'))
+      .orderBy('log_index'),
+);
 
 /** The entry that makes a device manufactured, once every operation of its route is passed. */
 export function manufacturedDrafts(
@@ -95,11 +101,7 @@ export function reportOperation(
     async (reading, station) => {
       const operatorId = await requireShift(reading, station.stationId, request.shift_id);
       const { job, state } = await requireDeviceJob(reading, request.device_id);
-      const order = await reading.tx
-        .selectFrom('production_order')
-        .selectAll()
-        .where('order_id', '=', job.order_id)
-        .executeTakeFirstOrThrow();
+      const order = await requireOrder(reading, job.order_id);
       requireAssigned(station, order);
       requireNotSetAside(request.device_id, state);
       const contract = await core.contracts.get(reading.tx, job.contract_sha256);

@@ -8,6 +8,7 @@ import type { Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
 import type { DeviceTable, ProductionOrderTable } from '../storage/tables.ts';
 import type { Job } from './job.ts';
+import { requireOrder } from './open-order.ts';
 
 type Order = Selectable<ProductionOrderTable>;
 
@@ -23,16 +24,9 @@ export async function requireRoom(
   stationId: string,
   job: Job | undefined,
 ): Promise<void> {
-  const promised = await reading.tx
-    .selectFrom('job')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('order_id', '=', order.order_id)
-    .where('state', '=', 'opened')
-    .where('active', '=', 1)
-    .where('lease_expires_at', '>', reading.at)
-    .where('job_id', '!=', job?.job_id ?? '')
-    .executeTakeFirstOrThrow();
-  if (order.issued + Number(promised.count) >= quotaOf(order)) throw quotaExhausted(order);
+  const others = { order_id: order.order_id, at: reading.at, job_id: job?.job_id ?? '' };
+  const [promised] = (await countPromised(reading.tx, others)).rows;
+  if (order.issued + Number(promised!.count) >= quotaOf(order)) throw quotaExhausted(order);
   await requireShare(reading, order, stationId, job?.job_id ?? '', 'issued and promised');
 }
 
@@ -42,7 +36,7 @@ export async function requireRoom(
  * @throws quota_exhausted
  */
 export async function requireQuota(reading: Reading, job: Job): Promise<void> {
-  const order = (await selectOrder(reading.tx, { order_id: job.order_id })).rows[0]!;
+  const order = await requireOrder(reading, job.order_id);
   const device = (await selectIssued(reading.tx, { device_id: job.device_id })).rows[0]!;
   if (device.issued === 0 && order.issued >= quotaOf(order)) throw quotaExhausted(order);
   await requireShare(reading, order, job.station_id, job.job_id, 'issued');
@@ -98,8 +92,16 @@ async function requireShare(
   );
 }
 
-const selectOrder = statement<{ order_id: string }, Order>((db, arg) =>
-  db.selectFrom('production_order').selectAll().where('order_id', '=', arg('order_id')),
+const countPromised = statement<{ order_id: string; at: string; job_id: string }, { count: number }>(
+  (db, arg) =>
+    db
+      .selectFrom('job')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('order_id', '=', arg('order_id'))
+      .where('state', '=', 'opened')
+      .where('active', '=', 1)
+      .where('lease_expires_at', '>', arg('at'))
+      .where('job_id', '!=', arg('job_id')),
 );
 
 const selectIssued = statement<{ device_id: string }, Pick<DeviceTable, 'issued'>>((db, arg) =>

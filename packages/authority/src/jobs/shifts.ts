@@ -3,6 +3,7 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
 import type { BadgeHash } from '../trust/badge-hash.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
@@ -101,13 +102,7 @@ export async function requireShift(
   const shift =
     shiftId === null
       ? undefined
-      : await reading.tx
-          .selectFrom('shift')
-          .select('operator_id')
-          .where('shift_id', '=', shiftId)
-          .where('station_id', '=', stationId)
-          .where('closed_at', 'is', null)
-          .executeTakeFirst();
+      : (await selectOpenShift(reading.tx, { shift_id: shiftId, station_id: stationId })).rows[0];
   if (!shift) {
     throw new ImprintError('shift_not_open', 'nobody is on shift at this station', {
       hint: 'Scan your badge, then scan the unit again.',
@@ -115,3 +110,13 @@ export async function requireShift(
   }
   return shift.operator_id;
 }
+
+const selectOpenShift = statement<{ shift_id: string; station_id: string }, { operator_id: string }>(
+  (db, arg) =>
+    db
+      .selectFrom('shift')
+      .select('operator_id')
+      .where('shift_id', '=', arg('shift_id'))
+      .where('station_id', '=', arg('station_id'))
+      .where('closed_at', 'is', null),
+);

@@ -4,7 +4,10 @@
  */
 import type { StationRequest } from '@imprint/contract/api/station';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
+import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { statement } from '../storage/statement.ts';
+import type { UnitTable } from '../storage/tables.ts';
 import type { StationCaller } from './line-core.ts';
 import type { Decided, Refusal } from './once.ts';
 import { quarantineDrafts } from './quarantine.ts';
@@ -28,11 +31,7 @@ export async function findUnit(reading: Reading, uid: HardwareUid): Promise<Unit
     .select(['part', 'hardware_uid'])
     .where('part', 'in', parts)
     .execute();
-  const unit = await reading.tx
-    .selectFrom('unit')
-    .selectAll()
-    .where('hardware_uid', '=', text)
-    .executeTakeFirst();
+  const [unit] = (await selectUnit(reading.tx, { hardware_uid: text })).rows;
   const found: UnitFound = {
     deviceId: unit?.device_id ?? null,
     quarantined: unit?.quarantined === 1,
@@ -137,3 +136,7 @@ export async function foreignIdentity(
     },
   };
 }
+
+const selectUnit = statement<{ hardware_uid: string }, Selectable<UnitTable>>((db, arg) =>
+  db.selectFrom('unit').selectAll().where('hardware_uid', '=', arg('hardware_uid')),
+);

@@ -4,15 +4,15 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AuditEntry, encodeEntry, entryData, type RealmName } from '@imprint/contract/audit/entry';
-
+import { leafHash } from '@imprint/contract/audit/merkle';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
-import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
+import { CompiledQuery, type ControlledTransaction, type Kysely, type Selectable } from 'kysely';
+import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
-import { leafHash } from './leaf-hash.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
 import { asDecisionError, asTickError, closing, DecisionBroke } from './tick-errors.ts';
@@ -27,6 +27,8 @@ export interface TickLedgerOptions {
   requireSteady?: (now: Date) => void;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
+  /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
+  gather?: () => Promise<void>;
 }
 
 interface Waiting {
@@ -49,6 +51,7 @@ export class TickLedger implements Ledger {
   readonly #entropy: Entropy;
   readonly #requireSteady: (now: Date) => void;
   readonly #decisionsPerTick: number;
+  readonly #gather: () => Promise<void>;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
@@ -64,6 +67,7 @@ export class TickLedger implements Ledger {
     this.#entropy = options.entropy;
     this.#requireSteady = options.requireSteady ?? (() => undefined);
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
+    this.#gather = options.gather ?? nextTurn;
   }
 
   get reader(): Kysely<Tables> {
@@ -91,10 +95,7 @@ export class TickLedger implements Ledger {
   }
 
   async head(): Promise<LogHead> {
-    const { size, root } = await this.reader
-      .selectFrom('log_head')
-      .select(['size', 'root'])
-      .executeTakeFirstOrThrow();
+    const { size, root } = (await selectHead(this.reader, {})).rows[0]!;
     return { size, root };
   }
 
@@ -111,8 +112,7 @@ export class TickLedger implements Ledger {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      // one turn of the event loop, in which everything that has arrived by now joins this tick
-      await nextTurn();
+      await this.#gather();
       const batch = this.#waiting.splice(0, this.#nextTick());
       const verdicts = await this.#tick(batch);
       for (const [at, waiting] of batch.entries()) settle(waiting, verdicts[at]!);
@@ -184,7 +184,7 @@ export class TickLedger implements Ledger {
   }
 
   async #decideAll(tx: ControlledTransaction<Tables>, batch: Waiting[], apart: boolean): Promise<Verdict[]> {
-    const head = await tx.selectFrom('log_head').selectAll().executeTakeFirstOrThrow();
+    const head = (await selectHead(tx, {})).rows[0]!;
     const reading = this.#reading(tx, head, batch[0]!.time);
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
@@ -308,6 +308,8 @@ export class TickLedger implements Ledger {
     return this.#stopped;
   }
 }
+
+const selectHead = statement<object, Selectable<LogHeadTable>>((db) => db.selectFrom('log_head').selectAll());
 
 const savepoint = CompiledQuery.raw('savepoint decision');
 const release = CompiledQuery.raw('release savepoint decision');

@@ -2,7 +2,17 @@
  * A query that is compiled once and then run with other values: on the paths that every unit takes, compiling costs
  * more than running.
  */
-import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import {
+  type Compilable,
+  type CompiledQuery,
+  type Kysely,
+  type KyselyPlugin,
+  OperationNodeTransformer,
+  type PrimitiveValueListNode,
+  type QueryResult,
+  ValueListNode,
+  ValueNode,
+} from 'kysely';
 import type { Tables } from './tables.ts';
 
 /** Stands in a compiled query for a value that is given at each run. */
@@ -12,6 +22,28 @@ class Slot {
     this.name = name;
   }
 }
+
+/**
+ * Writes into the query what is the same at each run. A parameter that a partial index could ask about has SQLite plan the
+ * query anew at each run (https://sqlite.org/queryplanner-ng.html), which costs ten times as much as running it.
+ */
+class ConstantsInText extends OperationNodeTransformer {
+  protected override transformValue(node: ValueNode): ValueNode {
+    return isText(node.value) ? ValueNode.createImmediate(node.value) : node;
+  }
+
+  protected override transformPrimitiveValueList(node: PrimitiveValueListNode): PrimitiveValueListNode {
+    if (!node.values.every(isText)) return node;
+    return ValueListNode.create(node.values.map(ValueNode.createImmediate)) as never;
+  }
+}
+
+const constantsInText: KyselyPlugin = {
+  transformQuery: ({ node, queryId }) => new ConstantsInText().transformNode(node, queryId),
+  transformResult: async ({ result }) => result,
+};
+
+const isText = (value: unknown) => typeof value === 'string';
 
 export type Statement<Args, Row> = (db: Kysely<Tables>, args: Args) => Promise<QueryResult<Row>>;
 
@@ -31,7 +63,7 @@ export function statement<Args extends object, Row = unknown>(
     const dialect = db.getExecutor().adapter;
     let query = compiled.get(dialect);
     if (query === undefined) {
-      query = build(db, (name) => new Slot(name) as never).compile();
+      query = build(db.withPlugin(constantsInText), (name) => new Slot(name) as never).compile();
       compiled.set(dialect, query);
     }
     const parameters = query.parameters.map((value) =>

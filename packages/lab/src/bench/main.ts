@@ -3,8 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { computeSignaturesBy } from '@imprint/contract/x509/signature';
-import { opensslSignatures } from 'imprint/openssl-signatures';
+import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { type BenchHome, makeBenchHome } from './bench-home.ts';
 import { type IssuingPlan, measureIssuing } from './issuing-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
@@ -112,7 +111,7 @@ function merge(report: Report, part: ReportPart): void {
 }
 
 // as every program of ours does when it starts
-computeSignaturesBy(opensslSignatures);
+computeByOpenssl();
 let flags: ReturnType<typeof readFlags> | undefined;
 try {
   flags = readFlags();

@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import { formatDeviceId } from '@imprint/contract/device-id';
 import { sha256Hex } from '@imprint/contract/hash';
-import { computeSignaturesBy } from '@imprint/contract/x509/signature';
 import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
 import type { LineEvent } from '@imprint/station/line-event';
-import { opensslSignatures } from 'imprint/openssl-signatures';
+import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { AuthorityHost, minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
 import type { Phase } from './catalogue.ts';
@@ -56,7 +55,7 @@ export interface FactoryReport {
   simulatedHours: number;
 }
 
-computeSignaturesBy(opensslSignatures);
+computeByOpenssl();
 
 const badge = 'OP-lab-1';
 /** As many as a stolen station may mint. */

@@ -2,7 +2,7 @@
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { checkTransition } from '@imprint/contract/lifecycle';
 import { statement } from '../../storage/statement.ts';
-import type { DeviceTable } from '../../storage/tables.ts';
+import type { DeviceTable, OperationResultTable } from '../../storage/tables.ts';
 import { mustChangeOne, type Projections, recordChange } from './projections.ts';
 
 type DeviceEntries =
@@ -80,10 +80,7 @@ export const deviceProjections: Projections<DeviceEntries> = {
 
   'operation.reported': async (tx, entry, index) => {
     const { data, at } = entry;
-    await tx
-      .insertInto('operation_result')
-      .values({ log_index: index, ...data, reported_at: at })
-      .execute();
+    await insertResult(tx, { log_index: index, ...data, reported_at: at });
     await recordChange(tx, entry, index, {
       deviceId: data.device_id,
       field: `operation ${data.operation}`,
@@ -116,6 +113,19 @@ export const deviceProjections: Projections<DeviceEntries> = {
     });
   },
 };
+
+const insertResult = statement<OperationResultTable>((db, arg) =>
+  db.insertInto('operation_result').values({
+    log_index: arg('log_index'),
+    device_id: arg('device_id'),
+    operation: arg('operation'),
+    outcome: arg('outcome'),
+    station_id: arg('station_id'),
+    operator_id: arg('operator_id'),
+    note: arg('note'),
+    reported_at: arg('reported_at'),
+  }),
+);
 
 const moveDevice = statement<{
   device_id: string;
