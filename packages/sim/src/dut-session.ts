@@ -2,7 +2,6 @@
  * One power-on's worth of the DUT protocol on the unit's side: each sequence number is carried out once and answered
  * byte for byte alike however often it comes. It believes no framed line whose CRC does not fit.
  */
-import { createHash } from 'node:crypto';
 import {
   type FramedReply,
   type FramedRequest,
@@ -14,6 +13,7 @@ import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { limits } from '@imprint/contract/limits';
 import type { Entropy } from './entropy.ts';
 import type { Firmware, Outcome } from './firmware.ts';
+import { sha256Hex } from './key-slot.ts';
 
 /** The four commands that a unit also takes as the article has them: without sequence number and CRC. */
 export const articleCommands = ['set_device_id', 'write_certs', 'sign_challenge', 'finalize'];
@@ -144,7 +144,7 @@ export class DutSession {
       !staged ||
       staged.pieces.length !== staged.total ||
       staged.total !== length ||
-      hash(staged.pieces) !== sha256
+      sha256Hex(staged.pieces) !== sha256
     ) {
       return refusal('bad_payload', 'the staged bytes are not those that the command names');
     }
@@ -202,7 +202,7 @@ export class DutSession {
     if (Buffer.byteLength(line) <= this.#options.maxLine) return { line, reboot };
     const text = Buffer.from(JSON.stringify(outcome.body));
     if (text.length > limits.dutMessageBytes) return this.#refuse(seq, 'too_long');
-    this.#held = { text, sha256: hash(text) };
+    this.#held = { text, sha256: sha256Hex(text) };
     const held = { length: text.length, sha256: this.#held.sha256 };
     return { line: frameLine({ seq, ok: true, held }), reboot };
   }
@@ -239,8 +239,4 @@ function detailOf(outcome: { detail?: string }): { detail?: string } {
 
 function refusal(error: DutErrorCode, detail?: string): Outcome {
   return { ok: false, error, ...(detail !== undefined && { detail }) };
-}
-
-function hash(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,5 +1,5 @@
 /** Randomness as a parameter: from the operating system on a bench, from a seed wherever a run must be repeatable. */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Gives that many bytes; every call gives the next ones. */
 export type Entropy = (length: number) => Uint8Array;
@@ -9,9 +9,7 @@ export const systemEntropy: Entropy = (length) => randomBytes(length);
 
 /** A stream that the seed decides wholly: SHA-256 over seed and counter. Two names under one seed are unrelated. */
 export function seededEntropy(seed: string, name = ''): Entropy {
-  const prefix = createHash('sha256')
-    .update(JSON.stringify([seed, name]))
-    .digest();
+  const prefix = hash('sha256', JSON.stringify([seed, name]), 'buffer');
   let counter = 0;
   let block = Buffer.alloc(0);
   return (length) => {
@@ -20,7 +18,7 @@ export function seededEntropy(seed: string, name = ''): Entropy {
       if (block.length === 0) {
         const count = Buffer.alloc(8);
         count.writeBigUInt64BE(BigInt(counter++));
-        block = createHash('sha256').update(prefix).update(count).digest();
+        block = hash('sha256', Buffer.concat([prefix, count]), 'buffer');
       }
       const taken = block.subarray(0, length - at);
       bytes.set(taken, at);

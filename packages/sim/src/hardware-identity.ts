@@ -1,5 +1,5 @@
 /** The hardware identifiers of unit n, from seed and number alone, so that several processes can share one plan. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { HardwareUid } from '@imprint/contract/hardware-uid';
 
 export type HardwareUidKind = 'mcu-uid' | 'secure-element-serial' | 'tpm-key-hash' | 'mac';
@@ -7,9 +7,7 @@ export type HardwareUidKind = 'mcu-uid' | 'secure-element-serial' | 'tpm-key-has
 /** One identifier for each kind, different for every seed, unit and kind. */
 export function hardwareUidOf(seed: string, unit: number, kinds: readonly HardwareUidKind[]): HardwareUid {
   return kinds.map((kind) => {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([seed, unit, kind]))
-      .digest('hex');
+    const digest = hash('sha256', JSON.stringify([seed, unit, kind]));
     return { kind, value: shapes[kind](digest) };
   });
 }

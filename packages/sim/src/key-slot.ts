@@ -5,9 +5,9 @@
 import 'reflect-metadata';
 import {
   createECDH,
-  createHash,
   createPrivateKey,
   createPublicKey,
+  hash,
   type KeyObject,
   sign,
   webcrypto,
@@ -80,7 +80,7 @@ export class SoftwareKeySlot implements KeySlot {
 
 /** Lower-case hex SHA-256, by OpenSSL. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }
 
 const digests = { 'ec-p256': 'sha256', 'ec-p384': 'sha384', ed25519: null } as const;

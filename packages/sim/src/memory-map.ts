@@ -2,7 +2,7 @@
  * Storage as flash gives it: items in partitions of limited size, each a record that carries its own length and
  * hash, so that a write which a power cut tore is found when it is read, and never believed.
  */
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import type { StatusReply } from '@imprint/contract/dut/message';
 import type { PowerRail } from './power-rail.ts';
 import { PowerLost } from './power-rail.ts';
@@ -113,7 +113,7 @@ export class MemoryMap {
 }
 
 function recordHash(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest().subarray(0, hashBytes);
+  return digest('sha256', bytes, 'buffer').subarray(0, hashBytes);
 }
 
 function readRecord({ flash, offset, maxBytes }: Region): Stored {

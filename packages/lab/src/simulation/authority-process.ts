@@ -28,7 +28,7 @@ import { stationVersion } from '@imprint/station/start-line';
 import type { Life } from './life.ts';
 import type { Listener, Message } from './network.ts';
 import type { SeededKey } from './seeded-keys.ts';
-import { beginning, type World } from './world.ts';
+import { beginning, settled, type World } from './world.ts';
 
 export const logOrigin = 'imprint.local/lab';
 const forgetEveryMs = 600_000;
@@ -87,6 +87,7 @@ export class AuthorityProcess implements Listener {
       clock,
       entropy,
       requireSteady: (now) => this.#guard.requireSteady(now),
+      gather: settled,
     });
     const key = verifierKey(logOrigin, logPublicKey);
     const issuing = openIssuer(certificates.issuing, signer, 'dev');

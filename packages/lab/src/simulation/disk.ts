@@ -11,6 +11,7 @@ import type { JournalDatabase } from '@imprint/station/journal';
 import Database from 'better-sqlite3';
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
 import { type Life, ProcessKilled } from './life.ts';
+import { settled } from './world.ts';
 
 /** What a call to the disk does: begins, reads, writes, or makes durable. */
 export type DiskAct = 'begin' | 'read' | 'write' | 'commit' | 'other';
@@ -119,7 +120,7 @@ export function openFailingStorage(file: string, life: Life, gate: DiskGate): St
     reader.close();
     writer.close();
   };
-  life.onDeath(() => setImmediate(close));
+  life.onDeath(() => void settled().then(close));
   const reading = new Kysely<Tables>({
     dialect: new SqliteDialect({ database: readerDatabase(failing(reader, disk)) }),
   });
@@ -142,7 +143,7 @@ export function openFailingStorage(file: string, life: Life, gate: DiskGate): St
 export function failingJournal(database: Database.Database, life: Life, gate: DiskGate): JournalDatabase {
   const disk = new Disk(life, gate);
   database.pragma('synchronous = OFF');
-  life.onDeath(() => setImmediate(() => database.close()));
+  life.onDeath(() => void settled().then(() => database.close()));
   const prepared = new Map<string, object>();
   return {
     prepare: ((sql: string) => {

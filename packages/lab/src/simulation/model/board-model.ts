@@ -1,5 +1,5 @@
 /** Boards as they are, read from the hardware and not asked: what may be burnt when, and what a PASS must mean. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import type { LineEvent } from '@imprint/station/line-event';
 import type { BoardOnFloor } from '../boards.ts';
 import { sha256 } from './certificate-bytes.ts';
@@ -134,5 +134,5 @@ export class BoardModel {
 
 function keyOf({ slot }: BoardOnFloor): string | undefined {
   const held = slot.publicKey();
-  return held && createHash('sha256').update(held.spki).digest('hex');
+  return held && hash('sha256', held.spki);
 }

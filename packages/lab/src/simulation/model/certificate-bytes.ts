@@ -1,8 +1,8 @@
 /** What the model takes from a certificate by itself: its fingerprint, and the bytes that are signed. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }
 
 /** The first element of a certificate: what is signed (RFC 5280 section 4.1). */

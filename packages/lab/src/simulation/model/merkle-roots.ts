@@ -2,38 +2,43 @@
  * The root of the log at every size, by RFC 6962 as its section 2.1 writes it down, from the entries that the disk gave.
  * Written apart from the program's own tree, which it judges.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export class MerkleRoots {
-  /** Complete subtrees, the largest first, with their numbers of leaves. */
-  readonly #peaks: { leaves: number; hash: Buffer }[] = [];
-  readonly #roots: Buffer[] = [createHash('sha256').digest()];
+  /** By height: the hashes of the complete subtrees of 2^height leaves, from the left. */
+  readonly #subtrees: Buffer[][] = [[]];
 
   get size(): number {
-    return this.#roots.length - 1;
+    return this.#subtrees[0]!.length;
   }
 
   append(entry: Uint8Array): void {
-    const peaks = this.#peaks;
-    peaks.push({ leaves: 1, hash: digest(0, entry) });
-    while (peaks.length > 1 && peaks.at(-1)!.leaves === peaks.at(-2)!.leaves) {
-      const right = peaks.pop()!;
-      const left = peaks.pop()!;
-      peaks.push({ leaves: 2 * left.leaves, hash: digest(1, left.hash, right.hash) });
+    let subtree = digest(0, entry);
+    for (let height = 0; ; height++) {
+      this.#subtrees[height] ??= [];
+      const beside = this.#subtrees[height]!;
+      beside.push(subtree);
+      if (beside.length % 2 === 1) return;
+      subtree = digest(1, beside.at(-2)!, subtree);
     }
-    let root = peaks.at(-1)!.hash;
-    for (let at = peaks.length - 2; at >= 0; at--) root = digest(1, peaks[at]!.hash, root);
-    this.#roots.push(root);
   }
 
   /** Undefined where the log was never that long. */
   at(size: number): Buffer | undefined {
-    return this.#roots[size];
+    if (!(size <= this.size)) return undefined;
+    if (size === 0) return hash('sha256', '', 'buffer');
+    return this.#root(0, size);
+  }
+
+  /** MTH of the leaves from `first` on: the left part has the largest power of two that is smaller than all. */
+  #root(first: number, leaves: number): Buffer {
+    const height = Math.log2(leaves);
+    if (Number.isInteger(height)) return this.#subtrees[height]![first / leaves]!;
+    const left = 2 ** Math.floor(height);
+    return digest(1, this.#root(first, left), this.#root(first + left, leaves - left));
   }
 }
 
 function digest(prefix: number, ...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256').update(Uint8Array.of(prefix));
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  return hash('sha256', Buffer.concat([Uint8Array.of(prefix), ...parts]), 'buffer');
 }
