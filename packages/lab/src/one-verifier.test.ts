@@ -70,7 +70,6 @@ const rules: Rule[] = [
     by: {
       'contract/src/x509/signature.ts': 'the strict verifier of signatures',
       'contract/src/x509/public-key.ts': 'a key must be a point on its curve',
-      'contract/src/audit/cosignature.ts': 'a cosignature of a witness (C2SP)',
     },
   },
   {

@@ -21,7 +21,7 @@ function listening(db: Kysely<Tables>): { heard: CompiledQuery[]; db: Kysely<Tab
 
 test('what is the same at each run stands in the text of a query, also with a quote in it, and what differs is a parameter', async () => {
   const storage = await openScratchSqlite('dev');
-  const select = statement<{ order_id: string; issued: number }>((db, arg) =>
+  const select = statement<{ order_id: string; issued: 0 | 1 }>((db, arg) =>
     db
       .selectFrom('device')
       .select('device_id')

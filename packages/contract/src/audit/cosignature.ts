@@ -2,10 +2,10 @@
  * C2SP tlog-cosignature (`cosignature/v1`, Ed25519): a witness's dated word that a checkpoint continues all that it cosigned
  * before. It trusts a cosignature only under a key that the caller pins, and never holds a private key.
  */
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, equalBytes, fromBase64, fromHex, toBase64, toHex, toUtf8 } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { verifySignature } from '../x509/signature.ts';
 import {
   type Checkpoint,
   type NoteSigner,
@@ -31,11 +31,10 @@ export function verifyCosignature(checkpoint: Checkpoint, key: VerifierKey): num
   const { signature } = own[0]!;
   if (signature.length !== timeBytes + 64) throw invalid('A cosignature holds a time and 64 bytes.');
   const time = Number(new DataView(signature.buffer, signature.byteOffset, timeBytes).getBigUint64(0));
+  const witness = { type: 'ed25519', raw: key.publicKey } as const;
   const isGenuine =
     Number.isSafeInteger(time) &&
-    ed25519.verify(signature.slice(timeBytes), cosignedBytes(checkpoint.body, time), key.publicKey, {
-      zip215: false,
-    });
+    verifySignature(witness, cosignedBytes(checkpoint.body, time), signature.slice(timeBytes));
   if (!isGenuine) {
     throw new ImprintError('signature_wrong', "The witness's cosignature does not match the checkpoint.", {
       hint: 'Do not trust this checkpoint: it was changed, or forged. Keep it as evidence.',

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromBase64, fromHex, toHex, toUtf8 } from '../bytes.ts';
-import { parseVerifierKey, signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import { parseCheckpoint, parseVerifierKey, signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import { cosign, formatWitnessKey, parseWitnessKey, verifyCosignature } from './cosignature.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
 import { leafHash, verifyConsistency, verifyInclusion } from './merkle.ts';
 import { verifyReceipt } from './receipt.ts';
@@ -52,6 +53,21 @@ test('the tile vectors are what is written and read', () => {
     vectors.tiles.size_70000_partial,
   );
   assert.equal(tiles.length - partial.length, vectors.tiles.size_70000_full);
+});
+
+test('the cosignature vector was made by node:crypto alone, verifies, and is written again to the letter', async () => {
+  const { text, time, witness_key, private_key_seed_hex } = vectors.cosignature;
+  const key = parseWitnessKey(witness_key);
+  const checkpoint = parseCheckpoint(text);
+  assert.equal(verifyCosignature(checkpoint, key), time);
+  assert.equal(formatWitnessKey(key), witness_key);
+  const privateKey = createPrivateKey({
+    key: Buffer.from(`302e020100300506032b657004220420${private_key_seed_hex}`, 'hex'),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const line = await cosign(checkpoint.body, time, key, (message) => sign(null, message, privateKey));
+  assert.equal(vectors.checkpoint.text + line, text);
 });
 
 test('the checkpoint vector verifies, under node:crypto too, and is written again to the letter', async () => {

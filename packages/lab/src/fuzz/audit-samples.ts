@@ -9,8 +9,9 @@ import {
   signatureLine,
   verifierKey,
 } from '@imprint/contract/audit/checkpoint';
+import { witnessKey } from '@imprint/contract/audit/cosignature';
 import { leafHash } from '@imprint/contract/audit/merkle';
-import { fromBase64, fromUtf8, toBase64, toUtf8 } from '@imprint/contract/bytes';
+import { concatBytes, fromBase64, fromUtf8, toBase64, toUtf8 } from '@imprint/contract/bytes';
 import { sha256Hex } from '@imprint/contract/hash';
 import { ed25519 } from '@noble/curves/ed25519.js';
 
@@ -40,6 +41,19 @@ export function sampleEntries(): Record<string, unknown>[] {
 export function signedCheckpoint(size: number, root: Uint8Array): string {
   const body = checkpointBody(ownLogKey.name, size, root);
   return `${body}\n${signatureLine(ownLogKey.name, ownLogKey.keyId, ed25519.sign(toUtf8(body), ownSecret))}`;
+}
+
+const witnessSecret = new Uint8Array(32).fill(8);
+export const ownWitnessKey = witnessKey('witness.example.com/fuzz', ed25519.getPublicKey(witnessSecret));
+export const signAsWitness = (message: Uint8Array) => ed25519.sign(message, witnessSecret);
+
+/** The note with the word of our own witness at `time`. */
+export function cosignedCheckpoint(note: string, time: number): string {
+  const stamp = new Uint8Array(8);
+  new DataView(stamp.buffer).setBigUint64(0, BigInt(time));
+  const said = `cosignature/v1\ntime ${time}\n${note.split('\n\n')[0]}\n`;
+  const word = concatBytes(stamp, signAsWitness(toUtf8(said)));
+  return note + signatureLine(ownWitnessKey.name, ownWitnessKey.keyId, word);
 }
 
 /** A receipt for these bytes as the only entry of our own log. */

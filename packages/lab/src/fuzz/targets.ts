@@ -5,6 +5,7 @@ import { certificateTarget } from './targets/certificate.ts';
 import { certificationRequestTarget } from './targets/certification-request.ts';
 import { chainTarget } from './targets/chain.ts';
 import { checkpointTarget } from './targets/checkpoint.ts';
+import { cosignatureTarget } from './targets/cosignature.ts';
 import { derTarget } from './targets/der.ts';
 import { deviceIdTarget } from './targets/device-id.ts';
 import { dutLinesTarget } from './targets/dut-lines.ts';
@@ -31,6 +32,7 @@ export const targets: Record<string, { make: MakeTarget; slice: number }> = {
   'tile-path': { make: tilePathTarget, slice: 5000 },
   tile: { make: tileTarget, slice: 3000 },
   checkpoint: { make: checkpointTarget, slice: 1000 },
+  cosignature: { make: cosignatureTarget, slice: 500 },
   'audit-entry': { make: auditEntryTarget, slice: 2000 },
   receipt: { make: receiptTarget, slice: 250 },
   'device-id': { make: deviceIdTarget, slice: 3000 },
