@@ -11,9 +11,10 @@ import { withSnapshot } from '@imprint/authority/storage/snapshot';
 import { openStationHome } from '@imprint/station/station-home';
 import { Child } from 'imprint/demo/child';
 import { contractFile } from 'imprint/demo/line-setup';
-import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority } from 'imprint/open-authority';
+import { startFromCompiledCode } from './compiled-code.ts';
 import { leaveNothingBehind } from './leave-nothing-behind.ts';
+import { makeQuickAuthority } from './quick-authority.ts';
 
 export interface CommandCase {
   part: string;
@@ -38,13 +39,9 @@ const never = /(?!)/;
 
 /** The cases with a template of a home, and an authority at which stations enrol; `place` is an empty folder. */
 export async function commandCases(place: string): Promise<CommandCases> {
+  startFromCompiledCode();
   const template = join(place, 'authority');
-  await initAuthority(template, {
-    ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/faults' },
-    hosts: [],
-    listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
-    minimum_station_version: '0.1.0',
-  });
+  await makeQuickAuthority(template, 'imprint.local/faults');
   const live = join(place, 'live');
   cpSync(template, live, { recursive: true });
   const serve = new Child('serve', ['serve', '--home', live, '--json']);

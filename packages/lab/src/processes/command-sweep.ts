@@ -46,7 +46,7 @@ export async function recordCommand(command: CommandCase): Promise<Recording & P
 /** `heard` is told each point before it is tried. */
 export async function sweepCommands(
   commands: readonly CommandCase[],
-  points: readonly Point[],
+  points: Iterable<Point>,
   tally: Tally,
   heard: (name: string) => void,
 ): Promise<void> {

@@ -11,10 +11,11 @@ import { certificateFiles } from 'imprint/authority-home';
 import { Child, type ChildEvent } from 'imprint/demo/child';
 import { type Fixture, makeOrder, startStation, startTrays, type Tray } from 'imprint/demo/line-setup';
 import type { DemoOptions } from 'imprint/demo/options';
-import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, systemEntropy } from 'imprint/open-authority';
+import { startFromCompiledCode } from './compiled-code.ts';
 import { CrashProcess } from './crash-process.ts';
 import { leaveNothingBehind } from './leave-nothing-behind.ts';
+import { makeQuickAuthority } from './quick-authority.ts';
 import { Wire } from './wire.ts';
 
 export const badge = 'OP-c4a5';
@@ -82,18 +83,9 @@ export class CrashLine {
 
   static async start(options: CrashLineOptions): Promise<CrashLine> {
     const home = mkdtempSync(join(tmpdir(), `imprint-crash-${options.name}-`));
-    // What starts a hundred times in a test starts faster from compiled code.
-    process.env.NODE_COMPILE_CACHE ??= join(home, 'compile-cache');
+    startFromCompiledCode();
     const authorityHome = join(home, 'authority');
-    await initAuthority(authorityHome, {
-      version: 1,
-      realm: 'dev',
-      organization: 'Example Devices',
-      log_origin: 'imprint.local/crash',
-      hosts: [],
-      listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
-      minimum_station_version: '0.1.0',
-    });
+    await makeQuickAuthority(authorityHome, 'imprint.local/crash');
     const authority = await openAuthority(authorityHome);
     const serveArgs = ['serve', '--home', authorityHome, '--json'];
     const serveChild = new Child('serve', serveArgs);

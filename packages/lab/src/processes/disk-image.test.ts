@@ -28,6 +28,15 @@ test('what was written and not synced is gone, and what was synced stays', () =>
   assert.deepEqual(text(diskAfter(trace).image('everything')), ['old=nevere']);
 });
 
+test('a file that was cut short and grows again has zeros in between, and an image that was given out stays', () => {
+  const disk = diskAfter(`truncate ${old} 2\nwrite ${old} 4 1\nX\n`);
+  const image = disk.image('everything');
+  assert.deepEqual(text(image), ['old=be\0\0X']);
+  disk.apply({ kind: 'write', inode: old, offset: 0, bytes: Buffer.from('w') });
+  assert.deepEqual(text(image), ['old=be\0\0X']);
+  assert.deepEqual(text(disk.image('everything')), ['old=we\0\0X']);
+});
+
 test('a synced file has no name before its folder was synced', () => {
   const made = 'create 7 new\nwrite 7 0 2\nhi\nsync 7\n';
   assert.deepEqual(text(diskAfter(made).image('synced')), ['old=before']);

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { type Change, FileContent } from './file-content.ts';
 import type { Draw } from './seeded.ts';
 import type { Operation } from './trace.ts';
 
@@ -16,12 +17,10 @@ export type Image = Map<string, Buffer | null>;
 
 const sectorBytes = 512;
 
-type Change = { offset: number; bytes: Buffer } | { size: number };
-
 /** Pages and disk of one file. */
 interface TracedFile {
-  cached: Buffer;
-  synced: Buffer;
+  cached: FileContent;
+  synced: FileContent;
   unsynced: Change[];
 }
 
@@ -60,7 +59,11 @@ export class DiskImage {
         this.#lose(operation.inode);
         break;
       case 'create':
-        this.#files.set(operation.inode, { cached: Buffer.alloc(0), synced: Buffer.alloc(0), unsynced: [] });
+        this.#files.set(operation.inode, {
+          cached: new FileContent(),
+          synced: new FileContent(),
+          unsynced: [],
+        });
         this.#name(operation.path, operation.inode);
         break;
       case 'mkdir':
@@ -102,9 +105,13 @@ export class DiskImage {
       const child = join(path, entry.name);
       if (entry.isDirectory()) names.set(entry.name, this.#take(child));
       else if (entry.isFile() && !entry.name.endsWith('-shm')) {
-        const cached = readFileSync(child);
+        const bytes = readFileSync(child);
         const { ino: inode } = statSync(child);
-        this.#files.set(inode, { cached, synced: Buffer.from(cached), unsynced: [] });
+        this.#files.set(inode, {
+          cached: new FileContent(bytes),
+          synced: new FileContent(bytes),
+          unsynced: [],
+        });
         names.set(entry.name, inode);
       }
     }
@@ -115,14 +122,14 @@ export class DiskImage {
   #change(inode: number, change: Change): void {
     const file = this.#files.get(inode);
     if (!file) throw new RangeError(`the trace changes a file ${inode} that it never made`);
-    file.cached = changed(file.cached, change);
+    file.cached.apply(change);
     file.unsynced.push(change);
   }
 
   #sync(inode: number): void {
     const file = this.#files.get(inode);
     if (file) {
-      for (const change of file.unsynced) file.synced = changed(file.synced, change);
+      for (const change of file.unsynced) file.synced.apply(change);
       file.unsynced = [];
       return;
     }
@@ -186,13 +193,13 @@ function namesIn(folder: TracedFolder, survival: Survival, lastTurn: number): Ma
 }
 
 function contentOf(file: TracedFile, survival: Survival): Buffer {
-  if (survival === 'everything') return file.cached;
-  if (survival === 'synced') return file.synced;
-  let content = file.synced;
+  if (survival === 'everything') return file.cached.bytes();
+  if (survival === 'synced') return file.synced.bytes();
+  const content = new FileContent(file.synced.bytes());
   for (const change of file.unsynced) {
-    for (const part of sectors(change)) if (survival() < 0.5) content = changed(content, part);
+    for (const part of sectors(change)) if (survival() < 0.5) content.apply(part);
   }
-  return content;
+  return content.bytes();
 }
 
 /** A write as the disk takes it: each sector by itself. */
@@ -204,15 +211,6 @@ function* sectors(change: Change): Generator<Change> {
     yield { offset: offset + at, bytes: bytes.subarray(at, end) };
     at = end;
   }
-}
-
-/** A new buffer; images that were given out stay as they are. */
-function changed(content: Buffer, change: Change): Buffer {
-  const size = 'size' in change ? change.size : Math.max(content.length, change.offset + change.bytes.length);
-  const next = Buffer.alloc(size);
-  content.copy(next, 0, 0, size);
-  if (!('size' in change)) change.bytes.copy(next, change.offset);
-  return next;
 }
 
 function apply(names: Map<string, number>, change: NameChange): void {

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
+import { labCache } from './compiled-code.ts';
 
 /** What a program does to its folder and to the network, in the order of syscall-faults.c. */
 export const operationClasses = ['write', 'sync', 'rename', 'create', 'unlink', 'truncate', 'send'] as const;
@@ -170,13 +171,11 @@ export class FaultControl {
 }
 
 const source = fileURLToPath(new URL('syscall-faults.c', import.meta.url));
-/** Beside what npm has installed: a folder for everybody, such as /tmp, is no place for what is loaded into programs. */
-const cache = fileURLToPath(new URL('../../../../node_modules/.cache/imprint-lab', import.meta.url));
 
 /** The compiled library, made once for each text of its source. @throws tool_missing */
 function faultLibrary(): string {
-  mkdirSync(cache, { recursive: true });
-  const library = join(cache, `${sha256Hex(readFileSync(source)).slice(0, 16)}.so`);
+  mkdirSync(labCache, { recursive: true });
+  const library = join(labCache, `${sha256Hex(readFileSync(source)).slice(0, 16)}.so`);
   if (existsSync(library)) return library;
   const draft = `${library}.${process.pid}`;
   const options = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', draft, source];

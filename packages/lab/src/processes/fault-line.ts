@@ -193,7 +193,7 @@ export class FaultLine {
       await Promise.race([this.#leftScan, process.child.ends()]);
       this.#endCount(role);
       if (strike !== undefined && !this.#struck) return 'not-reached';
-      if (!process.child.hasEnded) return 'unnoticed';
+      if (!(await this.#isKilled(role, strike?.fault)) && !process.child.hasEnded) return 'unnoticed';
     } catch (error) {
       if (!control.struck) throw error;
       if (strike?.fault !== undefined && !isDeadly(strike.fault)) assertPlain(process.child.errorText);
@@ -226,7 +226,10 @@ export class FaultLine {
       last = answer ?? last;
       if (answer?.event === 'passed') {
         this.#endCount(role);
-        return fault === undefined || this.#struck ? outcome : 'not-reached';
+        if (fault !== undefined && !this.#struck) return 'not-reached';
+        if (!(await this.#isKilled(role, fault))) return outcome;
+        await this.#restart(role, fault);
+        return 'ended';
       }
       if (process.child.hasEnded) {
         if (!control.struck) throw new Error(`${role} ended without a fault: ${process.child.errorText}`);
@@ -250,6 +253,13 @@ export class FaultLine {
       }
     }
     throw new Error(`${id} is stuck: ${JSON.stringify(last)}`);
+  }
+
+  /** Whether a fault kills the process that runs now. What is struck in its last answer is on its way there: it is awaited. */
+  async #isKilled(role: Role, fault: Fault | undefined): Promise<boolean> {
+    if (!isDeadly(fault) || !this.#controls[role].struck) return false;
+    await within(this.line[role].child.ends(), `${role} is killed`);
+    return true;
   }
 
   /** The answer to a scan; undefined where the process under faults ended before. */
@@ -299,9 +309,9 @@ export class FaultLine {
   #endCount(role: Role): void {
     const control = this.#controls[role];
     if (!control.isArmed) return;
+    control.disarm();
     this.#counted = control.counts();
     this.#struck = control.struck;
-    control.disarm();
   }
 }
 

@@ -25,7 +25,7 @@ export async function countRole(line: FaultLine, role: Role): Promise<PartCount[
 /** Works on a line that is given, then on others, and closes them all; `heard` is told each point before it is tried. */
 export async function sweepLine(
   first: FaultLine | undefined,
-  points: readonly Point[],
+  points: Iterable<Point>,
   tally: Tally,
   heard: (name: string) => void,
 ): Promise<void> {

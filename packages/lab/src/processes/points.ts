@@ -44,6 +44,28 @@ export function stridedPoints(parts: readonly PartCount[], stride: number, draw:
   return points;
 }
 
+/** The k-th of n shares that are one whole together. */
+export interface Share {
+  k: number;
+  n: number;
+}
+
+/** The share's own points. Which it has depends on the point alone, since what is counted differs a little between runs. */
+export function pointsOf({ k, n }: Share, points: readonly Point[]): Point[] {
+  return points.filter(({ number, fault }) => (number + faults.indexOf(fault)) % n === k % n);
+}
+
+/** `2/3`. @throws usage */
+export function parseShare(text: string): Share {
+  const [, k, n] = (/^([1-9][0-9]{0,3})\/([1-9][0-9]{0,3})$/.exec(text) ?? []).map(Number);
+  if (k === undefined || n === undefined || k > n) {
+    throw new ImprintError('usage', `${text} is no share`, {
+      hint: 'Write the share and how many there are, such as 1/3, 2/3 and 3/3.',
+    });
+  }
+  return { k, n };
+}
+
 /** One operation for each class and fault, drawn from all parts that have such operations. */
 export function onePointEach(parts: readonly PartCount[], draw: Draw): Point[] {
   const points: Point[] = [];
