@@ -4,4 +4,4 @@ import { buildProgram } from './program.ts';
 import { runProgram } from './run-program.ts';
 
 computeByOpenssl();
-process.exitCode = await runProgram(buildProgram(), process.argv);
+process.exitCode = await runProgram(await buildProgram(process.argv.slice(2)), process.argv);

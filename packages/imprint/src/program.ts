@@ -1,42 +1,58 @@
-/** The command line as a whole: every command, by name, in the order in which a newcomer meets them. */
+/**
+ * The command line as a whole: every command, by name, in the order in which a newcomer meets them. A command is loaded when it
+ * is asked for: a station starts in half of the time that all of them take.
+ */
 import { Command } from 'commander';
-import { addAuditCommands } from './commands/audit.ts';
-import { addClockCommands } from './commands/clock.ts';
-import { addContractCommands } from './commands/contract.ts';
-import { addCredentialCommands } from './commands/credential.ts';
-import { addDemoCommand } from './commands/demo.ts';
-import { addDeviceCommands } from './commands/device.ts';
-import { addInitCommand } from './commands/init.ts';
-import { addOperatorCommands } from './commands/operator.ts';
-import { addOrderCommands } from './commands/order.ts';
-import { addReceiptCommands } from './commands/receipt.ts';
-import { addSampleCommands } from './commands/sample.ts';
-import { addServeCommand } from './commands/serve.ts';
-import { addSimCommand } from './commands/sim.ts';
-import { addStationCommands } from './commands/station.ts';
-import { addStationAdminCommands } from './commands/station-admin.ts';
-import { addVerifyChainCommand } from './commands/verify-chain.ts';
 
-export function buildProgram(): Command {
+interface Part {
+  name: string;
+  /** Which of the commands under `name` it adds, where there are other parts with the same name. */
+  under?: readonly string[];
+  add(program: Command): Promise<void>;
+}
+
+const parts: readonly Part[] = [
+  { name: 'demo', add: async (to) => (await import('./commands/demo.ts')).addDemoCommand(to) },
+  { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
+  { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
+  { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
+  { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
+  { name: 'operator', add: async (to) => (await import('./commands/operator.ts')).addOperatorCommands(to) },
+  {
+    name: 'station',
+    under: ['invite', 'confirm', 'revoke', 'list'],
+    add: async (to) => (await import('./commands/station-admin.ts')).addStationAdminCommands(to),
+  },
+  {
+    name: 'station',
+    under: ['enroll', 'run', 'run-job', 'checkpoint'],
+    add: async (to) => (await import('./commands/station.ts')).addStationCommands(to),
+  },
+  { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
+  { name: 'device', add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to) },
+  {
+    name: 'credential',
+    add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
+  },
+  { name: 'audit', add: async (to) => (await import('./commands/audit.ts')).addAuditCommands(to) },
+  { name: 'receipt', add: async (to) => (await import('./commands/receipt.ts')).addReceiptCommands(to) },
+  {
+    name: 'verify-chain',
+    add: async (to) => (await import('./commands/verify-chain.ts')).addVerifyChainCommand(to),
+  },
+  { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
+  { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
+];
+
+/** The command that these words ask for; all commands where they name none, as for help or after a typing error. */
+export async function buildProgram(words: readonly string[] = []): Promise<Command> {
   const program = new Command('imprint')
     .description('Identity, keys, certificates and first configuration for manufactured devices')
     .version('0.1.0')
     .showHelpAfterError('(add --help for what is possible)');
-  addDemoCommand(program);
-  addInitCommand(program);
-  addServeCommand(program);
-  addContractCommands(program);
-  addOrderCommands(program);
-  addOperatorCommands(program);
-  addStationAdminCommands(program);
-  addStationCommands(program);
-  addSampleCommands(program);
-  addDeviceCommands(program);
-  addCredentialCommands(program);
-  addAuditCommands(program);
-  addReceiptCommands(program);
-  addVerifyChainCommand(program);
-  addClockCommands(program);
-  addSimCommand(program);
+  const asked = parts.find(
+    ({ name, under }) => name === words[0] && (under === undefined || under.includes(words[1] ?? '')),
+  );
+  for (const part of asked === undefined ? parts : [asked]) await part.add(program);
   return program;
 }

@@ -17,7 +17,8 @@ const at = (name: string, text: string) => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
-const imprint = (...args: string[]) => runProgram(buildProgram(), ['node', 'imprint', ...args]);
+const imprint = async (...args: string[]) =>
+  runProgram(await buildProgram(args), ['node', 'imprint', ...args]);
 
 test('I-16: a checkpoint counts under --witness-key only where that witness cosigned it', async () => {
   assert.equal(await imprint('init', '--home', home, '--json'), 0);

@@ -20,7 +20,8 @@ const program = fileURLToPath(new URL('../../bin/imprint.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'imprint-audit-watch-'));
 after(() => rmSync(folder, { recursive: true }));
 const at = (name: string) => join(folder, name);
-const imprint = (...args: string[]) => runProgram(buildProgram(), ['node', 'imprint', ...args]);
+const imprint = async (...args: string[]) =>
+  runProgram(await buildProgram(args), ['node', 'imprint', ...args]);
 
 /** While this authority serves, its log having grown by so many stations. */
 async function whileServing<T>(

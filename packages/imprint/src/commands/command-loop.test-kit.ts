@@ -20,6 +20,6 @@ process.stderr.write = ((text: string | Uint8Array) => {
 
 process.on('message', async (args: string[]) => {
   ended = { status: 0, stdout: '', stderr: '' };
-  ended.status = await runProgram(buildProgram(), ['node', 'imprint', ...args]);
+  ended.status = await runProgram(await buildProgram(args), ['node', 'imprint', ...args]);
   process.send!(ended);
 });

@@ -25,7 +25,8 @@ const folder = mkdtempSync(join(tmpdir(), 'imprint-station-checkpoint-'));
 after(() => rmSync(folder, { recursive: true }));
 const station = join(folder, 'station');
 const home = join(folder, 'authority');
-const imprint = (...args: string[]) => runProgram(buildProgram(), ['node', 'imprint', ...args, '--json']);
+const imprint = async (...args: string[]) =>
+  runProgram(await buildProgram(args), ['node', 'imprint', ...args, '--json']);
 const refused = () => imprint('station', 'checkpoint', '--home', station);
 const printed = (...more: string[]) =>
   spawnSync(process.execPath, [program, 'station', 'checkpoint', '--home', station, ...more], {
