@@ -22,7 +22,7 @@ interface Options {
 }
 
 /** From this many boards for each cell on a run fails where one was not met; a smaller one only says which. */
-const boardsPerCell = 5;
+const boardsPerCell = 12;
 const plainProgressMs = 10_000;
 
 export function simulateCommand(): Command {

@@ -33,7 +33,8 @@ export function planFaults(world: World, units: number, firstCell: number): Plan
     for (let at = 0; at < count; at++) {
       // the first of a unit is the next that is due; those beside it are any
       const due = at === 0 ? possibleCells[cell++ % possibleCells.length]! : draw.pick(possibleCells);
-      const skip = draw.fraction() < 0.5 ? 0 : draw.below(6);
+      // a report is one request with one commit, and there is none to let pass
+      const skip = due.phase === 'report' || draw.fraction() < 0.5 ? 0 : draw.below(6);
       // a start only is where an end was
       if (due.phase === 'recover') {
         const kill = { fault: 'station-killed' as const, phase: draw.pick(interrupted) };

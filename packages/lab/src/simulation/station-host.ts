@@ -44,6 +44,8 @@ export interface StationHostParts {
 
 const restartMs = 5_000;
 const haltedMs = 8_000;
+const badgeAgainMs = 5_000;
+const badgeTries = 12;
 
 export class StationHost {
   readonly id: string;
@@ -62,6 +64,7 @@ export class StationHost {
   #starts = 0;
   #clockOffMs = 0;
   #closed = false;
+  #isSignedIn = false;
   #told: ((event: 'reported' | 'refused') => void) | undefined;
   /** Lanes whose scan was taken. */
   readonly #begun = new Set<number>();
@@ -180,8 +183,7 @@ export class StationHost {
     startStation(parts).then(
       async (started) => {
         if (!life.alive) return;
-        // a person is signed in before the others go on
-        await started.line.scan(this.#parts.badge);
+        await this.#signIn(started, life);
         if (!life.alive) return;
         this.#started = started;
         for (const lane of this.#unitAt.keys()) this.#parts.faults.enter(this.#unitAt.get(lane)!, undefined);
@@ -193,6 +195,20 @@ export class StationHost {
         life.kill();
       },
     );
+  }
+
+  /**
+   * A person scans a badge before the others go on, again after a while where the authority takes none at the moment, and starts
+   * the station anew where that does not help.
+   */
+  async #signIn({ line }: StartedLine, life: Life): Promise<void> {
+    this.#isSignedIn = false;
+    for (let tries = 0; tries < badgeTries; tries++) {
+      await line.scan(this.#parts.badge);
+      if (this.#isSignedIn || !life.alive) return;
+      await new Promise<void>((resolve) => life.after(badgeAgainMs, resolve));
+    }
+    life.kill();
   }
 
   kill(): void {
@@ -228,6 +244,9 @@ export class StationHost {
         break;
       case 'reported':
         this.#told?.('reported');
+        break;
+      case 'shift':
+        this.#isSignedIn = event.open;
         break;
       case 'passed':
       case 'failed':
