@@ -58,7 +58,8 @@ export class StationHost {
   readonly #labels = new Map<number, (deviceId: string) => void>();
   #life: Life | undefined;
   #started: StartedLine | undefined;
-  #journal: Database.Database | undefined;
+  /** Reads from its journal on which boards something irreversible is about to be done. */
+  #intents: Database.Statement<[], { hardware_uid: string }> | undefined;
   #intendedAtDeath: string[] = [];
   #waiting: (() => void)[] = [];
   #starts = 0;
@@ -82,8 +83,7 @@ export class StationHost {
   }
 
   #intended(): string[] {
-    const rows = this.#journal?.prepare('select hardware_uid from acts where seen_at is null').all();
-    return (rows as { hardware_uid: string }[] | undefined)?.map(({ hardware_uid }) => hardware_uid) ?? [];
+    return this.#intents?.all().map(({ hardware_uid }) => hardware_uid) ?? [];
   }
 
   /** Says which unit the lane's person is at work on; undefined between two. */
@@ -157,7 +157,7 @@ export class StationHost {
       emit: (event: LineEvent) => this.#hear(event),
       printed: () => undefined,
       openedJournal: (database: Database.Database) => {
-        this.#journal = database;
+        this.#intents = database.prepare('select hardware_uid from acts where seen_at is null');
       },
       journalGate: (act: DiskAct) => this.#journalFault(act),
       atRequest: (moment: 'asks' | 'heard', message: Parameters<Network['unitOf']>[0]) => {
@@ -229,7 +229,7 @@ export class StationHost {
     this.#started = undefined;
     // a request may be on the wire still
     this.#intendedAtDeath = this.#intended();
-    this.#journal = undefined;
+    this.#intents = undefined;
     for (const resolve of this.#verdicts.values()) resolve({ event: 'died' });
     this.#verdicts.clear();
     this.#begun.clear();

@@ -10,6 +10,13 @@ import type { LogModel } from './log-model.ts';
 import type { Violations } from './violation.ts';
 
 /** The same value whatever the order of its members was: a station that starts anew writes them in another one. */
+type Asked = Pick<Message, 'route' | 'params' | 'body'>;
+
+/** What is asked, however its members are ordered. */
+function said({ route, params, body }: Asked): string {
+  return JSON.stringify([route, params, inOrder(JSON.parse(body))]);
+}
+
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   if (value === null || typeof value !== 'object') return value;
@@ -26,7 +33,7 @@ export class WireModel {
   readonly #log: LogModel;
   readonly #violations: Violations;
   /** By station and request ID: the body, and what was answered with 200. */
-  readonly #told = new Map<string, { body: string; certificate?: string }>();
+  readonly #told = new Map<string, { asked: Asked; certificate?: string }>();
   readonly #judged = new Set<string>();
   #logKey: KeyObject | undefined;
   #issuer: X509Certificate | undefined;
@@ -89,11 +96,11 @@ export class WireModel {
   #oneAnswer({ stationId, route, params, body }: Message, text: string): void {
     const { request_id } = JSON.parse(body) as Numbered;
     if (request_id === undefined) return;
-    const asked = JSON.stringify([route, params, inOrder(JSON.parse(body))]);
+    const asked: Asked = { route, params, body };
     const key = `${stationId} ${request_id}`;
     const before = this.#told.get(key);
     this.#violations.unless(
-      before === undefined || before.body === asked,
+      before === undefined || said(before.asked) === said(asked),
       'I-22',
       () => `request ${request_id} of ${stationId} is carried out with another body`,
     );
@@ -104,7 +111,7 @@ export class WireModel {
       'I-22',
       () => `request ${request_id} of ${stationId} gets another certificate than before`,
     );
-    this.#told.set(key, certificate === undefined ? { body: asked } : { body: asked, certificate });
+    this.#told.set(key, certificate === undefined ? { asked } : { asked, certificate });
   }
 
   /** I-1, I-3, I-6: what leaves is what the log has, signed by the issuing key, and nothing but a device's. */
