@@ -135,10 +135,9 @@ export class StationHost {
     return answer;
   }
 
-  /** A scan that nobody waits for: a badge, or one that comes on top of another. */
+  /** A scan that nobody waits for, on top of another. A station that is down does not hear it, and nobody scans it later. */
   async mutter(text: string): Promise<void> {
-    await this.ready();
-    if (this.#life!.alive) await this.#started!.line.scan(text);
+    if (this.#started !== undefined && this.#life!.alive) await this.#started.line.scan(text);
   }
 
   start(): void {
