@@ -51,16 +51,18 @@ export async function openSqlite(file: string, realm: RealmName): Promise<Storag
 
 /**
  * Makes a new, empty database in `file` (mode 0600, in a folder of mode 0700) and opens it.
- * @throws home_exists where the file is there already
+ * @throws home_exists where the file is there already; what the disk says where it fails
  */
 export async function createSqlite(file: string, realm: RealmName): Promise<Storage> {
   const folder = dirname(file);
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // this one folder: asked for those above as well, Node tells of a failing disk as of a missing folder
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   chmodSync(folder, 0o700);
   try {
     // WAL and shared-memory files take the mode of the database file
     closeSync(openSync(file, 'wx', 0o600));
   } catch (cause) {
+    if (!['EEXIST', 'EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
     throw new ImprintError(
       'home_exists',
       `${file} cannot be made: it is there already, or the folder is closed`,

@@ -42,6 +42,11 @@ test('refuses to make a database where one is, and to open none', async () => {
   await assert.rejects(createSqlite(file, 'dev'), { code: 'home_exists' });
 });
 
+test('a folder that is missing above the database’s own is told as what it is, and as no home that exists', async () => {
+  const file = join(folder, 'nobody-made-this', 'data', 'imprint.db');
+  await assert.rejects(createSqlite(file, 'dev'), { code: 'ENOENT' });
+});
+
 test('refuses a database of another realm, of another version, and a file that is none', async () => {
   const file = freshFile();
   const storage = await createSqlite(file, 'dev');
