@@ -21,7 +21,8 @@ function verdict(
   key: KeyObject,
   signature: Uint8Array,
 ): boolean {
-  const name = `${algorithm} ${nameOf(key)} ${latin1(signature)} ${latin1(data)}`;
+  // with its length before the signature, no two triples have one name
+  const name = `${algorithm} ${signature.length} ${nameOf(key)}${latin1(signature)}${latin1(data)}`;
   const known = verdicts.get(name);
   if (known !== undefined) return known;
   const found = verify(algorithm, data, key, signature);

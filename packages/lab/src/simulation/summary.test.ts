@@ -5,7 +5,7 @@ import { actNames, Totals } from './summary.ts';
 
 const summary = {
   units: 20,
-  fates: { done: 0, 'set-aside': 0, refused: 0, unfinished: 20 },
+  fates: { done: 0, 'set-aside': 0, unfinished: 20 },
   tried: {},
   acts: {},
   entries: 0,
