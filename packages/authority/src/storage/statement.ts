@@ -25,7 +25,7 @@ class Slot {
 
 /**
  * Writes into the query what is the same at each run. A parameter that a partial index could ask about has SQLite plan the
- * query anew at each run (https://sqlite.org/queryplanner-ng.html), which costs ten times as much as running it.
+ * query anew at each run (https://sqlite.org/c3ref/prepare.html), which costs ten times as much as running it.
  */
 class ConstantsInText extends OperationNodeTransformer {
   protected override transformValue(node: ValueNode): ValueNode {

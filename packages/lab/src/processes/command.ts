@@ -56,8 +56,8 @@ A point is process or command, phase, class and number of the operation, and the
 Parts:   ${sweeps.join(', ')}
 Faults:  killed before or after the operation; EIO; ENOSPC; half of the bytes taken; a connection reset; power cut:
          what was not synced is gone; lost: the sync failed and what it was to keep is gone.
-On two cores --every ${defaultStride} takes seven minutes, --every 1 (some 7000 points) about ninety. More jobs than cores are of use,
-since a line often waits: with --jobs 4 about seventy. The shares 1/4 to 4/4 are the whole. It needs Linux and gcc.
+On two cores --every ${defaultStride} takes seven minutes, --every 1 (some 7000 points) more than an hour. More jobs than cores
+are of use, since a line often waits: with --jobs 5 it is an hour. The shares 1/4 to 4/4 are the whole. It needs Linux and gcc.
 
 Examples:
   npm run lab -- processes --only station --every 5 --seed 7
