@@ -4,7 +4,7 @@
  */
 import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
-import { fromBase64, toBase64, toHex } from '@imprint/contract/bytes';
+import { fromBase64, toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
@@ -23,6 +23,7 @@ import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
 import { keyOfAnother, refuseCompromised } from './key-of-another.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
+import { newId } from './new-id.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
 import { requireQuota } from './quota.ts';
 import { closeAsUncertain, revoked } from './revoke-intent.ts';
@@ -162,7 +163,7 @@ export class CredentialIssuing {
 
   #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
     return {
-      credential_id: `k-${toHex(this.#core.entropy(10))}`,
+      credential_id: newId('k', reading.now, this.#core.entropy),
       job_id: job.job_id,
       device_id: job.device_id,
       profile: 'idevid',

@@ -70,6 +70,12 @@ const selectReasons = statement<{ public_key_sha256: string }, { revocation_reas
     db
       .selectFrom('credential')
       .select('revocation_reason')
+      .where('device_id', '=', (eb) =>
+        eb
+          .selectFrom('public_key')
+          .select('device_id')
+          .where('public_key_sha256', '=', arg('public_key_sha256')),
+      )
       .where('public_key_sha256', '=', arg('public_key_sha256')),
 );
 
