@@ -65,7 +65,7 @@ const under = (issuer: Issuer) => {
 /** The issuer, with a signer that does something to what it is asked. */
 function withSigner(sign: (honest: Signer, tbs: Uint8Array) => Promise<Uint8Array>): Issuer {
   const honest = realm.issuing.signer;
-  return { ...realm.issuing, signer: { ...honest, sign: (tbs) => sign(honest, tbs) } };
+  return { ...realm.issuing, signer: { ...honest, custody: 'elsewhere', sign: (tbs) => sign(honest, tbs) } };
 }
 
 describe('issue', () => {
