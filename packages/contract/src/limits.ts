@@ -24,6 +24,8 @@ export const limits = {
   /** Body of a request to the station or public listener. */
   requestBytes: 256 * 1024,
   requestTimeoutMs: 10_000,
+  /** Units of one request: the largest gang fixture that a station can have. */
+  unitsPerRequest: 64,
   /** Request line and headers, how long they may take, and a listener's open connections. */
   headerBytes: 8 * 1024,
   headersTimeoutMs: 5_000,

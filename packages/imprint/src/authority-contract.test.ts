@@ -1,5 +1,6 @@
 /** The contract that stations rely on, kept by the real authority on real SQLite. */
 
+import assert from 'node:assert/strict';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { contractText, openLine } from '@imprint/authority/jobs/line.test-kit';
 import { type StationRouteName, stationRoutes } from '@imprint/contract/api/station';
@@ -27,7 +28,7 @@ authorityContractSuite('the real one', contractText, async () => {
     reply: () => undefined,
   }));
   // Enrolment is not asked for here: nothing of the stations' own core is used.
-  const handlers = lineHandlers(line.core, {} as never);
+  const handlers = lineHandlers(line.core, {} as never, assert.ifError);
   let caller = line.caller;
   const client: AuthorityClient = {
     call: async (name, params, request) => {

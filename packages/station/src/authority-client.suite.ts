@@ -272,6 +272,42 @@ export function authorityContractSuite(
       }
     });
 
+    it('I-22: many units ask in one request, and each has an outcome of its own: the same as if it asked alone', async () => {
+      const work = await begin();
+      try {
+        const [first, second] = work.deviceIds as [string, string];
+        const units = [new PaperUnit(), new PaperUnit()] as const;
+        const jobs = [
+          await work.client.call('openJob', {}, work.openRequest(units[0], first)),
+          await work.client.call('openJob', {}, work.openRequest(units[1], second)),
+        ] as const;
+        const asks = units.map(({ csr }, at) => ({
+          job_id: jobs[at]!.job_id,
+          request_id: id(),
+          attempt: 1,
+          csr_b64: csr,
+        }));
+        const stranger = { ...asks[0]!, job_id: 'j-of-nobody', request_id: id() };
+        const { outcomes } = await work.client.call(
+          'issueCredentials',
+          {},
+          { units: [asks[0]!, stranger, asks[1]!] },
+        );
+        assert.equal(outcomes.length, 3);
+        const [one, nobodys, two] = outcomes;
+        assert.ok('problem' in nobodys! && nobodys.problem.code === 'unknown_job', JSON.stringify(nobodys));
+        for (const [at, outcome] of [one, two].entries()) {
+          assert.ok('credential' in outcome!);
+          const { job_id, ...alone } = asks[at]!;
+          assert.deepEqual(await work.client.call('issueCredential', { job_id }, alone), outcome.credential);
+        }
+        const again = await work.client.call('issueCredentials', {}, { units: [...asks] });
+        assert.deepEqual(again.outcomes, [one, two]);
+      } finally {
+        await work.close();
+      }
+    });
+
     it('I-7: one unit has one ID, one ID has one unit, and one key serves one ID', async () => {
       const work = await begin();
       try {

@@ -3,6 +3,7 @@
  * same contract suite judges it and the real one. Requests and replies can be lost on the way.
  */
 import { randomBytes, verify, X509Certificate } from 'node:crypto';
+import { toProblem } from '@imprint/contract/api/problem';
 import type {
   JobView,
   StationRequest,
@@ -206,6 +207,16 @@ export class AuthorityDouble implements AuthorityClient {
     openJob: (request: StationRequest<'openJob'>) => this.#openJob(request),
     issueCredential: (request: StationRequest<'issueCredential'>, { job_id }: Record<string, string>) =>
       this.#issue(this.#live(job_id!, request.attempt, ['opened', 'keyed', 'issued', 'written']), request),
+    issueCredentials: ({ units }: StationRequest<'issueCredentials'>) => ({
+      outcomes: units.map(({ job_id, ...request }) => {
+        try {
+          const job = this.#live(job_id, request.attempt, ['opened', 'keyed', 'issued', 'written']);
+          return { credential: this.#issue(job, request) };
+        } catch (error) {
+          return { problem: toProblem(error) };
+        }
+      }),
+    }),
     reportWritten: (request: StationRequest<'reportWritten'>, { job_id }: Record<string, string>) => {
       const job = this.#live(job_id!, request.attempt, ['issued', 'written', 'proven', 'sealed']);
       job.readBack = request.read_back;

@@ -1,12 +1,12 @@
 /** Which function of the job flow stands behind each route of the station listener. */
 import type { ResponseOf } from '@imprint/contract/api/route';
-import type { StationRoutes } from '@imprint/contract/api/station';
+import type { StationResponse, StationRoutes } from '@imprint/contract/api/station';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { openCheck, recordCheck } from '../jobs/checks.ts';
 import { completeJob } from '../jobs/complete-job.ts';
 import { endAttempt } from '../jobs/end-attempt.ts';
-import { CredentialIssuing } from '../jobs/issue-credential.ts';
+import { CredentialIssuing, type IssuedCredential } from '../jobs/issue-credential.ts';
 import { jobView, receiptOf } from '../jobs/job-view.ts';
 import type { LineCore } from '../jobs/line-core.ts';
 import { openJob } from '../jobs/open-job.ts';
@@ -22,11 +22,17 @@ import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
 import { openSession } from '../stations/session.ts';
 import type { StationCore } from '../stations/station-core.ts';
 import { Pace } from './pace.ts';
+import { problemOf } from './problem.ts';
 import type { StationHandlers } from './station-handlers.ts';
 
 type Completion = ResponseOf<StationRoutes['completeJob']>;
 
-export function lineHandlers(line: LineCore, stations: StationCore): StationHandlers {
+/** @param report hears of every fault of ours that one unit of many met */
+export function lineHandlers(
+  line: LineCore,
+  stations: StationCore,
+  report: (error: unknown) => void,
+): StationHandlers {
   const issuing = new CredentialIssuing(line);
   const wrongBadges = new Pace({ burst: limits.wrongBadges, perSecond: limits.wrongBadgesAMinute / 60 }, () =>
     line.clock().getTime(),
@@ -47,6 +53,11 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
       return jobView(line, job_id, attempt);
     },
     issueCredential: (request, caller, { job_id }) => issuing.issue(caller, job_id!, request),
+    issueCredentials: async ({ units }, caller) => ({
+      outcomes: await Promise.all(
+        units.map(({ job_id, ...request }) => outcomeOf(issuing.issue(caller, job_id, request), report)),
+      ),
+    }),
     reportWritten: (request, caller, { job_id }) => reportWritten(line, caller, job_id!, request),
     submitProof: (request, caller, { job_id }) => submitProof(line, caller, job_id!, request),
     reportSealed: (request, caller, { job_id }) => reportSealed(line, caller, job_id!, request),
@@ -60,6 +71,27 @@ export function lineHandlers(line: LineCore, stations: StationCore): StationHand
     openCheck: (request, caller) => openCheck(line, caller, request),
     recordCheck: (request, caller, { check_id }) => recordCheck(line, caller, check_id!, request),
   };
+}
+
+/** These are said of the station and not of a unit: a request about many is refused whole. */
+const ofTheCaller = [
+  'not_authenticated',
+  'station_pending',
+  'station_revoked',
+  'station_session_taken',
+] as const;
+
+/** What one unit of many comes to: the others go on, whatever it is. */
+async function outcomeOf(
+  issuing: Promise<IssuedCredential>,
+  report: (error: unknown) => void,
+): Promise<StationResponse<'issueCredentials'>['outcomes'][number]> {
+  try {
+    return { credential: await issuing };
+  } catch (error) {
+    if (isImprintError(error, ...ofTheCaller)) throw error;
+    return { problem: problemOf(error, () => report(error)) };
+  }
 }
 
 /** A badge is short, and whoever has a station's key can try them all: each try counts until it was right. */

@@ -51,16 +51,22 @@ export function knownError(error: unknown): ImprintError | undefined {
   return undefined;
 }
 
-export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
-  const ours = knownError(error);
-  const problem = toProblem(ours ?? error);
+/** The error as strangers hear of it; `report` is called where it is a fault of ours. */
+export function problemOf(error: unknown, report: () => void): Problem {
+  const problem = toProblem(knownError(error) ?? error);
   if (problem.status >= 500) {
     try {
-      report(error, { method: reply.request.method, path: pathOf(reply.request.url) });
+      report();
     } catch {
       // a report that fails must not become the answer: the framework would send its text
     }
   }
+  return problem;
+}
+
+export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
+  const { method, url } = reply.request;
+  const problem = problemOf(error, () => report(error, { method, path: pathOf(url) }));
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')

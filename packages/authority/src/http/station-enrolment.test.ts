@@ -88,7 +88,7 @@ before(async () => {
       pem(certificates.server) + pem(certificates.stationCa) + pem(certificates.stationRoot),
     stationCaPem: pem(certificates.stationCa) + pem(certificates.stationRoot),
     findStation: findStation(storage.reader),
-    handlers: lineHandlers(line, stations),
+    handlers: lineHandlers(line, stations, assert.ifError),
     clock,
     report: (error) => faults.push(error),
   });

@@ -78,18 +78,21 @@ export class StationGate {
         hint: 'Enrol the station anew.',
       });
     }
-    const lanes = station.lanes ?? 1;
-    if (!this.#pace.take(stationId, 1 / lanes)) {
-      await this.#alarm(
-        'asks-too-fast',
-        stationId,
-        `it asks faster than lanes work, of which it has ${lanes}`,
-      );
-      throw new ImprintError('rate_limited', `Station ${stationId} asks faster than its lanes can work.`, {
-        hint: 'Wait a moment. If the line is not this busy, its key may be in use elsewhere: call whoever runs the authority.',
-      });
-    }
+    await this.#take(stationId, 1, station.lanes ?? 1);
     return stationId;
+  }
+
+  /** Counts the further units of a request that is about many, before any of them is looked at. @throws rate_limited */
+  async charge(stationId: string, units: number): Promise<void> {
+    if (units > 0) await this.#take(stationId, units, (await this.#find(stationId))?.lanes ?? 1);
+  }
+
+  async #take(stationId: string, requests: number, lanes: number): Promise<void> {
+    if (this.#pace.take(stationId, requests / lanes)) return;
+    await this.#alarm('asks-too-fast', stationId, `it asks faster than lanes work, of which it has ${lanes}`);
+    throw new ImprintError('rate_limited', `Station ${stationId} asks faster than its lanes can work.`, {
+      hint: 'Wait a moment. If the line is not this busy, its key may be in use elsewhere: call whoever runs the authority.',
+    });
   }
 
   #peerOf(socket: TLSSocket): Peer | undefined {

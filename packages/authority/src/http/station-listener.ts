@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { type StationRouteName, sessionHeader, stationRoutes } from '@imprint/contract/api/station';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import type { Realm } from '@imprint/contract/x509/realm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { RaiseStationAlarm } from '../jobs/station-alarms.ts';
@@ -67,7 +68,7 @@ export function createStationListener(options: StationListenerOptions): FastifyI
     }
   });
   for (const name of Object.keys(stationRoutes) as StationRouteName[]) {
-    addRoute(listener, name, options.handlers, (request) => callers.get(request));
+    addRoute(listener, gate, name, options.handlers, (request) => callers.get(request));
   }
   return listener;
 }
@@ -96,8 +97,15 @@ async function admit(
   });
 }
 
+/** As many as the schema lets through, whatever the body is. */
+function unitsOf(body: unknown): number {
+  const { units } = (body ?? {}) as { units?: unknown };
+  return Array.isArray(units) ? Math.min(Math.max(units.length, 1), limits.unitsPerRequest) : 1;
+}
+
 function addRoute(
   listener: FastifyInstance,
+  gate: StationGate,
   name: StationRouteName,
   handlers: StationHandlers,
   callerOf: (request: FastifyRequest) => Caller,
@@ -110,7 +118,11 @@ function addRoute(
     handler: async (request, reply) => {
       const params = request.params as Record<string, string>;
       const body = method === 'GET' ? {} : request.body;
-      const answer = await answerRoute(handlers, name, callerOf(request), params, body);
+      const caller = callerOf(request);
+      if (name === 'issueCredentials' && caller !== undefined) {
+        await gate.charge(caller.stationId, unitsOf(body) - 1);
+      }
+      const answer = await answerRoute(handlers, name, caller, params, body);
       return reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(answer));
     },
   });

@@ -34,9 +34,34 @@ describe('a station that asks without end', () => {
     await served.close();
   });
 
+  it('I-21: pays for each unit of a request that is about many', async () => {
+    const served = await openTestListener();
+    served.setNow(new Date());
+    served.answers.issueCredentials = () => ({ outcomes: [] });
+    const agent = agentFor(served, await served.enrol('st-1'));
+    const units = Array.from({ length: limits.unitsPerRequest }, () => ({
+      job_id: 'j-1',
+      request_id: requestId(),
+      attempt: 1,
+      csr_b64: 'AAAA',
+    }));
+    const askMany = () =>
+      ask(served, agent, {
+        path: '/station/v1/credentials',
+        body: JSON.stringify({ units }),
+        headers: { [sessionHeader]: 'w-1' },
+      });
+    for (let left = limits.requestsPerLane; left >= units.length; left -= units.length) {
+      assert.equal((await askMany()).status, 200);
+    }
+    assert.equal((await askMany()).status, 429);
+    agent.destroy();
+    await served.close();
+  });
+
   it('I-21: guesses some badges and no more, also when it asks for all at once', async () => {
     const line = await openLine(['GW-TA26000001K']);
-    const { openShift } = lineHandlers(line.core, {} as StationCore);
+    const { openShift } = lineHandlers(line.core, {} as StationCore, assert.ifError);
     const guess = (badge: string) =>
       openShift({ request_id: requestId(), badge }, line.caller, {}).catch(({ code }) => code as string);
     const codes = await Promise.all(Array.from({ length: 50 }, (_, at) => guess(String(4000 + at))));
@@ -58,10 +83,10 @@ describe('a station that asks without end', () => {
       await Promise.all(tries);
     };
     const alarms = async () => (await entriesOf(line, 'alarm.raised')).map(({ data }) => data);
-    const process = lineHandlers(line.core, {} as StationCore);
+    const process = lineHandlers(line.core, {} as StationCore, assert.ifError);
     await guess(process);
     await guess(process);
-    await guess(lineHandlers(line.core, {} as StationCore));
+    await guess(lineHandlers(line.core, {} as StationCore, assert.ifError));
     const [alarm, ...more] = await alarms();
     assert.deepEqual([alarm?.kind, alarm?.subject, more.length], ['guesses-badges', 'st-1', 0]);
     line.pass(3_600_000);

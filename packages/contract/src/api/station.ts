@@ -23,6 +23,7 @@ import { hardwareUid } from '../hardware-uid.ts';
 import { jobState } from '../job-state.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
+import { problem } from './problem.ts';
 import { route } from './route.ts';
 
 /** The header that carries the live session's ID; one session a station key, the newest wins and an older one that still speaks raises an alarm. */
@@ -97,6 +98,13 @@ const jobView = z.strictObject({
   server_time: instant,
   /** The receipt (JSON text) of a job that is done. */
   receipt: z.nullable(z.string().max(limits.receiptBytes)),
+});
+
+const credentialView = z.strictObject({
+  device_cert_pem: pem,
+  chain_pem: pem,
+  public_key_sha256: hash,
+  serial: z.string(),
 });
 
 const nonceView = z.strictObject({ nonce: hash, expires_at: instant });
@@ -185,7 +193,24 @@ export const stationRoutes = {
     '/station/v1/jobs/:job_id/credential',
     'The CSR of the key that the unit made, against its certificate.',
     z.strictObject({ request_id: requestId, attempt, csr_b64: base64 }),
-    z.strictObject({ device_cert_pem: pem, chain_pem: pem, public_key_sha256: hash, serial: z.string() }),
+    credentialView,
+  ),
+  issueCredentials: route(
+    'POST',
+    '/station/v1/credentials',
+    'The CSRs of many units, as of a gang fixture: each is taken as by issueCredential, under its own request ID, with an outcome of its own.',
+    z.strictObject({
+      units: z
+        .array(z.strictObject({ job_id: name, request_id: requestId, attempt, csr_b64: base64 }))
+        .min(1)
+        .max(limits.unitsPerRequest),
+    }),
+    z.strictObject({
+      /** In the order of the units: a credential, or the problem that stands against it. */
+      outcomes: z.array(
+        z.union([z.strictObject({ credential: credentialView }), z.strictObject({ problem })]),
+      ),
+    }),
   ),
   reportWritten: route(
     'POST',

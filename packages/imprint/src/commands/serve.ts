@@ -124,7 +124,7 @@ function stationListenerOf(
     stationCaPem: stationCas,
     findStation: findStation(ledger.reader),
     alarm: stationAlarms(ledger, clock),
-    handlers: lineHandlers(line, stations),
+    handlers: lineHandlers(line, stations, report),
     clock,
     report,
   });

@@ -35,6 +35,7 @@ export const stationSamples: { [N in StationRouteName]: StationRequest<N> } = {
     shift_id: null,
   },
   issueCredential: { ...at, csr_b64: 'AAAA' },
+  issueCredentials: { units: [{ ...at, job_id: 'j-1', csr_b64: 'AAAA' }] },
   reportWritten: {
     ...at,
     read_back: {

@@ -109,16 +109,18 @@ export class AuthorityProcess implements Listener {
       badgeHash: badgeHash(identity.hierarchy.keys.badges),
       checkpoints: new Checkpoints(this.ledger, key, (message) => identity.logKey.sign(message)),
     };
-    this.#handlers = lineHandlers(this.line, {
+    const stations = {
       ledger: this.ledger,
-      realm: 'dev',
+      realm: 'dev' as const,
       organization: 'Example Devices',
       stationIssuer: openIssuer(certificates.stationCa, identity.stationSigner, 'dev'),
       stationRoot: certificates.stationRoot,
       clock,
       clockGuard: this.#guard,
       entropy,
-    });
+    };
+    // a fault of ours is answered as internal, and the model judges answers
+    this.#handlers = lineHandlers(this.line, stations, () => undefined);
     // as it does before it listens
     this.#duty(this.#watchClock());
     this.#duty(closeStaleIntents(this.line));

@@ -1,4 +1,5 @@
 /** Jobs that a thief opens under the labels of its own order, for keys in software. */
+import { fromProblem } from '@imprint/contract/api/problem';
 import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
 import { gateways } from '../products.ts';
 import type { Outcome } from './act.ts';
@@ -37,14 +38,18 @@ export async function mintJob(thief: StolenStation): Promise<Minted | undefined>
   return { job, unit };
 }
 
-/** Has the unit's key certified for the job. */
+/** Has the unit's key certified for the job, alone or, as half of the time, in a request that could be about many. */
 export async function certify(
   thief: StolenStation,
   { job_id, attempt }: Job,
   unit: ForgedUnit,
 ): Promise<Said<'issueCredential'>> {
-  const csr_b64 = await unit.csr();
-  return thief.say('issueCredential', { job_id }, { request_id: thief.requestId(), attempt, csr_b64 });
+  const request = { request_id: thief.requestId(), attempt, csr_b64: await unit.csr() };
+  if (/[0-7]$/.test(request.request_id)) return thief.say('issueCredential', { job_id }, request);
+  const said = await thief.say('issueCredentials', {}, { units: [{ job_id, ...request }] });
+  if (said === undefined || 'code' in said) return said;
+  const outcome = said.answer.outcomes[0]!;
+  return 'credential' in outcome ? { answer: outcome.credential } : fromProblem(outcome.problem);
 }
 
 export async function nonceOf(thief: StolenStation, { job, unit }: Minted): Promise<string | undefined> {

@@ -3,6 +3,7 @@
  * told twice differently, and whatever the log signs is of the one log.
  */
 import { createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
 import type { Answer } from '@imprint/station/read-answer';
 import type { Message } from '../network.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
@@ -50,6 +51,10 @@ export class WireModel {
   }
 
   answered(message: Message, { status, text }: Answer): void {
+    if (message.route === 'issueCredentials' && status === 200) {
+      this.#answeredMany(message, text);
+      return;
+    }
     if (status !== 200) {
       this.#refused(message, text);
       return;
@@ -80,6 +85,31 @@ export class WireModel {
       case 'openSession':
         this.#checkpoint(JSON.parse(text).checkpoint);
         break;
+    }
+  }
+
+  /** Each unit of a request for many as if it had asked alone. */
+  #answeredMany(message: Message, text: string): void {
+    const { units } = JSON.parse(message.body) as StationRequest<'issueCredentials'>;
+    const { outcomes } = JSON.parse(text) as StationResponse<'issueCredentials'>;
+    this.#violations.unless(
+      outcomes.length === units.length,
+      'I-10',
+      () => `${units.length} units are answered with ${outcomes.length} outcomes`,
+    );
+    for (const [at, { job_id, ...request }] of units.entries()) {
+      const outcome = outcomes[at]!;
+      const alone: Message = {
+        ...message,
+        route: 'issueCredential',
+        params: { job_id },
+        body: JSON.stringify(request),
+      };
+      if ('credential' in outcome) {
+        this.answered(alone, { status: 200, text: JSON.stringify(outcome.credential) });
+      } else {
+        this.answered(alone, { status: outcome.problem.status, text: JSON.stringify(outcome.problem) });
+      }
     }
   }
 
