@@ -7,6 +7,7 @@ import { isImprintError } from '@imprint/contract/errors';
 import Database from 'better-sqlite3';
 import { append, opening, quarantined, wholeWay } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
+import { primaryKeys } from '../storage/schema.ts';
 import { createSqlite, openSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { verifyLog } from './verify.ts';
 
@@ -18,12 +19,8 @@ const flips = 150;
 function contentOf(file: string): string {
   const database = new Database(file, { readonly: true });
   try {
-    const tables = database
-      .prepare<[], { name: string }>("select name from sqlite_master where type = 'table' order by name")
-      .all();
-    return JSON.stringify(
-      tables.map(({ name }) => [name, database.prepare(`select * from "${name}"`).all()]),
-    );
+    const tables = ['imprint_schema', ...Object.keys(primaryKeys)];
+    return JSON.stringify(tables.map((name) => [name, database.prepare(`select * from "${name}"`).all()]));
   } finally {
     database.close();
   }

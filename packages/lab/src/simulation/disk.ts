@@ -8,7 +8,7 @@ import { createSqlite, sqliteFault } from '@imprint/authority/storage/sqlite/ope
 import { readerDatabase } from '@imprint/authority/storage/sqlite/reader-database';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
-import type { JournalDatabase } from '@imprint/station/journal';
+import type { JournalDatabase } from '@imprint/station/journal-database';
 import Database from 'better-sqlite3';
 import { Kysely, type SqliteDatabase, type SqliteStatement } from 'kysely';
 import { type Life, ProcessKilled } from './life.ts';
