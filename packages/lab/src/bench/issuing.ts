@@ -2,8 +2,9 @@
 import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
 import { openSession } from '@imprint/authority/stations/session';
 import { sessionHeader } from '@imprint/contract/api/station';
+import type { Child } from 'imprint/demo/child';
 import { type BenchHome, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
-import { type LoadResult, runLoad } from './load.ts';
+import { type LoadRequest, type LoadResult, runLoad } from './load.ts';
 import type { WaitingUnit } from './open-jobs.ts';
 
 /** Of the units of one run, the share with which connections and compilers are warmed before the clock runs. */
@@ -46,23 +47,36 @@ export async function issueInProcess(
   return ((units.length - warmUp) * 1000) / (performance.now() - begun);
 }
 
-/** The station listener at `url` asked for certificates over so many kept mTLS connections. */
+/** What `imprint serve` is asked for, over so many kept mTLS connections. */
+export interface Asking {
+  connections: number;
+  requests: readonly LoadRequest[];
+}
+
+/** The station listener of `server` asked for certificates. */
 export function issueOverMtls(
   home: BenchHome,
-  url: string,
+  server: { url: string; process: Child },
   sessionId: string,
-  units: readonly WaitingUnit[],
-  connections: number,
+  { connections, requests }: Asking,
 ): Promise<LoadResult> {
   return runLoad(home.folder, {
-    origin: url,
+    origin: server.url,
+    serverPid: server.process.pid!,
     connections,
-    warmUp: Math.floor(units.length * warmUpShare),
+    warmUp: Math.floor(requests.length * warmUpShare),
     headers: { [sessionHeader]: sessionId },
     tls: home.identity,
-    requests: units.map(({ jobId, requestId, csrB64 }) => ({
-      path: `/station/v1/jobs/${jobId}/credential`,
-      body: JSON.stringify({ request_id: requestId, attempt: 1, csr_b64: csrB64 }),
-    })),
+    certificateMember: 'device_cert_pem',
+    requests: [...requests],
   });
+}
+
+/** A request for each unit. */
+export function singleRequests(units: readonly WaitingUnit[]): LoadRequest[] {
+  return units.map(({ jobId, requestId, csrB64 }) => ({
+    path: `/station/v1/jobs/${jobId}/credential`,
+    body: JSON.stringify({ request_id: requestId, attempt: 1, csr_b64: csrB64 }),
+    certificates: 1,
+  }));
 }

@@ -42,16 +42,15 @@ export async function measureLanes(
 }
 
 function rowsOf(baud: number, visits: readonly LaneVisit[]): Row[] {
-  const median = (of: (visit: LaneVisit) => number) => spreadOf(visits.map(of)).median;
   return [
     {
       name: `a unit on a lane, ${baud} baud`,
       unit: 'seconds',
       figures: visits.map(({ seconds }) => seconds),
       besides: {
-        delaySeconds: median((visit) => visit.delaySeconds),
-        wireSeconds: median((visit) => visit.wireSeconds),
-        bytes: median((visit) => visit.bytes),
+        delaySeconds: visits.map((visit) => visit.delaySeconds),
+        wireSeconds: visits.map((visit) => visit.wireSeconds),
+        bytes: visits.map((visit) => visit.bytes),
       },
       note: 'from the scan to the receipt: key, certificate, write, read back, prove, seal, attest, over mTLS to imprint serve, with a journal on the disk',
     },

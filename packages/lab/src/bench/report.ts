@@ -10,13 +10,14 @@ export interface Row {
   figures: number[];
   /** What the figure includes, and what a peer does not do. */
   note: string;
-  /** Further medians of the same row, such as `p50Ms`. */
-  besides?: Record<string, number>;
+  /** What was measured beside it, such as `p50Ms`: a figure a round. */
+  besides?: Record<string, number[]>;
 }
 
 export interface Ratio {
   name: string;
-  spread: Spread;
+  /** One a round. */
+  figures: number[];
 }
 
 /** A figure of the row that has to be at least, or at most, so much. */
@@ -50,10 +51,12 @@ export function reportJson({ machine, quick, rows, ratios, reach, leftOut }: Rep
       unit,
       ...rounded(spreadOf(figures)),
       rounds: figures.length,
-      ...(besides && Object.fromEntries(Object.entries(besides).map(([key, value]) => [key, round(value)]))),
+      ...Object.fromEntries(
+        Object.entries(besides ?? {}).map(([key, values]) => [key, round(spreadOf(values).median)]),
+      ),
       note,
     })),
-    ratios: ratios.map(({ name, spread }) => ({ name, ...rounded(spread) })),
+    ratios: ratios.map(({ name, figures }) => ({ name, ...rounded(spreadOf(figures)) })),
     reach: reach.map((one) => ({ ...one, found: round(one.found) })),
     leftOut,
   });
@@ -74,7 +77,7 @@ export function reportText(report: Report): string {
         figures.length,
         unit,
         Object.entries(besides ?? {})
-          .map(([key, value]) => `${key} ${text(value)}`)
+          .map(([key, values]) => `${key} ${text(spreadOf(values).median)}`)
           .join(', '),
       ]),
     ]),
@@ -93,12 +96,10 @@ export function reportText(report: Report): string {
 
 function ratioTable(ratios: readonly Ratio[]): string[] {
   if (ratios.length === 0) return [];
-  const rows = ratios.map(({ name, spread: { median, min, max } }) => [
-    name,
-    text(median),
-    text(min),
-    text(max),
-  ]);
+  const rows = ratios.map(({ name, figures }) => {
+    const { median, min, max } = spreadOf(figures);
+    return [name, text(median), text(min), text(max)];
+  });
   return ['', ...table([['ratio of the pairs of each round', 'median', 'min', 'max'], ...rows])];
 }
 

@@ -1,4 +1,4 @@
-/** The limit that no issuer passes: P-256 signatures and verifications of OpenSSL itself, on one core. */
+/** The limit that no issuer passes: P-256 verifications and signatures of OpenSSL itself, on so many cores. */
 import { spawnSync } from 'node:child_process';
 
 export interface CryptoSpeed {
@@ -6,9 +6,10 @@ export interface CryptoSpeed {
   verifies: number;
 }
 
-/** Operations a second; undefined where there is no `openssl` command. */
-export function opensslSpeed(seconds: number): CryptoSpeed | undefined {
-  const run = spawnSync('openssl', ['speed', '-mr', '-seconds', String(seconds), 'ecdsap256'], {
+/** Operations a second of so many processes together; undefined where there is no `openssl` command. */
+export function opensslSpeed(seconds: number, processes: number): CryptoSpeed | undefined {
+  const together = processes > 1 ? ['-multi', String(processes)] : [];
+  const run = spawnSync('openssl', ['speed', '-mr', '-seconds', String(seconds), ...together, 'ecdsap256'], {
     encoding: 'utf8',
   });
   // +F4:index:bits:signatures a second:verifications a second
@@ -16,7 +17,7 @@ export function opensslSpeed(seconds: number): CryptoSpeed | undefined {
   return found === null ? undefined : { signs: Number(found[1]), verifies: Number(found[2]) };
 }
 
-/** What one core could issue if all else were free: verify the request's proof, sign, verify what was signed. */
-export function cryptoLimit({ signs, verifies }: CryptoSpeed): number {
-  return 1 / (2 / verifies + 1 / signs);
+/** Pairs a second: the request's proof verified and the certificate signed, each once, and nothing else. */
+export function pairsASecond({ signs, verifies }: CryptoSpeed): number {
+  return 1 / (1 / verifies + 1 / signs);
 }
