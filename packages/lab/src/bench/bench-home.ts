@@ -51,6 +51,21 @@ export async function makeBenchHome(folder: string): Promise<BenchHome> {
   return { folder: home, authority, unlocked, identity: await enrol(authority, unlocked) };
 }
 
+/** Makes the home, measures on it, and closes it. */
+export async function withBenchHome<T>(
+  folder: string,
+  say: (sentence: string) => void,
+  measure: (home: BenchHome) => Promise<T>,
+): Promise<T> {
+  say(`an authority in ${folder}`);
+  const home = await makeBenchHome(folder);
+  try {
+    return await measure(home);
+  } finally {
+    await home.authority.close();
+  }
+}
+
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
 export async function serve(home: BenchHome): Promise<{ url: string; process: Child }> {
   const process = new Child('serve', ['serve', '--home', home.folder, '--json']);

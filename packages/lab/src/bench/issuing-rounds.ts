@@ -8,6 +8,7 @@ import { makeOrder, openJobs, type WaitingUnit } from './open-jobs.ts';
 import { type Cfssl, startCfssl } from './peers/cfssl.ts';
 import { issueByOpensslCa } from './peers/openssl-ca.ts';
 import { opensslSpeed, pairsASecond } from './peers/openssl-speed.ts';
+import type { PlotData, Side } from './plot.ts';
 import type { Ratio, Reach, ReportPart, Row } from './report.ts';
 
 export interface IssuingPlan {
@@ -168,6 +169,7 @@ function partOf(found: Found, cfssl: Cfssl | undefined): ReportPart {
     rows,
     ratios,
     reach: asked.flatMap((one) => reachOf(one, found)),
+    plots: issuingPlots(rows, asked),
     leftOut: leftOut(corePairs.length > 0, cfssl !== undefined),
   };
 }
@@ -295,6 +297,49 @@ function reachOf({ way, ours, theirs }: Asked, { corePairs, limitPairs }: Found)
     );
   }
   return reach;
+}
+
+function issuingPlots(rows: readonly Row[], asked: readonly Asked[]): PlotData[] {
+  const issuers = rows.filter(({ unit }) => unit === 'certificates a second');
+  const limits = rows.filter(({ unit }) => unit === 'pairs a second');
+  const bar = (side: Side) => (row: Row) => ({ label: row.name, side, figures: row.figures });
+  const sideOf = ({ name }: Row): Side => (name.startsWith('issuing') ? 'Imprint' : 'peer');
+  const beside = (key: string, name: string, title: string, unit: string): PlotData => ({
+    kind: 'bars',
+    name,
+    title,
+    unit,
+    bars: issuers.flatMap((row) => {
+      const figures = row.besides?.[key];
+      return figures === undefined ? [] : [{ label: row.name, side: sideOf(row), figures }];
+    }),
+  });
+  const plots: PlotData[] = [
+    {
+      kind: 'bars',
+      name: 'issuing-rate',
+      title: 'How many certificates a second',
+      unit: 'certificates a second',
+      bars: [...limits.map(bar('limit')), ...issuers.map((row) => bar(sideOf(row))(row))],
+    },
+    beside(
+      'p99Ms',
+      'issuing-p99',
+      'How long the slowest hundredth of the requests waits',
+      'p99, milliseconds',
+    ),
+  ];
+  if (asked.some(({ ours }) => serverUsOf(ours).length > 0)) {
+    plots.push(
+      beside(
+        'serverUs',
+        'issuing-processor-time',
+        'What a certificate costs the server’s processors',
+        'microseconds',
+      ),
+    );
+  }
+  return plots;
 }
 
 function leftOut(hasOpenssl: boolean, hasCfssl: boolean): string[] {

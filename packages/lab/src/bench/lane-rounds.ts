@@ -3,6 +3,7 @@ import { type BenchHome, serve } from './bench-home.ts';
 import { openBenchStation } from './bench-station.ts';
 import { spreadOf } from './figures.ts';
 import { makeOrder } from './open-jobs.ts';
+import type { PlotData } from './plot.ts';
 import type { Reach, ReportPart, Row } from './report.ts';
 import { Lane, type LaneVisit } from './unit-on-lane.ts';
 
@@ -38,6 +39,22 @@ export async function measureLanes(
     ratios: [],
     reach: lanes.map(({ baud, visits }) => reachOf(baud, visits)),
     leftOut: [],
+    plots: [overheadPlot(lanes)],
+  };
+}
+
+function overheadPlot(lanes: readonly { baud: number; visits: readonly LaneVisit[] }[]): PlotData {
+  return {
+    kind: 'bars',
+    name: 'lane-overhead',
+    title: 'What station and authority add to a unit’s own time',
+    unit: 'percent',
+    bars: lanes.map(({ baud, visits }) => ({
+      label: `one lane, ${baud} baud`,
+      side: 'Imprint',
+      figures: visits.map(({ overheadPercent }) => overheadPercent),
+    })),
+    wanted: { label: `wanted: under ${wantedPercent}`, value: wantedPercent },
   };
 }
 

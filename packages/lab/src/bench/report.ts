@@ -1,6 +1,8 @@
-/** What a run of the benchmark says: rows with their spread, ratios of pairs, and what was reached; as a table or as JSON. */
+/** What a part of the benchmark says: rows with their spread, ratios of pairs, and what was reached; as a table or as JSON. */
 import { table } from 'imprint/say';
 import { type Spread, spreadOf } from './figures.ts';
+import type { PlotData } from './plot.ts';
+import type { Machine } from './surroundings.ts';
 
 export interface Row {
   name: string;
@@ -28,38 +30,44 @@ export interface Reach {
   reached: boolean;
 }
 
+/** One part of the benchmark, as it was measured here. */
 export interface Report {
-  machine: { cpu: string; cores: number; node: string; loadBefore: number };
+  part: string;
+  /** What gives these figures again. */
+  command: string;
+  /** ISO 8601. */
+  at: string;
+  commit: string;
+  machine: Machine;
+  programs: Record<string, string>;
   quick: boolean;
   rows: Row[];
   ratios: Ratio[];
   reach: Reach[];
   /** Rows that could not be measured here, each with what to do about it. */
   leftOut: string[];
+  plots: PlotData[];
 }
 
-/** What one part of the benchmark adds. */
-export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut'>;
+/** What the measuring of one part gives. */
+export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut' | 'plots'>;
 
-/** One line: the object that `--json` prints last. */
-export function reportJson({ machine, quick, rows, ratios, reach, leftOut }: Report): string {
-  return JSON.stringify({
-    machine,
-    quick,
-    rows: rows.map(({ name, unit, figures, note, besides }) => ({
-      name,
-      unit,
-      ...rounded(spreadOf(figures)),
+/** One line: the object that `--json` prints last, with the spread of each row. */
+export function reportJson(reports: readonly Report[]): string {
+  const parts = reports.map(({ rows, ratios, reach, plots: _, ...rest }) => ({
+    ...rest,
+    rows: rows.map(({ figures, besides, ...row }) => ({
+      ...row,
+      ...spreadOf(figures),
       rounds: figures.length,
       ...Object.fromEntries(
-        Object.entries(besides ?? {}).map(([key, values]) => [key, round(spreadOf(values).median)]),
+        Object.entries(besides ?? {}).map(([key, values]) => [key, spreadOf(values).median]),
       ),
-      note,
     })),
-    ratios: ratios.map(({ name, figures }) => ({ name, ...rounded(spreadOf(figures)) })),
-    reach: reach.map((one) => ({ ...one, found: round(one.found) })),
-    leftOut,
-  });
+    ratios: ratios.map(({ name, figures }) => ({ name, ...spreadOf(figures) })),
+    reach,
+  }));
+  return JSON.stringify({ parts }, (_, value) => (typeof value === 'number' ? round(value) : value));
 }
 
 /** The same for people. */
@@ -67,7 +75,7 @@ export function reportText(report: Report): string {
   const { machine, rows, ratios, reach, leftOut } = report;
   const spread = ({ median, min, max }: Spread) => [text(median), text(min), text(max)];
   return [
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${text(machine.loadBefore)} before`,
+    `${report.part}: ${machine.cpu}, ${machine.cores} cores, load ${text(machine.loadBefore)} before`,
     '',
     ...table([
       ['', 'median', 'min', 'max', 'rounds', 'unit', 'besides'],
@@ -103,11 +111,8 @@ function ratioTable(ratios: readonly Ratio[]): string[] {
   return ['', ...table([['ratio of the pairs of each round', 'median', 'min', 'max'], ...rows])];
 }
 
-function rounded({ median, min, max }: Spread): Spread {
-  return { median: round(median), min: round(min), max: round(max) };
-}
-
-function round(value: number): number {
+/** To four digits: more would say what no round repeats. */
+export function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
