@@ -10,9 +10,9 @@ import type { WaitingUnit } from './open-jobs.ts';
 /** Of the units of one run, the share with which connections and compilers are warmed before the clock runs. */
 export const warmUpShare = 0.25;
 
-/** The home's station with a live session, as every issuing needs one. */
-export async function beginSession(home: BenchHome): Promise<string> {
-  const session = await openSession(home.unlocked.line, benchStation, {
+/** A station with a live session, as every issuing needs one. */
+export async function beginSession(home: BenchHome, stationId = benchStation): Promise<string> {
+  const session = await openSession(home.unlocked.line, stationId, {
     station_version: stationVersion,
     configuration_sha256: noConfiguration,
     station_time: home.authority.clock().toISOString(),

@@ -8,7 +8,7 @@ import type { Reach, ReportPart, Row } from './report.ts';
 import { Lane, type LaneVisit } from './unit-on-lane.ts';
 
 const baudRates = [115_200, 921_600] as const;
-const wantedPercent = 10;
+const wantedPercent = 5;
 
 export async function measureLanes(
   home: BenchHome,

@@ -5,19 +5,23 @@ import { parseArgs } from 'node:util';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
 import { measureIssuing } from './issuing-rounds.ts';
+import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
+import { measureLine } from './line-rounds.ts';
 import { type Report, type ReportPart, reportJson, reportText } from './report.ts';
 import { writeResults } from './results.ts';
 import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const partNames = ['issuing', 'lane'] as const;
+const partNames = ['issuing', 'job', 'lane', 'line'] as const;
 type PartName = (typeof partNames)[number];
 
 const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
 
 Parts:
   issuing   certificates a second in process and over mTLS, beside openssl and cfssl
+  job       whole units a second, from opening to receipt, and the time of each request
   lane      what station and authority add to a unit's own time on a lane
+  line      the same with sixteen lanes at work at once
 
 Every figure goes to bench/results/PART.json, with plots and a page (bench/results/README.md).
 
@@ -66,8 +70,14 @@ function measure(
         : { rounds: 5, units: 8_000, opensslSeconds: 3 };
       return withBenchHome(folder, say, (home) => measureIssuing(home, folder, plan, say));
     }
+    case 'job': {
+      const plan = quick ? { rounds: 2, units: 400 } : { rounds: 5, units: 2_000 };
+      return withBenchHome(folder, say, (home) => measureJobs(home, plan, say));
+    }
     case 'lane':
       return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
+    case 'line':
+      return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 3 : 10, say));
   }
 }
 

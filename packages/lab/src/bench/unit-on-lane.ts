@@ -30,20 +30,28 @@ const wantedDelaysMs = 2_000;
 export class Lane {
   readonly #baud: number;
   readonly #station: BenchStation;
+  readonly #number: number;
   readonly #process: ChildProcess;
   #port = '';
   #units = 0;
   #commandDelayMs = 0;
 
-  private constructor(baud: number, station: BenchStation) {
+  private constructor(baud: number, station: BenchStation, number: number) {
     this.#baud = baud;
     this.#station = station;
+    this.#number = number;
     this.#process = fork(unitFile, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   }
 
   /** Opens it, and finds out on one unit (`deviceId`), which is not measured, how many commands a visit takes. */
-  static async open(baud: number, home: BenchHome, station: BenchStation, deviceId: string): Promise<Lane> {
-    const lane = new Lane(baud, station);
+  static async open(
+    baud: number,
+    home: BenchHome,
+    station: BenchStation,
+    deviceId: string,
+    number = 1,
+  ): Promise<Lane> {
+    const lane = new Lane(baud, station, number);
     const { contract } = benchContract;
     const { line } = home.unlocked;
     const plan = planFromContract({
@@ -51,7 +59,7 @@ export class Lane {
       storageMapSha256: storageMapSha256(contract),
       realm: line.realm,
       rootSha256: line.rootSha256,
-      seed: `lane-${baud}`,
+      seed: `lane-${number}-${baud}`,
     });
     const { port } = await lane.#ask({ open: { plan: { ...plan, keyDelayMs, bootDelayMs }, baud } });
     lane.#port = port;
@@ -67,7 +75,7 @@ export class Lane {
     await this.#ask({ load: { unit: this.#units, commandDelayMs: this.#commandDelayMs } });
     const link = new CountingLink(new TcpLink(this.#port));
     const begun = performance.now();
-    const outcome = await this.#station.work(link, deviceId);
+    const outcome = await this.#station.work(link, deviceId, this.#number);
     const measuredMs = performance.now() - begun;
     if (outcome.event !== 'passed') throw new Error(`${deviceId} did not pass: ${outcome.message}`);
     const { commands, boots } = await this.#ask({ report: true });
