@@ -28,10 +28,14 @@ export interface StationIdentity {
   authorityCaPem: string;
 }
 
-export interface BenchHome {
+/** An authority that is open in this process. */
+export interface AuthorityHome {
   folder: string;
   authority: OpenAuthority;
   unlocked: UnlockedAuthority;
+}
+
+export interface BenchHome extends AuthorityHome {
   identity: StationIdentity;
 }
 
@@ -72,8 +76,14 @@ export async function withBenchHome<T>(
   }
 }
 
+/** Opens a home that was made before. */
+export async function openHome(folder: string): Promise<AuthorityHome> {
+  const authority = await openAuthority(folder);
+  return { folder, authority, unlocked: await authority.unlock() };
+}
+
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
-export async function serve(home: BenchHome): Promise<{ url: string; process: Child }> {
+export async function serve(home: { folder: string }): Promise<{ url: string; process: Child }> {
   const process = new Child('serve', ['serve', '--home', home.folder, '--json']);
   const ready = await process.next(({ event }) => event === 'ready');
   return { url: String(ready.station), process };

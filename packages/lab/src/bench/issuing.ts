@@ -3,7 +3,13 @@ import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
 import { openSession } from '@imprint/authority/stations/session';
 import { sessionHeader } from '@imprint/contract/api/station';
 import type { Child } from 'imprint/demo/child';
-import { type BenchHome, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
+import {
+  type AuthorityHome,
+  type BenchHome,
+  benchStation,
+  noConfiguration,
+  stationVersion,
+} from './bench-home.ts';
 import { type LoadRequest, type LoadResult, runLoad } from './load.ts';
 import type { WaitingUnit } from './open-jobs.ts';
 
@@ -11,7 +17,7 @@ import type { WaitingUnit } from './open-jobs.ts';
 export const warmUpShare = 0.25;
 
 /** A station with a live session, as every issuing needs one. */
-export async function beginSession(home: BenchHome, stationId = benchStation): Promise<string> {
+export async function beginSession(home: AuthorityHome, stationId = benchStation): Promise<string> {
   const session = await openSession(home.unlocked.line, stationId, {
     station_version: stationVersion,
     configuration_sha256: noConfiguration,
@@ -23,7 +29,7 @@ export async function beginSession(home: BenchHome, stationId = benchStation): P
 
 /** `CredentialIssuing.issue` with so many callers at once; certificates a second. */
 export async function issueInProcess(
-  home: BenchHome,
+  home: AuthorityHome,
   sessionId: string,
   units: readonly WaitingUnit[],
   callers: number,

@@ -1,9 +1,12 @@
 /** `npm run bench`: measures on this machine, on real parts and a real disk, and writes results with their plots. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { limits } from '@imprint/contract/limits';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
+import { measureGrowth } from './growth/growth-rounds.ts';
+import { growthStorages } from './growth/growth-storage.ts';
 import { measureIssuing } from './issuing-rounds.ts';
 import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
@@ -12,16 +15,18 @@ import { type Report, type ReportPart, reportJson, reportText } from './report.t
 import { writeResults } from './results.ts';
 import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const partNames = ['issuing', 'job', 'lane', 'line'] as const;
+const partNames = ['issuing', 'job', 'lane', 'line', 'growth'] as const;
 type PartName = (typeof partNames)[number];
 
 const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
+                            [--sizes N,N,…] [--storage NAME]
 
 Parts:
   issuing   certificates a second in process and over mTLS, beside openssl and cfssl
   job       whole units a second, from opening to receipt, and the time of each request
   lane      what station and authority add to a unit's own time on a lane
   line      the same with sixteen lanes at work at once
+  growth    issuing, look-ups, receipts, start-up, verifying and disk as the registry grows
 
 Every figure goes to bench/results/PART.json, with plots and a page (bench/results/README.md).
 
@@ -30,10 +35,14 @@ Every figure goes to bench/results/PART.json, with plots and a page (bench/resul
   --json    print one JSON object as the last line
   --home    where authorities are made; a folder on the disk that is to be measured
             (default: imprint-home/bench-<time>)
-  --keep    leave that folder there
+  --keep    leave that folder there; one that was there before is never removed
+  --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
+            some 25 GB; growth takes up a kept folder again
+  --storage of growth: ${growthStorages.map(({ name }) => name).join(' or ')} (default: ${growthStorages[0]!.name})
 
-Example:
+Examples:
   npm run bench -- --only issuing --quick
+  npm run bench -- --only growth --sizes 1000,100000,1000000 --home line/growth --keep
 `;
 
 const options = {
@@ -42,6 +51,8 @@ const options = {
   only: { type: 'string' },
   home: { type: 'string' },
   keep: { type: 'boolean', default: false },
+  sizes: { type: 'string' },
+  storage: { type: 'string', default: growthStorages[0]!.name },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -53,14 +64,20 @@ function readFlags() {
   if (values.only !== undefined && only === undefined) {
     throw new TypeError(`--only is one of ${partNames.join(', ')}, not ${values.only}`);
   }
-  return { ...values, only };
+  const storage = growthStorages.find(({ name }) => name === values.storage);
+  if (storage === undefined) throw new TypeError(`there is no storage ${values.storage}`);
+  const sizes = (values.sizes ?? (values.quick ? '100,1000' : '1000,100000')).split(',').map(Number);
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0 && size <= limits.orderQuantity)) {
+    throw new TypeError(`--sizes are whole numbers from 1 to ${limits.orderQuantity}, with commas between`);
+  }
+  return { ...values, only, storage, sizes: sizes.sort((a, b) => a - b) };
 }
 
 /** Measures one part; each makes its authority anew. */
 function measure(
   part: PartName,
   folder: string,
-  { quick }: Flags,
+  { quick, sizes, storage }: Flags,
   say: (sentence: string) => void,
 ): Promise<ReportPart> {
   switch (part) {
@@ -78,6 +95,12 @@ function measure(
       return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
     case 'line':
       return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 3 : 10, say));
+    case 'growth': {
+      const plan = quick
+        ? { rounds: 2, issued: 100, lookedUp: 300, receipts: 50 }
+        : { rounds: 5, issued: 200, lookedUp: 2_000, receipts: 200 };
+      return measureGrowth(folder, { storage, sizes, ...plan }, say);
+    }
   }
 }
 
@@ -90,6 +113,7 @@ async function run(flags: Flags): Promise<void> {
   const results = join(repository, 'bench', flags.quick ? 'quick' : 'results');
   const out = flags.json ? process.stderr : process.stdout;
   const reports: Report[] = [];
+  const keep = flags.keep || existsSync(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
     for (const part of flags.only === undefined ? partNames : [flags.only]) {
@@ -97,7 +121,7 @@ async function run(flags: Flags): Promise<void> {
       const found = await measure(part, join(folder, part), flags, say);
       const report: Report = {
         part,
-        command: `npm run bench -- --only ${part}${flags.quick ? ' --quick' : ''}`,
+        command: commandOf(part, flags),
         at: new Date().toISOString(),
         commit: thisCommit(),
         machine,
@@ -110,9 +134,14 @@ async function run(flags: Flags): Promise<void> {
       out.write(`\n${reportText(report)}\n${relative(process.cwd(), page)} shows it with plots.\n`);
     }
   } finally {
-    if (!flags.keep) rmSync(folder, { recursive: true, force: true });
+    if (!keep) rmSync(folder, { recursive: true, force: true });
   }
   if (flags.json) process.stdout.write(`${reportJson(reports)}\n`);
+}
+
+function commandOf(part: PartName, { quick, sizes, storage }: Flags): string {
+  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage.name}` : '';
+  return `npm run bench -- --only ${part}${growth}${quick ? ' --quick' : ''}`;
 }
 
 // as every program of ours does when it starts

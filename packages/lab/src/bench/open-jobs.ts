@@ -13,7 +13,7 @@ import { factoryConfigText } from '@imprint/contract/factory-config';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import { certificationRequest } from '@imprint/station/certification-request';
 import {
-  type BenchHome,
+  type AuthorityHome,
   benchSite,
   benchStation,
   newRequestId,
@@ -38,7 +38,7 @@ const dayMs = 86_400_000;
 
 /** An order of `count` units, open at the home's one station or at others. Gives the device IDs. */
 export async function makeOrder(
-  home: BenchHome,
+  home: AuthorityHome,
   orderId: string,
   count: number,
   stations: readonly string[] = [benchStation],
@@ -68,7 +68,7 @@ export async function makeOrder(
 
 /** Opens a job for each device; `say` hears how many are open. */
 export async function openJobs(
-  home: BenchHome,
+  home: AuthorityHome,
   orderId: string,
   deviceIds: readonly string[],
   say: (done: number) => void,
@@ -97,8 +97,9 @@ function csr(deviceId: string, publicKey: KeyObject, privateKey: KeyObject): str
   return toBase64(certificationRequest(deviceId, publicKey, privateKey));
 }
 
-function jobDrafts(
-  { unlocked }: BenchHome,
+/** The entries with which a job begins. */
+export function jobDrafts(
+  { unlocked }: AuthorityHome,
   now: Date,
   orderId: string,
   deviceId: string,

@@ -114,6 +114,8 @@ function growthOptions({ title, unit, lines }: GrowthPlot): Plot.PlotOptions {
     points.map(({ devices, figures }) => ({ label, devices, ...spreadOf(figures) })),
   );
   const sizes = [...new Set(points.map(({ devices }) => devices))].sort((a, b) => a - b);
+  const least = Math.min(...points.map(({ min }) => min));
+  const most = Math.max(...points.map(({ max }) => max));
   const colour = ({ label }: { label: string }) =>
     lineColours[lines.findIndex((line) => line.label === label) % lineColours.length]!;
   const ends = apart(points.filter(({ devices }) => devices === sizes.at(-1)));
@@ -132,7 +134,7 @@ function growthOptions({ title, unit, lines }: GrowthPlot): Plot.PlotOptions {
       labelAnchor: 'center',
       inset: 12,
     },
-    y: { type: 'log', grid: true, label: null, tickFormat: shown },
+    y: { type: 'log', domain: [least / 1.5, most * 1.5], grid: true, label: null, tickFormat: shown },
     marks: [
       heading(title, 70),
       Plot.text([`${unit} (point: median; bar: least to most)`], {

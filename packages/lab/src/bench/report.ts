@@ -6,6 +6,8 @@ import type { Machine } from './surroundings.ts';
 
 export interface Row {
   name: string;
+  /** What a row of this name was measured at, where there are several: `1,000 devices`. */
+  at?: string;
   /** What one figure is: `certificates a second`, `percent`. */
   unit: string;
   /** One figure a round. */
@@ -79,8 +81,8 @@ export function reportText(report: Report): string {
     '',
     ...table([
       ['', 'median', 'min', 'max', 'rounds', 'unit', 'besides'],
-      ...rows.map(({ name, unit, figures, besides }) => [
-        name,
+      ...rows.map(({ name, at, unit, figures, besides }) => [
+        at === undefined ? name : `${name}, ${at}`,
         ...spread(spreadOf(figures)),
         figures.length,
         unit,
@@ -90,7 +92,7 @@ export function reportText(report: Report): string {
       ]),
     ]),
     '',
-    ...rows.map(({ name, note }) => `${name}: ${note}`),
+    ...notesOf(rows),
     ...ratioTable(ratios),
     '',
     ...reach.map(
@@ -100,6 +102,11 @@ export function reportText(report: Report): string {
     ...leftOut.map((sentence) => `left out: ${sentence}`),
     '',
   ].join('\n');
+}
+
+/** What each row includes, once for all rows of a name. */
+export function notesOf(rows: readonly Row[]): string[] {
+  return [...new Map(rows.map(({ name, note }) => [name, note]))].map(([name, note]) => `${name}: ${note}`);
 }
 
 function ratioTable(ratios: readonly Ratio[]): string[] {

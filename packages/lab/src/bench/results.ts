@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Spread, spreadOf } from './figures.ts';
 import { plotSvg } from './plot.ts';
-import { type Report, round } from './report.ts';
+import { notesOf, type Report, type Row, round } from './report.ts';
 
 /** Writes the part's results and its plots, and the page anew. Gives the page's path. */
 export function writeResults(folder: string, report: Report): string {
@@ -45,50 +45,71 @@ function partOf(report: Report): string[] {
         .join(', ')}.`,
     '',
     ...plots.flatMap(({ name, title }) => [`![${title}](${name}.svg)`, '']),
+    ...rowTable(rows.filter(({ at }) => at === undefined)),
+    ...sizeTable(rows.filter(({ at }) => at !== undefined)),
     ...tableOf(
-      ['', 'unit', 'median', 'min', 'max', 'rounds', 'besides (medians)'],
-      [
-        ...rows.map(({ name, unit, figures, besides }) => [
-          name,
-          unit,
-          ...cellsOf(spreadOf(figures)),
-          figures.length,
-          Object.entries(besides ?? {})
-            .map(([key, values]) => `${key} ${round(spreadOf(values).median)}`)
-            .join(', '),
-        ]),
-      ],
+      ['ratio of the pairs of each round', 'median', 'min', 'max'],
+      ratios.map(({ name, figures }) => [name, ...cellsOf(spreadOf(figures))]),
     ),
-    ...(ratios.length === 0
-      ? []
-      : tableOf(
-          ['ratio of the pairs of each round', 'median', 'min', 'max'],
-          [...ratios.map(({ name, figures }) => [name, ...cellsOf(spreadOf(figures))])],
-        )),
     ...tableOf(
       ['wanted', '', 'found', ''],
-      [
-        ...reach.map(({ what, wanted, found, reached }) => [
-          what,
-          wanted,
-          round(found),
-          reached ? 'reached' : '**not reached**',
-        ]),
-      ],
+      reach.map(({ what, wanted, found, reached }) => [
+        what,
+        wanted,
+        round(found),
+        reached ? 'reached' : '**not reached**',
+      ]),
     ),
     'What each row includes, and what a peer does not do:',
     '',
-    ...rows.map(({ name, note }) => `- ${name}: ${note}.`),
+    ...notesOf(rows).map((note) => `- ${note}.`),
     ...leftOut.map((sentence) => `- Left out: ${sentence}.`),
     '',
   ];
+}
+
+function rowTable(rows: readonly Row[]): string[] {
+  return tableOf(
+    ['', 'unit', 'median', 'min', 'max', 'rounds', 'besides (medians)'],
+    rows.map(({ name, unit, figures, besides }) => [
+      name,
+      unit,
+      ...cellsOf(spreadOf(figures)),
+      figures.length,
+      Object.entries(besides ?? {})
+        .map(([key, values]) => `${key} ${round(spreadOf(values).median)}`)
+        .join(', '),
+    ]),
+  );
+}
+
+/** Rows of a name beside each other: a column for each of what they were measured at. */
+function sizeTable(rows: readonly Row[]): string[] {
+  const columns = [...new Set(rows.map(({ at }) => at!))];
+  const names = [...new Set(rows.map(({ name }) => name))];
+  const cell = (name: string, column: string) => {
+    const row = rows.find((each) => each.name === name && each.at === column);
+    if (row === undefined) return '';
+    const [median, min, max] = cellsOf(spreadOf(row.figures));
+    return row.figures.length === 1 ? median! : `${median} (${min} to ${max})`;
+  };
+  return tableOf(
+    ['median (least to most)', 'unit', ...columns],
+    names.map((name) => [
+      name,
+      rows.find((row) => row.name === name)!.unit,
+      ...columns.map((column) => cell(name, column)),
+    ]),
+  );
 }
 
 function cellsOf({ median, min, max }: Spread): number[] {
   return [median, min, max].map(round);
 }
 
+/** Nothing where there are no rows. */
 function tableOf(heading: string[], rows: (string | number)[][]): string[] {
+  if (rows.length === 0) return [];
   const line = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
   return [line(heading), line(heading.map(() => '---')), ...rows.map(line), ''];
 }
