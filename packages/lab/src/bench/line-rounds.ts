@@ -3,6 +3,7 @@ import { type BenchHome, serve } from './bench-home.ts';
 import { openBenchStation } from './bench-station.ts';
 import { spreadOf } from './figures.ts';
 import { makeOrder } from './open-jobs.ts';
+import { processorTimeUs } from './processor-time.ts';
 import type { ReportPart, Row } from './report.ts';
 import { Lane, type LaneVisit } from './unit-on-lane.ts';
 
@@ -21,6 +22,7 @@ export async function measureLine(
   const { url, process: authority } = await serve(home);
   const lanes: Lane[] = [];
   const rounds: LaneVisit[][] = Array.from({ length: unitsALane }, () => []);
+  let processors: Row[] = [];
   try {
     const station = await openBenchStation(home, url, folder);
     say(`opening ${laneCount} lanes and counting their units' commands`);
@@ -28,12 +30,19 @@ export async function measureLine(
       lanes.push(await Lane.open(baud, home, station, deviceIds.shift()!, number));
     }
     say(`${laneCount} lanes, ${unitsALane} units each`);
+    const pids = {
+      station: [process.pid],
+      authority: [authority.pid!],
+      'the simulated units': lanes.map(({ pid }) => pid),
+    };
+    const before = processorTimes(pids);
     // no lane waits for another: each takes its next unit as soon as it has its receipt
     await Promise.all(
       lanes.map(async (lane) => {
         for (const round of rounds) round.push(await lane.visit(deviceIds.shift()!));
       }),
     );
+    processors = processorRows(before, processorTimes(pids), laneCount * unitsALane);
     await station.close();
   } finally {
     await Promise.all(lanes.map((lane) => lane.close()));
@@ -43,7 +52,7 @@ export async function measureLine(
   const found = spreadOf(figures).median;
   const name = `added to the unit’s own time, ${laneCount} lanes`;
   return {
-    rows: [rowOf(name, rounds, figures)],
+    rows: [rowOf(name, rounds, figures), ...processors],
     ratios: [],
     reach: [
       {
@@ -65,6 +74,31 @@ export async function measureLine(
       },
     ],
   };
+}
+
+type Pids = Record<string, readonly number[]>;
+/** Microseconds by party; null where the system does not tell. */
+type ProcessorTimes = Record<string, number | null>;
+
+function processorTimes(pids: Pids): ProcessorTimes {
+  const sum = (of: readonly number[]) =>
+    of.map(processorTimeUs).reduce((all, us) => (all === null || us === null ? null : all + us), 0);
+  return Object.fromEntries(Object.entries(pids).map(([party, of]) => [party, sum(of)]));
+}
+
+function processorRows(before: ProcessorTimes, after: ProcessorTimes, units: number): Row[] {
+  return Object.entries(after).flatMap(([party, ended]) => {
+    const begun = before[party]!;
+    if (ended === null || begun === null) return [];
+    return [
+      {
+        name: `processor time, ${party}`,
+        unit: 'ms a unit',
+        figures: [(ended - begun) / 1000 / units],
+        note: 'user and system time of all threads, by the units that were made; a factory has one processor for each of the three',
+      },
+    ];
+  });
 }
 
 function mean(visits: readonly LaneVisit[]): number {

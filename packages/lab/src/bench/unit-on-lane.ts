@@ -69,6 +69,11 @@ export class Lane {
     return lane;
   }
 
+  /** The process of its units. */
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   /** A new unit, worked on from scan to receipt. */
   async visit(deviceId: string): Promise<LaneVisit> {
     this.#units++;
