@@ -78,7 +78,7 @@ export async function measureIssuing(
     const sessionId = await beginSession(home);
     for (let round = 1; round <= rounds; round++) {
       say(`issuing, round ${round} of ${rounds}`);
-      addLimits(found, plan.opensslSeconds);
+      await addLimits(found, plan.opensslSeconds);
       const inProcess = take();
       found.inProcess.push(await issueInProcess(home, sessionId, inProcess, callers));
       const byOpensslCa = await issueByOpensslCa(folder, inProcess);
@@ -123,9 +123,9 @@ interface Found {
   asked: Asked[];
 }
 
-function addLimits(found: Found, seconds: number): void {
-  const core = opensslSpeed(seconds, 1);
-  const cores = opensslSpeed(seconds, limitCores);
+async function addLimits(found: Found, seconds: number): Promise<void> {
+  const core = await opensslSpeed(seconds, 1);
+  const cores = await opensslSpeed(seconds, limitCores);
   if (core === undefined || cores === undefined) return;
   found.signs.push(core.signs);
   found.verifies.push(core.verifies);
@@ -187,7 +187,7 @@ function opensslRows({ signs, verifies, corePairs, limitPairs, opensslCa }: Foun
       name: `limit of ${limitCores} cores`,
       unit: 'pairs a second',
       figures: limitPairs,
-      note: `${pair}; openssl speed -multi ${limitCores}`,
+      note: `${pair}; ${limitCores} openssl speed at once`,
     },
     {
       name: 'openssl ca, one batch',
