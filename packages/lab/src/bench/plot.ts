@@ -105,7 +105,7 @@ function barOptions({ title, unit, bars, wanted }: BarPlot): Plot.PlotOptions {
 function wantedMarks({ label, value }: { label: string; value: number }): Plot.Markish[] {
   return [
     Plot.ruleX([value], { stroke: ink, strokeDasharray: '4 3' }),
-    Plot.text([label], { x: value, frameAnchor: 'top', dy: -10, fill: ink }),
+    Plot.text([label], { x: value, frameAnchor: 'top', textAnchor: 'start', dx: 4, dy: -10, fill: ink }),
   ];
 }
 

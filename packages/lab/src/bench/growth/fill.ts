@@ -1,5 +1,5 @@
 /** Fills an authority with finished devices through its own ledger, many to a decision, and goes on where it was broken off. */
-import { createOrder } from '@imprint/authority/registry/orders';
+import { allocateIds, createOrder } from '@imprint/authority/registry/orders';
 import { formatDeviceId } from '@imprint/contract/device-id';
 import { type AuthorityHome, benchSite, benchStation } from '../bench-home.ts';
 import { benchContract } from '../open-jobs.ts';
@@ -28,11 +28,11 @@ export async function fill(
 ): Promise<number | null> {
   const { ledger } = home.authority;
   const before = await filledDevices(home);
-  if (before >= count) return null;
-  if (before === 0) await orderAll(home, count);
+  if (before !== undefined && before >= count) return null;
+  await allocateAll(home, count, before !== undefined);
   let saidMs = performance.now();
   const begunMs = saidMs;
-  for (let done = before; done < count; done += devicesPerDecision) {
+  for (let done = before ?? 0; done < count; done += devicesPerDecision) {
     const numbers = Array.from({ length: Math.min(devicesPerDecision, count - done) }, (_, at) => done + at);
     await ledger.submit(async ({ now, at }) => ({
       entries: numbers.flatMap((number) => deviceDrafts(home, now, orderId, filledDeviceId(number))),
@@ -45,23 +45,29 @@ export async function fill(
     saidMs = performance.now();
     say(`${done + numbers.length} of ${count} devices are done`);
   }
-  return ((count - before) * 1000) / (performance.now() - begunMs);
+  return ((count - (before ?? 0)) * 1000) / (performance.now() - begunMs);
 }
 
-async function filledDevices({ authority }: AuthorityHome): Promise<number> {
+/** How many are done; undefined where there is no order for them yet. */
+async function filledDevices({ authority }: AuthorityHome): Promise<number | undefined> {
   const order = await authority.ledger.reader
     .selectFrom('production_order')
     .select('issued')
     .where('order_id', '=', orderId)
     .executeTakeFirst();
-  return Number(order?.issued ?? 0);
+  return order && Number(order.issued);
 }
 
-async function orderAll({ authority }: AuthorityHome, count: number): Promise<void> {
-  const now = authority.clock();
+async function allocateAll({ authority }: AuthorityHome, count: number, isOrdered: boolean): Promise<void> {
+  const { ledger, entropy, person, clock } = authority;
+  if (isOrdered) {
+    await allocateIds(ledger, entropy, person, benchContract, orderId, idFields);
+    return;
+  }
+  const now = clock();
   const closes = new Date(now);
   closes.setUTCFullYear(now.getUTCFullYear() + yearsOpen);
-  await createOrder(authority.ledger, authority.entropy, authority.person, benchContract, {
+  await createOrder(ledger, entropy, person, benchContract, {
     orderId,
     sku: benchContract.contract.skus[0]!,
     lot: 'lot-1',
