@@ -94,7 +94,7 @@ function measure(
     case 'lane':
       return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
     case 'line':
-      return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 3 : 10, say));
+      return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 4 : 16, say));
     case 'growth': {
       const plan = quick
         ? { rounds: 2, issued: 100, lookedUp: 300, receipts: 50 }

@@ -16,6 +16,8 @@ export interface LaneVisit {
   /** The unit's own delays, and its bytes divided by the baud rate. */
   delaySeconds: number;
   wireSeconds: number;
+  /** By how much its timers were late. */
+  lateSeconds: number;
   bytes: number;
   overheadPercent: number;
 }
@@ -83,7 +85,7 @@ export class Lane {
     const outcome = await this.#station.work(link, deviceId, this.#number);
     const measuredMs = performance.now() - begun;
     if (outcome.event !== 'passed') throw new Error(`${deviceId} did not pass: ${outcome.message}`);
-    const { commands, boots } = await this.#ask({ report: true });
+    const { commands, boots, lateMs } = await this.#ask({ report: true });
     const own: OwnTime = {
       commands,
       commandDelayMs: this.#commandDelayMs,
@@ -92,11 +94,13 @@ export class Lane {
       bootDelayMs,
       bytes: link.bytes,
       baud: this.#baud,
+      lateMs,
     };
     return {
       seconds: measuredMs / 1000,
       delaySeconds: delaysMs(own) / 1000,
       wireSeconds: wireMs(own.bytes, own.baud) / 1000,
+      lateSeconds: lateMs / 1000,
       bytes: own.bytes,
       overheadPercent: overheadPercent(measuredMs, own),
     };
