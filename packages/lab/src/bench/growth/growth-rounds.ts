@@ -2,7 +2,7 @@
  * What work costs as registry and log grow: authorities of several sizes beside each other, round by round, so that what
  * disturbed one size disturbed all of them.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHome } from '../bench-home.ts';
 import type { ReportPart } from '../report.ts';
@@ -34,12 +34,9 @@ export async function measureGrowth(
   const sized: (Sized & { home: string })[] = [];
   for (const devices of plan.sizes) {
     const of = join(folder, `${storage.name}-${devices}`);
-    const filledASecond = await filledHome(of, devices, storage, say);
-    const home = join(of, 'authority');
-    const figures = noFigures();
-    // before the rounds add to it
-    figures.bytesADevice.push(storage.bytesOnDisk(home) / devices);
-    sized.push({ devices, home, figures, filledASecond });
+    const filled = await filledHome(of, devices, storage, say);
+    const figures = { ...noFigures(), ...filled };
+    sized.push({ devices, home: join(of, 'authority'), figures });
   }
   for (let round = 1; round <= rounds; round++) {
     for (const { devices, home, figures } of sized) {
@@ -62,21 +59,32 @@ export async function measureGrowth(
   return growthPart(sized, sha256);
 }
 
-/** Makes and fills the home, or fills what a kept one lacks. */
+type Filled = Pick<Sized['figures'], 'bytesADevice' | 'filledASecond'>;
+
+/** Makes and fills the home, or fills what a kept one lacks; what filling gave is kept beside it, since every round adds to it. */
 async function filledHome(
   folder: string,
   devices: number,
   storage: GrowthStorage,
   say: (sentence: string) => void,
-): Promise<number | null> {
-  const authority = join(folder, 'authority');
+): Promise<Filled> {
   say(`an authority of ${shown(devices)} devices in ${folder}`);
+  const filledFile = join(folder, 'filled.json');
+  if (existsSync(filledFile)) return JSON.parse(readFileSync(filledFile, 'utf8')) as Filled;
+  const authority = join(folder, 'authority');
   const home = existsSync(authority) ? await openHome(authority) : await storage.makeHome(folder);
+  let filledASecond: number;
   try {
-    return await fill(home, devices, say);
+    filledASecond = await fill(home, devices, say);
   } finally {
     await home.authority.close();
   }
+  const filled: Filled = {
+    bytesADevice: [storage.bytesOnDisk(authority) / devices],
+    filledASecond: [filledASecond],
+  };
+  writeFileSync(filledFile, `${JSON.stringify(filled)}\n`);
+  return filled;
 }
 
 async function importSeconds(folder: string, count: number, storage: GrowthStorage): Promise<number> {
