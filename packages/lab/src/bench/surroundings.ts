@@ -33,10 +33,13 @@ export function programVersions(): Record<string, string> {
   ) as Record<string, string>;
 }
 
-/** The commit that is measured, marked where files differ from it; `unknown` outside of a clone. */
+/** The commit that is measured, marked where files other than results differ from it; `unknown` outside of a clone. */
 export function thisCommit(): string {
-  const found = output('git', ['-C', repository, 'describe', '--always', '--dirty', '--exclude', '*']);
-  return found ?? 'unknown';
+  const commit = output('git', ['-C', repository, 'rev-parse', '--short', 'HEAD']);
+  if (commit === undefined) return 'unknown';
+  const differs =
+    output('git', ['-C', repository, 'diff', '--quiet', 'HEAD', '--', '.', ':!bench']) === undefined;
+  return differs ? `${commit}-dirty` : commit;
 }
 
 function openssl(): string | undefined {
