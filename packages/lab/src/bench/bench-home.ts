@@ -2,7 +2,7 @@
  * An authority to measure: a real home on a real disk with one enrolled station. The station is enrolled by the same
  * functions as any other; only the person who compares the fingerprints is played.
  */
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { collectEnrolment, confirmStation, requestEnrolment } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
@@ -19,6 +19,7 @@ export const benchSite = 'site-1';
 export const benchStation = 'st-1';
 export const stationVersion = '0.1.0';
 export const noConfiguration = '0'.repeat(64);
+export const newRequestId = (): string => randomBytes(16).toString('hex');
 
 /** What a TLS client needs to speak as the station, PEM. */
 export interface StationIdentity {
@@ -27,10 +28,14 @@ export interface StationIdentity {
   authorityCaPem: string;
 }
 
-export interface BenchHome {
+/** An authority that is open in this process. */
+export interface AuthorityHome {
   folder: string;
   authority: OpenAuthority;
   unlocked: UnlockedAuthority;
+}
+
+export interface BenchHome extends AuthorityHome {
   identity: StationIdentity;
 }
 
@@ -48,20 +53,51 @@ export async function makeBenchHome(folder: string): Promise<BenchHome> {
   });
   const authority = await openAuthority(home);
   const unlocked = await authority.unlock();
-  return { folder: home, authority, unlocked, identity: await enrol(authority, unlocked) };
+  return {
+    folder: home,
+    authority,
+    unlocked,
+    identity: await enrolStation(authority, unlocked, benchStation),
+  };
+}
+
+/** Makes the home, measures on it, and closes it. */
+export async function withBenchHome<T>(
+  folder: string,
+  say: (sentence: string) => void,
+  measure: (home: BenchHome) => Promise<T>,
+): Promise<T> {
+  say(`an authority in ${folder}`);
+  const home = await makeBenchHome(folder);
+  try {
+    return await measure(home);
+  } finally {
+    await home.authority.close();
+  }
+}
+
+/** Opens a home that was made before. */
+export async function openHome(folder: string): Promise<AuthorityHome> {
+  const authority = await openAuthority(folder);
+  return { folder, authority, unlocked: await authority.unlock() };
 }
 
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
-export async function serve(home: BenchHome): Promise<{ url: string; process: Child }> {
+export async function serve(home: { folder: string }): Promise<{ url: string; process: Child }> {
   const process = new Child('serve', ['serve', '--home', home.folder, '--json']);
   const ready = await process.next(({ event }) => event === 'ready');
   return { url: String(ready.station), process };
 }
 
-async function enrol(authority: OpenAuthority, { stations }: UnlockedAuthority): Promise<StationIdentity> {
+/** Enrols a station with as many lanes as a station may have. */
+export async function enrolStation(
+  authority: OpenAuthority,
+  { stations }: UnlockedAuthority,
+  stationId: string,
+): Promise<StationIdentity> {
   const { person } = authority;
   const { token } = await inviteStation(stations, person, {
-    stationId: benchStation,
+    stationId,
     site: benchSite,
     line: 'line-1',
     lanes: limits.lanesPerStation,
@@ -69,10 +105,10 @@ async function enrol(authority: OpenAuthority, { stations }: UnlockedAuthority):
     url: 'https://127.0.0.1:1',
   });
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const csr_b64 = toBase64(certificationRequest(benchStation, publicKey, privateKey));
+  const csr_b64 = toBase64(certificationRequest(stationId, publicKey, privateKey));
   const request = { token: parseEnrolmentToken(token).secret, csr_b64 };
   const { public_key_sha256 } = await requestEnrolment(stations, request);
-  await confirmStation(stations, person, benchStation, public_key_sha256);
+  await confirmStation(stations, person, stationId, public_key_sha256);
   const { certificate_pem } = await collectEnrolment(stations, request);
   return {
     certificatePem: certificate_pem! + toPem('CERTIFICATE', stations.stationIssuer.certificate.der),

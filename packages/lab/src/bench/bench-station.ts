@@ -1,5 +1,4 @@
-/** A station as `imprint station run` puts it together, at whose one lane units are worked on one after another. */
-import { randomBytes } from 'node:crypto';
+/** A station as `imprint station run` puts it together, at whose lanes units are worked on. */
 import { join } from 'node:path';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import type { DutLink } from '@imprint/station/dut-link';
@@ -11,16 +10,15 @@ import { type Outcome, provisionUnit } from '@imprint/station/procedure';
 import { RetryingAuthority } from '@imprint/station/retrying-authority';
 import { openStationSession } from '@imprint/station/station-session';
 import { systemTimers } from '@imprint/station/timers';
-import { type BenchHome, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
+import { type BenchHome, benchStation, newRequestId, noConfiguration, stationVersion } from './bench-home.ts';
 
 export interface BenchStation {
   /** Works on the unit behind the link, from hello to receipt. */
-  work(link: DutLink, deviceId: string): Promise<Outcome>;
+  work(link: DutLink, deviceId: string, lane: number): Promise<Outcome>;
   close(): Promise<void>;
 }
 
 const badge = 'OP-BENCH-1';
-const newRequestId = () => randomBytes(16).toString('hex');
 
 export async function openBenchStation(home: BenchHome, url: string, folder: string): Promise<BenchStation> {
   const { ledger, entropy, person, clock } = home.authority;
@@ -44,9 +42,9 @@ export async function openBenchStation(home: BenchHome, url: string, folder: str
   });
   const { shift_id } = await authority.call('openShift', {}, { request_id: newRequestId(), badge });
   return {
-    work: (link, deviceId) =>
+    work: (link, deviceId, lane) =>
       provisionUnit({
-        place: { lane: 1, carrier: null, position: null },
+        place: { lane, carrier: null, position: null },
         operation: 'provision',
         scanned: deviceId,
         shiftId: shift_id,

@@ -26,7 +26,7 @@ export function percentile(values: readonly number[], share: number): number {
  * Ours against theirs, pair by pair: what disturbed one round disturbed both of its halves, so ratios of a round spread less
  * than ratios of medians.
  */
-export function pairRatios(ours: readonly number[], theirs: readonly number[]): Spread {
+export function pairRatios(ours: readonly number[], theirs: readonly number[]): number[] {
   if (ours.length !== theirs.length) throw new RangeError('pairs need as many of one as of the other');
-  return spreadOf(ours.map((value, at) => value / theirs[at]!));
+  return ours.map((value, at) => value / theirs[at]!);
 }

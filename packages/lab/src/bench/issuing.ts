@@ -2,16 +2,23 @@
 import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
 import { openSession } from '@imprint/authority/stations/session';
 import { sessionHeader } from '@imprint/contract/api/station';
-import { type BenchHome, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
-import { type LoadResult, runLoad } from './load.ts';
+import type { Child } from 'imprint/demo/child';
+import {
+  type AuthorityHome,
+  type BenchHome,
+  benchStation,
+  noConfiguration,
+  stationVersion,
+} from './bench-home.ts';
+import { type LoadRequest, type LoadResult, runLoad } from './load.ts';
 import type { WaitingUnit } from './open-jobs.ts';
 
 /** Of the units of one run, the share with which connections and compilers are warmed before the clock runs. */
 export const warmUpShare = 0.25;
 
-/** The home's station with a live session, as every issuing needs one. */
-export async function beginSession(home: BenchHome): Promise<string> {
-  const session = await openSession(home.unlocked.line, benchStation, {
+/** A station with a live session, as every issuing needs one. */
+export async function beginSession(home: AuthorityHome, stationId = benchStation): Promise<string> {
+  const session = await openSession(home.unlocked.line, stationId, {
     station_version: stationVersion,
     configuration_sha256: noConfiguration,
     station_time: home.authority.clock().toISOString(),
@@ -22,7 +29,7 @@ export async function beginSession(home: BenchHome): Promise<string> {
 
 /** `CredentialIssuing.issue` with so many callers at once; certificates a second. */
 export async function issueInProcess(
-  home: BenchHome,
+  home: AuthorityHome,
   sessionId: string,
   units: readonly WaitingUnit[],
   callers: number,
@@ -46,23 +53,36 @@ export async function issueInProcess(
   return ((units.length - warmUp) * 1000) / (performance.now() - begun);
 }
 
-/** The station listener at `url` asked for certificates over so many kept mTLS connections. */
+/** What `imprint serve` is asked for, over so many kept mTLS connections. */
+export interface Asking {
+  connections: number;
+  requests: readonly LoadRequest[];
+}
+
+/** The station listener of `server` asked for certificates. */
 export function issueOverMtls(
   home: BenchHome,
-  url: string,
+  server: { url: string; process: Child },
   sessionId: string,
-  units: readonly WaitingUnit[],
-  connections: number,
+  { connections, requests }: Asking,
 ): Promise<LoadResult> {
   return runLoad(home.folder, {
-    origin: url,
+    origin: server.url,
+    serverPid: server.process.pid!,
     connections,
-    warmUp: Math.floor(units.length * warmUpShare),
+    warmUp: Math.floor(requests.length * warmUpShare),
     headers: { [sessionHeader]: sessionId },
     tls: home.identity,
-    requests: units.map(({ jobId, requestId, csrB64 }) => ({
-      path: `/station/v1/jobs/${jobId}/credential`,
-      body: JSON.stringify({ request_id: requestId, attempt: 1, csr_b64: csrB64 }),
-    })),
+    certificateMember: 'device_cert_pem',
+    requests: [...requests],
   });
+}
+
+/** A request for each unit. */
+export function singleRequests(units: readonly WaitingUnit[]): LoadRequest[] {
+  return units.map(({ jobId, requestId, csrB64 }) => ({
+    path: `/station/v1/jobs/${jobId}/credential`,
+    body: JSON.stringify({ request_id: requestId, attempt: 1, csr_b64: csrB64 }),
+    certificates: 1,
+  }));
 }

@@ -1,11 +1,12 @@
 /**
  * A client that asks as fast as its connections allow, in a process of its own: `node load-client.ts WORK.json`. It gives
- * one JSON line, and counts an answer only where it is a certificate.
+ * one JSON line, and counts certificates, not answers: one answer may hold many, and one that holds too few ends the run.
  */
 import { readFileSync } from 'node:fs';
 import { Pool } from 'undici';
 import { percentile } from './figures.ts';
-import type { LoadResult, LoadWork } from './load.ts';
+import type { LoadRequest, LoadResult, LoadWork } from './load.ts';
+import { processorTimeUs } from './processor-time.ts';
 
 const answerTimeoutMs = 30_000;
 
@@ -26,17 +27,18 @@ const pool = new Pool(work.origin, {
   }),
 });
 const headers = { ...work.headers, 'content-type': 'application/json' };
+const certificateStart = `"${work.certificateMember}":"-----BEGIN CERTIFICATE-----`;
 
-async function ask({ path, body }: LoadWork['requests'][number]): Promise<void> {
+async function ask({ path, body, certificates }: LoadRequest): Promise<void> {
   const answer = await pool.request({ path, method: 'POST', headers, body });
   const text = await answer.body.text();
-  if (answer.statusCode !== 200 || !text.includes('-----BEGIN CERTIFICATE-----')) {
+  if (answer.statusCode !== 200 || text.split(certificateStart).length - 1 !== certificates) {
     throw new Error(`${work.origin}${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   }
 }
 
 /** Sends them all, one at a time on each connection. */
-async function askAll(requests: LoadWork['requests']): Promise<number[]> {
+async function askAll(requests: readonly LoadRequest[]): Promise<number[]> {
   const latenciesMs: number[] = [];
   let next = 0;
   const worker = async () => {
@@ -52,13 +54,18 @@ async function askAll(requests: LoadWork['requests']): Promise<number[]> {
 
 // connections are made, and both programs are compiled, before the clock runs
 await askAll(work.requests.slice(0, work.warmUp));
+const measured = work.requests.slice(work.warmUp);
+const certificates = measured.reduce((sum, request) => sum + request.certificates, 0);
+const begunUs = processorTimeUs(work.serverPid);
 const begun = performance.now();
-const latenciesMs = await askAll(work.requests.slice(work.warmUp));
+const latenciesMs = await askAll(measured);
 const seconds = (performance.now() - begun) / 1000;
+const endedUs = processorTimeUs(work.serverPid);
 const result: LoadResult = {
-  perSecond: latenciesMs.length / seconds,
+  perSecond: certificates / seconds,
   p50Ms: percentile(latenciesMs, 0.5),
   p99Ms: percentile(latenciesMs, 0.99),
+  serverUs: begunUs === null || endedUs === null ? null : (endedUs - begunUs) / certificates,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);
 await pool.close();

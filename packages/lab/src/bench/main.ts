@@ -1,34 +1,49 @@
-/** `npm run bench`: measures issuing and a unit's time on a lane on this machine, on real parts and a real disk. */
-import { mkdirSync, rmSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
-import { join, resolve } from 'node:path';
+/** `npm run bench`: measures on this machine, on real parts and a real disk, and writes results with their plots. */
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { limits } from '@imprint/contract/limits';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
-import { type BenchHome, makeBenchHome } from './bench-home.ts';
-import { type IssuingPlan, measureIssuing } from './issuing-rounds.ts';
+import { withBenchHome } from './bench-home.ts';
+import { measureGrowth } from './growth/growth-rounds.ts';
+import { growthStorages } from './growth/growth-storage.ts';
+import { measureIssuing } from './issuing-rounds.ts';
+import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
+import { measureLine } from './line-rounds.ts';
 import { type Report, type ReportPart, reportJson, reportText } from './report.ts';
+import { writeResults } from './results.ts';
+import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const help = `Usage: npm run bench -- [--json] [--quick] [--only issuing|lane] [--home DIR] [--keep]
+const partNames = ['issuing', 'job', 'lane', 'line', 'growth'] as const;
+type PartName = (typeof partNames)[number];
 
-Measures durable issuing (in process and over mTLS, against openssl and cfssl) and what station and authority
-add to a unit's own time on a lane. It takes about four minutes; --quick takes one and says less.
+const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
+                            [--sizes N,N,…] [--storage NAME]
 
+Parts:
+  issuing   certificates a second in process and over mTLS, beside openssl and cfssl
+  job       whole units a second, from opening to receipt, and the time of each request
+  lane      what station and authority add to a unit's own time on a lane
+  line      the same with sixteen lanes at work at once
+  growth    issuing, look-ups, receipts, start-up, verifying and disk as the registry grows
+
+Every figure goes to bench/results/PART.json, with plots and a page (bench/results/README.md).
+
+  --only    one of the parts
+  --quick   fewer rounds of fewer certificates; the results go to bench/quick
   --json    print one JSON object as the last line
-  --quick   fewer rounds of fewer certificates
-  --only    one of the two parts
-  --home    where the authority is made; a folder on the disk that is to be measured
+  --home    where authorities are made; a folder on the disk that is to be measured
             (default: imprint-home/bench-<time>)
-  --keep    leave that folder there
+  --keep    leave that folder there; one that was there before is never removed
+  --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
+            some 25 GB; growth takes up a kept folder again
+  --storage of growth: ${growthStorages.map(({ name }) => name).join(' or ')} (default: ${growthStorages[0]!.name})
 
-Example:
-  npm run bench -- --quick --json
+Examples:
+  npm run bench -- --only issuing --quick
+  npm run bench -- --only growth --sizes 1000,100000,1000000 --home line/growth --keep
 `;
-
-const plans: Record<'quick' | 'full', IssuingPlan & { laneRounds: number }> = {
-  quick: { rounds: 3, units: 2_000, opensslSeconds: 1, laneRounds: 2 },
-  full: { rounds: 5, units: 8_000, opensslSeconds: 3, laneRounds: 7 },
-};
 
 const options = {
   json: { type: 'boolean', default: false },
@@ -36,94 +51,107 @@ const options = {
   only: { type: 'string' },
   home: { type: 'string' },
   keep: { type: 'boolean', default: false },
+  sizes: { type: 'string' },
+  storage: { type: 'string', default: growthStorages[0]!.name },
   help: { type: 'boolean', default: false },
 } as const;
 
+type Flags = ReturnType<typeof readFlags>;
+
 function readFlags() {
   const { values } = parseArgs({ options });
-  const { only } = values;
-  if (only !== undefined && only !== 'issuing' && only !== 'lane') {
-    throw new TypeError(`--only is issuing or lane, not ${only}`);
+  const only = partNames.find((name) => name === values.only);
+  if (values.only !== undefined && only === undefined) {
+    throw new TypeError(`--only is one of ${partNames.join(', ')}, not ${values.only}`);
   }
-  return { ...values, only };
+  const storage = growthStorages.find(({ name }) => name === values.storage);
+  if (storage === undefined) throw new TypeError(`there is no storage ${values.storage}`);
+  const sizes = (values.sizes ?? (values.quick ? '100,1000' : '1000,100000')).split(',').map(Number);
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0 && size <= limits.orderQuantity)) {
+    throw new TypeError(`--sizes are whole numbers from 1 to ${limits.orderQuantity}, with commas between`);
+  }
+  return { ...values, only, storage, sizes: sizes.sort((a, b) => a - b) };
 }
 
-async function run(flags: ReturnType<typeof readFlags>): Promise<Report> {
+/** Measures one part; each makes its authority anew. */
+function measure(
+  part: PartName,
+  folder: string,
+  { quick, sizes, storage }: Flags,
+  say: (sentence: string) => void,
+): Promise<ReportPart> {
+  switch (part) {
+    case 'issuing': {
+      const plan = quick
+        ? { rounds: 3, units: 2_000, opensslSeconds: 1 }
+        : { rounds: 5, units: 8_000, opensslSeconds: 3 };
+      return withBenchHome(folder, say, (home) => measureIssuing(home, folder, plan, say));
+    }
+    case 'job': {
+      const plan = quick ? { rounds: 2, units: 400 } : { rounds: 5, units: 2_000 };
+      return withBenchHome(folder, say, (home) => measureJobs(home, plan, say));
+    }
+    case 'lane':
+      return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
+    case 'line':
+      return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 4 : 16, say));
+    case 'growth': {
+      const plan = quick
+        ? { rounds: 2, issued: 100, lookedUp: 300, receipts: 50 }
+        : { rounds: 5, issued: 200, lookedUp: 2_000, receipts: 200 };
+      return measureGrowth(folder, { storage, sizes, ...plan }, say);
+    }
+  }
+}
+
+async function run(flags: Flags): Promise<void> {
   const begunMs = performance.now();
   const say = (sentence: string) =>
     process.stderr.write(`${((performance.now() - begunMs) / 1000).toFixed(0).padStart(4)} s  ${sentence}\n`);
   const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15);
   const folder = resolve(flags.home ?? join('imprint-home', `bench-${stamp}`));
-  const { laneRounds, ...plan } = plans[flags.quick ? 'quick' : 'full'];
-  const report: Report = {
-    machine: {
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      cores: cpus().length,
-      node: process.versions.node,
-      loadBefore: loadavg()[0]!,
-    },
-    quick: flags.quick,
-    rows: [],
-    ratios: [],
-    reach: [],
-    leftOut: [],
-  };
+  const results = join(repository, 'bench', flags.quick ? 'quick' : 'results');
+  const out = flags.json ? process.stderr : process.stdout;
+  const reports: Report[] = [];
+  const keep = flags.keep || existsSync(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
-    // an authority each: the jobs that wait for their certificates hold all lanes of their station
-    if (flags.only !== 'lane') {
-      merge(
-        report,
-        await withHome(join(folder, 'issuing'), say, (home) => measureIssuing(home, folder, plan, say)),
-      );
-    }
-    if (flags.only !== 'issuing') {
-      merge(
-        report,
-        await withHome(join(folder, 'lane'), say, (home) => measureLanes(home, folder, laneRounds, say)),
-      );
+    for (const part of flags.only === undefined ? partNames : [flags.only]) {
+      const machine = thisMachine();
+      const found = await measure(part, join(folder, part), flags, say);
+      const report: Report = {
+        part,
+        command: commandOf(part, flags),
+        at: new Date().toISOString(),
+        commit: thisCommit(),
+        machine,
+        programs: programVersions(),
+        quick: flags.quick,
+        ...found,
+      };
+      reports.push(report);
+      const page = writeResults(results, report);
+      out.write(`\n${reportText(report)}\n${relative(process.cwd(), page)} shows it with plots.\n`);
     }
   } finally {
-    if (!flags.keep) rmSync(folder, { recursive: true, force: true });
+    if (!keep) rmSync(folder, { recursive: true, force: true });
   }
-  return report;
+  if (flags.json) process.stdout.write(`${reportJson(reports)}\n`);
 }
 
-async function withHome<T>(
-  folder: string,
-  say: (sentence: string) => void,
-  measure: (home: BenchHome) => Promise<T>,
-): Promise<T> {
-  say(`an authority in ${folder}`);
-  const home = await makeBenchHome(folder);
-  try {
-    return await measure(home);
-  } finally {
-    await home.authority.close();
-  }
-}
-
-function merge(report: Report, part: ReportPart): void {
-  report.rows.push(...part.rows);
-  report.ratios.push(...part.ratios);
-  report.reach.push(...part.reach);
-  report.leftOut.push(...part.leftOut);
+function commandOf(part: PartName, { quick, sizes, storage }: Flags): string {
+  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage.name}` : '';
+  return `npm run bench -- --only ${part}${growth}${quick ? ' --quick' : ''}`;
 }
 
 // as every program of ours does when it starts
 computeByOpenssl();
-let flags: ReturnType<typeof readFlags> | undefined;
+let flags: Flags | undefined;
 try {
   flags = readFlags();
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n\n${help}`);
   process.exitCode = 2;
 }
-if (flags?.help) {
-  process.stdout.write(help);
-} else if (flags) {
-  const report = await run(flags);
-  const out = flags.json ? process.stderr : process.stdout;
-  out.write(`\n${reportText(report)}`);
-  if (flags.json) process.stdout.write(`${reportJson(report)}\n`);
-}
+if (flags?.help) process.stdout.write(help);
+else if (flags) await run(flags);

@@ -13,7 +13,14 @@ import { toBase64 } from '@imprint/contract/bytes';
 import { factoryConfigText } from '@imprint/contract/factory-config';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import { certificationRequest } from '@imprint/station/certification-request';
-import { type BenchHome, benchSite, benchStation, noConfiguration, stationVersion } from './bench-home.ts';
+import {
+  type AuthorityHome,
+  benchSite,
+  benchStation,
+  newRequestId,
+  noConfiguration,
+  stationVersion,
+} from './bench-home.ts';
 
 const contractFile = fileURLToPath(new URL('../../../../examples/contracts/gateway.yaml', import.meta.url));
 export const benchContract = checkContract(readFileSync(contractFile, 'utf8'), contractFile);
@@ -30,8 +37,13 @@ const jobsPerDecision = 250;
 const leaseMs = 3 * 3_600_000;
 const dayMs = 86_400_000;
 
-/** An order of `count` units, open at the home's one station. Gives the device IDs. */
-export async function makeOrder(home: BenchHome, orderId: string, count: number): Promise<string[]> {
+/** An order of `count` units, open at the home's one station or at others. Gives the device IDs. */
+export async function makeOrder(
+  home: AuthorityHome,
+  orderId: string,
+  count: number,
+  stations: readonly string[] = [benchStation],
+): Promise<string[]> {
   const { ledger, entropy, person, clock } = home.authority;
   const now = clock();
   await createOrder(ledger, entropy, person, benchContract, {
@@ -41,7 +53,7 @@ export async function makeOrder(home: BenchHome, orderId: string, count: number)
     quantity: count,
     scrapAllowance: 0,
     sites: [benchSite],
-    stations: [benchStation],
+    stations,
     opensAt: now.toISOString(),
     closesAt: new Date(now.getTime() + dayMs).toISOString(),
     ids: { source: 'generated', site: 'M1', year: now.getUTCFullYear() },
@@ -57,7 +69,7 @@ export async function makeOrder(home: BenchHome, orderId: string, count: number)
 
 /** Opens a job for each device; `say` hears how many are open. */
 export async function openJobs(
-  home: BenchHome,
+  home: AuthorityHome,
   orderId: string,
   deviceIds: readonly string[],
   say: (done: number) => void,
@@ -79,15 +91,16 @@ export async function openJobs(
 
 function waitingUnit(deviceId: string, jobId: string): WaitingUnit {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { jobId, requestId: randomBytes(16).toString('hex'), csrB64: csr(deviceId, publicKey, privateKey) };
+  return { jobId, requestId: newRequestId(), csrB64: csr(deviceId, publicKey, privateKey) };
 }
 
 function csr(deviceId: string, publicKey: KeyObject, privateKey: KeyObject): string {
   return toBase64(certificationRequest(deviceId, publicKey, privateKey));
 }
 
-function jobDrafts(
-  { unlocked }: BenchHome,
+/** The entries with which a job begins. */
+export function jobDrafts(
+  { unlocked }: AuthorityHome,
   now: Date,
   orderId: string,
   deviceId: string,

@@ -10,6 +10,7 @@ const own: OwnTime = {
   bootDelayMs: 4,
   bytes: 11_520,
   baud: 115_200,
+  lateMs: 0,
 };
 
 describe('own time of a unit', () => {
@@ -29,5 +30,9 @@ describe('own time of a unit', () => {
   it('is measured against delays and bytes together', () => {
     assert.equal(overheadPercent(3008 * 1.1, own).toFixed(6), '10.000000');
     assert.equal(overheadPercent(3008 / 2, own), -50);
+  });
+
+  it('counts late timers as the unit’s', () => {
+    assert.equal(overheadPercent(3010, { ...own, lateMs: 2 }), 0);
   });
 });

@@ -13,6 +13,8 @@ export interface OwnTime {
   /** Bytes in both directions; the unit answers when it was asked, so that they follow one another. */
   bytes: number;
   baud: number;
+  /** By how much the simulated unit's timers fired late: a real one has none. */
+  lateMs: number;
 }
 
 /** How long so many bytes take on a serial line. */
@@ -25,8 +27,8 @@ export function delaysMs(own: OwnTime): number {
   return own.keyDelayMs + own.commands * own.commandDelayMs + own.boots * own.bootDelayMs;
 }
 
-/** By how many percent `measuredMs` is above the unit's delays and bytes. */
+/** By how many percent `measuredMs` is above the unit's delays and bytes, as late as they were. */
 export function overheadPercent(measuredMs: number, own: OwnTime): number {
-  const ownMs = delaysMs(own) + wireMs(own.bytes, own.baud);
+  const ownMs = delaysMs(own) + wireMs(own.bytes, own.baud) + own.lateMs;
   return (100 * (measuredMs - ownMs)) / ownMs;
 }

@@ -1,22 +1,27 @@
-/** What a run of the benchmark says: rows with their spread, ratios of pairs, and what was reached; as a table or as JSON. */
+/** What a part of the benchmark says: rows with their spread, ratios of pairs, and what was reached; as a table or as JSON. */
 import { table } from 'imprint/say';
 import { type Spread, spreadOf } from './figures.ts';
+import type { PlotData } from './plot.ts';
+import type { Machine } from './surroundings.ts';
 
 export interface Row {
   name: string;
+  /** What a row of this name was measured at, where there are several: `1,000 devices`. */
+  at?: string;
   /** What one figure is: `certificates a second`, `percent`. */
   unit: string;
   /** One figure a round. */
   figures: number[];
   /** What the figure includes, and what a peer does not do. */
   note: string;
-  /** Further medians of the same row, such as `p50Ms`. */
-  besides?: Record<string, number>;
+  /** What was measured beside it, such as `p50Ms`: a figure a round. */
+  besides?: Record<string, number[]>;
 }
 
 export interface Ratio {
   name: string;
-  spread: Spread;
+  /** One a round. */
+  figures: number[];
 }
 
 /** A figure of the row that has to be at least, or at most, so much. */
@@ -27,36 +32,44 @@ export interface Reach {
   reached: boolean;
 }
 
+/** One part of the benchmark, as it was measured here. */
 export interface Report {
-  machine: { cpu: string; cores: number; node: string; loadBefore: number };
+  part: string;
+  /** What gives these figures again. */
+  command: string;
+  /** ISO 8601. */
+  at: string;
+  commit: string;
+  machine: Machine;
+  programs: Record<string, string>;
   quick: boolean;
   rows: Row[];
   ratios: Ratio[];
   reach: Reach[];
   /** Rows that could not be measured here, each with what to do about it. */
   leftOut: string[];
+  plots: PlotData[];
 }
 
-/** What one part of the benchmark adds. */
-export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut'>;
+/** What the measuring of one part gives. */
+export type ReportPart = Pick<Report, 'rows' | 'ratios' | 'reach' | 'leftOut' | 'plots'>;
 
-/** One line: the object that `--json` prints last. */
-export function reportJson({ machine, quick, rows, ratios, reach, leftOut }: Report): string {
-  return JSON.stringify({
-    machine,
-    quick,
-    rows: rows.map(({ name, unit, figures, note, besides }) => ({
-      name,
-      unit,
-      ...rounded(spreadOf(figures)),
+/** One line: the object that `--json` prints last, with the spread of each row. */
+export function reportJson(reports: readonly Report[]): string {
+  const parts = reports.map(({ rows, ratios, reach, plots: _, ...rest }) => ({
+    ...rest,
+    rows: rows.map(({ figures, besides, ...row }) => ({
+      ...row,
+      ...spreadOf(figures),
       rounds: figures.length,
-      ...(besides && Object.fromEntries(Object.entries(besides).map(([key, value]) => [key, round(value)]))),
-      note,
+      ...Object.fromEntries(
+        Object.entries(besides ?? {}).map(([key, values]) => [key, spreadOf(values).median]),
+      ),
     })),
-    ratios: ratios.map(({ name, spread }) => ({ name, ...rounded(spread) })),
-    reach: reach.map((one) => ({ ...one, found: round(one.found) })),
-    leftOut,
-  });
+    ratios: ratios.map(({ name, figures }) => ({ name, ...spreadOf(figures) })),
+    reach,
+  }));
+  return JSON.stringify({ parts }, (_, value) => (typeof value === 'number' ? round(value) : value));
 }
 
 /** The same for people. */
@@ -64,22 +77,22 @@ export function reportText(report: Report): string {
   const { machine, rows, ratios, reach, leftOut } = report;
   const spread = ({ median, min, max }: Spread) => [text(median), text(min), text(max)];
   return [
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${text(machine.loadBefore)} before`,
+    `${report.part}: ${machine.cpu}, ${machine.cores} cores, load ${text(machine.loadBefore)} before`,
     '',
     ...table([
       ['', 'median', 'min', 'max', 'rounds', 'unit', 'besides'],
-      ...rows.map(({ name, unit, figures, besides }) => [
-        name,
+      ...rows.map(({ name, at, unit, figures, besides }) => [
+        at === undefined ? name : `${name}, ${at}`,
         ...spread(spreadOf(figures)),
         figures.length,
         unit,
         Object.entries(besides ?? {})
-          .map(([key, value]) => `${key} ${text(value)}`)
+          .map(([key, values]) => `${key} ${text(spreadOf(values).median)}`)
           .join(', '),
       ]),
     ]),
     '',
-    ...rows.map(({ name, note }) => `${name}: ${note}`),
+    ...notesOf(rows),
     ...ratioTable(ratios),
     '',
     ...reach.map(
@@ -91,22 +104,22 @@ export function reportText(report: Report): string {
   ].join('\n');
 }
 
+/** What each row includes, once for all rows of a name. */
+export function notesOf(rows: readonly Row[]): string[] {
+  return [...new Map(rows.map(({ name, note }) => [name, note]))].map(([name, note]) => `${name}: ${note}`);
+}
+
 function ratioTable(ratios: readonly Ratio[]): string[] {
   if (ratios.length === 0) return [];
-  const rows = ratios.map(({ name, spread: { median, min, max } }) => [
-    name,
-    text(median),
-    text(min),
-    text(max),
-  ]);
+  const rows = ratios.map(({ name, figures }) => {
+    const { median, min, max } = spreadOf(figures);
+    return [name, text(median), text(min), text(max)];
+  });
   return ['', ...table([['ratio of the pairs of each round', 'median', 'min', 'max'], ...rows])];
 }
 
-function rounded({ median, min, max }: Spread): Spread {
-  return { median: round(median), min: round(min), max: round(max) };
-}
-
-function round(value: number): number {
+/** To four digits: more would say what no round repeats. */
+export function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 

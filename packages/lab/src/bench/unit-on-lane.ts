@@ -16,6 +16,8 @@ export interface LaneVisit {
   /** The unit's own delays, and its bytes divided by the baud rate. */
   delaySeconds: number;
   wireSeconds: number;
+  /** By how much its timers were late. */
+  lateSeconds: number;
   bytes: number;
   overheadPercent: number;
 }
@@ -30,20 +32,28 @@ const wantedDelaysMs = 2_000;
 export class Lane {
   readonly #baud: number;
   readonly #station: BenchStation;
+  readonly #number: number;
   readonly #process: ChildProcess;
   #port = '';
   #units = 0;
   #commandDelayMs = 0;
 
-  private constructor(baud: number, station: BenchStation) {
+  private constructor(baud: number, station: BenchStation, number: number) {
     this.#baud = baud;
     this.#station = station;
+    this.#number = number;
     this.#process = fork(unitFile, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   }
 
   /** Opens it, and finds out on one unit (`deviceId`), which is not measured, how many commands a visit takes. */
-  static async open(baud: number, home: BenchHome, station: BenchStation, deviceId: string): Promise<Lane> {
-    const lane = new Lane(baud, station);
+  static async open(
+    baud: number,
+    home: BenchHome,
+    station: BenchStation,
+    deviceId: string,
+    number = 1,
+  ): Promise<Lane> {
+    const lane = new Lane(baud, station, number);
     const { contract } = benchContract;
     const { line } = home.unlocked;
     const plan = planFromContract({
@@ -51,7 +61,7 @@ export class Lane {
       storageMapSha256: storageMapSha256(contract),
       realm: line.realm,
       rootSha256: line.rootSha256,
-      seed: `lane-${baud}`,
+      seed: `lane-${number}-${baud}`,
     });
     const { port } = await lane.#ask({ open: { plan: { ...plan, keyDelayMs, bootDelayMs }, baud } });
     lane.#port = port;
@@ -61,16 +71,21 @@ export class Lane {
     return lane;
   }
 
+  /** The process of its units. */
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   /** A new unit, worked on from scan to receipt. */
   async visit(deviceId: string): Promise<LaneVisit> {
     this.#units++;
     await this.#ask({ load: { unit: this.#units, commandDelayMs: this.#commandDelayMs } });
     const link = new CountingLink(new TcpLink(this.#port));
     const begun = performance.now();
-    const outcome = await this.#station.work(link, deviceId);
+    const outcome = await this.#station.work(link, deviceId, this.#number);
     const measuredMs = performance.now() - begun;
     if (outcome.event !== 'passed') throw new Error(`${deviceId} did not pass: ${outcome.message}`);
-    const { commands, boots } = await this.#ask({ report: true });
+    const { commands, boots, lateMs } = await this.#ask({ report: true });
     const own: OwnTime = {
       commands,
       commandDelayMs: this.#commandDelayMs,
@@ -79,11 +94,13 @@ export class Lane {
       bootDelayMs,
       bytes: link.bytes,
       baud: this.#baud,
+      lateMs,
     };
     return {
       seconds: measuredMs / 1000,
       delaySeconds: delaysMs(own) / 1000,
       wireSeconds: wireMs(own.bytes, own.baud) / 1000,
+      lateSeconds: lateMs / 1000,
       bytes: own.bytes,
       overheadPercent: overheadPercent(measuredMs, own),
     };

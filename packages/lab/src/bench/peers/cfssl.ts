@@ -1,6 +1,5 @@
 /** cfssl as a peer: `cfssl serve` with a P-256 CA over plain HTTP, asked by the same client for the same requests. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { warmUpShare } from '../issuing.ts';
 import { type LoadResult, runLoad } from '../load.ts';
 import type { WaitingUnit } from '../open-jobs.ts';
+import { makeBenchCa } from './bench-ca.ts';
 
 export interface Cfssl {
   issue(units: readonly WaitingUnit[], connections: number): Promise<LoadResult>;
@@ -22,8 +22,7 @@ const startPauseMs = 50;
 export async function startCfssl(folder: string): Promise<Cfssl | undefined> {
   if (spawnSync('cfssl', ['version'], { stdio: 'ignore' }).status !== 0) return undefined;
   const home = join(folder, 'cfssl');
-  mkdirSync(home, { recursive: true });
-  if (!makeCa(home)) return undefined;
+  if (!makeBenchCa(home)) return undefined;
   const port = await freePort();
   const child = spawn(
     'cfssl',
@@ -42,30 +41,21 @@ export async function startCfssl(folder: string): Promise<Cfssl | undefined> {
     issue: (units, connections) =>
       runLoad(home, {
         origin,
+        serverPid: child.pid!,
         connections,
         warmUp: Math.floor(units.length * warmUpShare),
         headers: {},
+        certificateMember: 'certificate',
         requests: units.map(({ csrB64 }) => ({
           path: '/api/v1/cfssl/sign',
           body: JSON.stringify({
             certificate_request: toPem('CERTIFICATE REQUEST', fromBase64(csrB64)),
           }),
+          certificates: 1,
         })),
       }),
     stop: () => end(child),
   };
-}
-
-function makeCa(home: string): boolean {
-  const run = spawnSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Bench CA', '-days', '2'],
-    ],
-    { cwd: home, stdio: 'ignore' },
-  );
-  return run.status === 0;
 }
 
 function freePort(): Promise<number> {
