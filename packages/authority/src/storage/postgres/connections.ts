@@ -42,7 +42,6 @@ export function connect(connections: Connections): PostgresPool {
     user: address.user,
     ssl: address.tls,
     max: connections.most,
-    application_name: 'imprint',
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${String(value).replaceAll(' ', '\\ ')}`)
       .join(' '),
@@ -100,6 +99,7 @@ function nameOf(text: string): string | undefined {
 function preparing(client: pg.PoolClient): PostgresPoolClient {
   let lost = false;
   const query = async (text: string, values: readonly unknown[]) => {
+    if (lost) throw new ConnectionLost(new Error('it ended with an earlier statement'));
     const name = nameOf(text);
     try {
       return await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) });

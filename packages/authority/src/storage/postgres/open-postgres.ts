@@ -34,6 +34,7 @@ const everySession = {
 
 const writing = {
   ...everySession,
+  application_name: 'imprint-writer',
   synchronous_commit: 'on',
   // longer than a replica that hangs in its transaction may hold the others up
   lock_timeout: 20_000,
@@ -44,6 +45,7 @@ const writing = {
 
 const reading = {
   ...everySession,
+  application_name: 'imprint-reader',
   default_transaction_read_only: 'on',
   // a transaction for reads is a snapshot
   default_transaction_isolation: 'repeatable read',
@@ -51,12 +53,17 @@ const reading = {
 
 /**
  * Opens the database at `url`.
+ * @param patienceMs how long a transaction waits for a server that went away meanwhile
  * @throws usage (no such URL), home_missing (no authority in it), realm_mismatch, storage_failed (away, another version,
  * a server that could forget a commit or cannot write)
  */
-export async function openPostgres(url: string, realm: RealmName): Promise<Storage> {
+export async function openPostgres(
+  url: string,
+  realm: RealmName,
+  patienceMs: number = reconnectMs,
+): Promise<Storage> {
   const address = parsePostgresUrl(url);
-  return opened(address, async (storage) => {
+  return opened(address, patienceMs, async (storage) => {
     const mark = await readMark(storage.writer);
     if (mark === undefined) {
       throw new ImprintError('home_missing', `there is no authority in the ${address.shown}`, {
@@ -79,7 +86,7 @@ export async function createPostgres(
   fill: (tx: Kysely<Tables>) => Promise<void> = async () => undefined,
 ): Promise<Storage> {
   const address = parsePostgresUrl(url);
-  return opened(address, async (storage) => {
+  return opened(address, reconnectMs, async (storage) => {
     await storage.writer.transaction().execute(async (tx) => {
       const mark = await readMark(tx);
       if (mark !== undefined) throw alreadyThere(address, mark);
@@ -93,6 +100,7 @@ export async function createPostgres(
 /** Opens the connections and keeps them where `begin` succeeds: until then, a server that is away is told at once. */
 async function opened(
   address: PostgresAddress,
+  laterPatienceMs: number,
   begin: (storage: Storage) => Promise<void>,
 ): Promise<Storage> {
   let patienceMs = 0;
@@ -125,7 +133,7 @@ async function opened(
     await storage.close();
     throw error;
   }
-  patienceMs = reconnectMs;
+  patienceMs = laterPatienceMs;
   return storage;
 }
 

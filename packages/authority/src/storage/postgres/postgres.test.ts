@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sql } from 'kysely';
+import { killedSuite } from '../../ledger/killed.suite.ts';
 import { ledgerSuite } from '../../ledger/ledger.suite.ts';
 import { withSnapshot } from '../snapshot.ts';
 import { createPostgres, openPostgres } from './open-postgres.ts';
@@ -12,6 +13,15 @@ ledgerSuite('PostgreSQL', async () => {
   const url = await server.database();
   const storage = await createPostgres(url, 'dev');
   return { storage, openAgain: () => openPostgres(url, 'dev'), dispose: () => storage.close() };
+});
+
+killedSuite('PostgreSQL', {
+  make: async () => {
+    const url = await server.database();
+    await (await createPostgres(url, 'dev')).close();
+    return url;
+  },
+  open: (url) => openPostgres(url, 'dev'),
 });
 
 test('refuses to make an authority where one is, and to open none', async () => {
