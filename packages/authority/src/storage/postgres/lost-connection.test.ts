@@ -159,13 +159,30 @@ test('a server that stays away is told after a bounded time, and writing goes on
   const { ledger } = testLedger(storage);
   await append(ledger, operator('before'));
   await own.stop();
-  await assert.rejects(append(ledger, operator('a')), { code: 'storage_failed', message: /no connection/ });
-  await assert.rejects(ledger.head(), { code: 'storage_failed' });
+  const isTold = { code: 'storage_failed', message: /no connection/ };
+  await assert.rejects(append(ledger, operator('a')), isTold);
+  await assert.rejects(ledger.head(), isTold);
   assert.equal(ledger.writable, true);
   await own.start();
   assert.equal(await append(ledger, operator('a')), 1);
   assert.deepEqual(await operatorsOf(storage), ['before', 'a']);
   await ledger.close();
+  await storage.close();
+});
+
+test('a read goes on over sessions that were ended and a server that was restarted', async () => {
+  const own = await TestServer.start();
+  const storage = await createPostgres(await own.database(), 'dev');
+  const count = async () => (await storage.reader.selectFrom('operator').selectAll().execute()).length;
+  await Promise.all([count(), count(), count(), count()]);
+  await own.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'imprint-reader'`,
+  );
+  assert.deepEqual(await Promise.all([count(), count(), count(), count()]), [0, 0, 0, 0]);
+  await own.stop();
+  const reading = count();
+  await own.start();
+  assert.equal(await reading, 0);
   await storage.close();
 });
 

@@ -13,7 +13,7 @@ import { connect } from './connections.ts';
 import { LockingPostgresDialect } from './locking-dialect.ts';
 import { postgresFault } from './postgres-fault.ts';
 import { type PostgresAddress, parsePostgresUrl } from './postgres-url.ts';
-import { tellingPool } from './telling-pool.ts';
+import { readingPool } from './reading-pool.ts';
 
 /** Whatever a database's locale, text is compared by its bytes, as SQLite does: times and IDs are ordered as text. */
 const flavor = { bytes: 'bytea', text: sql`text collate "C"` } as const;
@@ -23,6 +23,8 @@ const leastVersion = 13;
 
 /** How long the writer waits for a server that is away, or that restarts, before it says so. */
 const reconnectMs = 30_000;
+/** Reads are asked for again by whoever waits; they may not pile up as long. */
+const readPatienceMs = 5_000;
 const readerConnections = 4;
 
 const everySession = {
@@ -111,8 +113,10 @@ async function opened(
     check: (client) => requireFit(client, address),
     patienceMs: () => patienceMs,
   });
-  const readerPool = (most: number, settings: Record<string, string | number> = reading): PostgresPool =>
-    tellingPool(connect({ address, most, settings, patienceMs: () => 0 }));
+  const readerPool = (most: number) =>
+    readingPool(
+      connect({ address, most, settings: reading, patienceMs: () => Math.min(patienceMs, readPatienceMs) }),
+    );
   const writer = new Kysely<Tables>({ dialect: new LockingPostgresDialect({ pool: writerPool }) });
   const readerOf = (pool: PostgresPool) => new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const reader = readerOf(readerPool(readerConnections));
