@@ -170,6 +170,23 @@ test('a server that stays away is told after a bounded time, and writing goes on
   await storage.close();
 });
 
+test('a replica that hangs in its transaction is cut off by the server, and the others go on', async () => {
+  const url = await server.database();
+  const [hanging, other] = [await createPostgres(url, 'dev'), await openPostgres(url, 'dev')];
+  const { ledger } = testLedger(other);
+  const hung = await hanging.writer.startTransaction().execute();
+  assert.equal(await append(ledger, operator('a')), 0);
+  await assert.rejects(hung.commit().execute(), (error) => hanging.fault(error) === 'lost');
+  await hung
+    .rollback()
+    .execute()
+    .catch(() => undefined);
+  assert.equal(await append(testLedger(hanging).ledger, operator('b')), 1);
+  assert.deepEqual(await operatorsOf(other), ['a', 'b']);
+  await hanging.close();
+  await other.close();
+});
+
 test('a read goes on over sessions that were ended and a server that was restarted', async () => {
   const own = await TestServer.start();
   const storage = await createPostgres(await own.database(), 'dev');
