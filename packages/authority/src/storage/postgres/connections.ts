@@ -7,6 +7,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { ConnectionLost, postgresFault } from './postgres-fault.ts';
+import { readPassword } from './postgres-password.ts';
 import type { PostgresAddress } from './postgres-url.ts';
 
 export interface Connections {
@@ -40,6 +41,9 @@ export function connect(connections: Connections): PostgresPool {
     port: address.port,
     database: address.database,
     user: address.user,
+    // pg has filled in the user where the URL names none
+    password: ((connection: { user: string }) =>
+      readPassword(address, connection.user)) as unknown as () => string,
     ssl: address.tls,
     max: connections.most,
     options: Object.entries(settings)

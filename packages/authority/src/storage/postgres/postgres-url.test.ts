@@ -27,7 +27,9 @@ test('I-19: a URL with a password is refused, and never repeated', () => {
 });
 
 test('a server elsewhere is verified, and nothing less is taken', () => {
-  assert.deepEqual(parsePostgresUrl('postgres://db.example.com/line').tls, { rejectUnauthorized: true });
+  assert.deepEqual(parsePostgresUrl('postgres://db.example.com/line').tls, {
+    rejectUnauthorized: true,
+  });
   for (const mode of ['disable', 'require', 'prefer', 'verify-ca']) {
     assert.throws(() => parsePostgresUrl(`postgres://db.example.com/line?sslmode=${mode}`), {
       code: 'usage',

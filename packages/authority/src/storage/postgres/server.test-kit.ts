@@ -5,7 +5,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -42,11 +51,13 @@ export class TestServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'imprint-postgres-'));
   readonly #data = join(this.#folder, 'data');
   readonly #settings: string[];
+  readonly #port: number;
   #process: ChildProcessByStdio<null, null, Readable> | undefined;
   #databases = 0;
 
   private constructor(settings: string[]) {
     this.#settings = settings;
+    this.#port = Number(settings.find((setting) => setting.startsWith('port='))?.slice(5) ?? 5432);
     chmodSync(this.#folder, 0o700);
     if (this.#account) chownSync(this.#folder, this.#account.uid, this.#account.gid);
   }
@@ -63,12 +74,12 @@ export class TestServer {
 
   /** The socket's file, to which a proxy may connect. */
   get socket(): string {
-    return join(this.#folder, '.s.PGSQL.5432');
+    return join(this.#folder, `.s.PGSQL.${this.#port}`);
   }
 
   /** Where `database` is. */
   url(database: string): string {
-    return `postgres://imprint@${encodeURIComponent(this.#folder)}/${database}`;
+    return `postgres://imprint@${encodeURIComponent(this.#folder)}:${this.#port}/${database}`;
   }
 
   /** A new, empty database, by its URL. */
@@ -80,13 +91,21 @@ export class TestServer {
 
   /** Runs one statement as the superuser, beside everything that is tested. */
   async query<Row extends pg.QueryResultRow>(text: string, database = 'postgres'): Promise<Row[]> {
-    const client = new pg.Client({ host: this.#folder, user: 'imprint', database });
+    const client = new pg.Client({ host: this.#folder, port: this.#port, user: 'imprint', database });
     await client.connect();
     try {
       return (await client.query<Row>(text)).rows;
     } finally {
       await client.end();
     }
+  }
+
+  /** A file that the server alone may read. */
+  file(name: string, text: string | Buffer): string {
+    const path = join(this.#folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    if (this.#account) chownSync(path, this.#account.uid, this.#account.gid);
+    return path;
   }
 
   /** Resolves when the server takes connections. */
