@@ -1,11 +1,13 @@
 /** A line whose authority is several processes on one database, behind a balancer that knows nothing of sessions, and each of them killed. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import { TestServer } from '@imprint/authority/storage/postgres/server.test-kit';
@@ -19,6 +21,7 @@ import { Progress } from './demo/progress.ts';
 import { initAuthority } from './init-authority.ts';
 import { openAuthority, systemEntropy } from './open-authority.ts';
 
+const mainFile = fileURLToPath(new URL('./main.ts', import.meta.url));
 const place = mkdtempSync(join(tmpdir(), 'imprint-replicas-'));
 const children: Child[] = [];
 const start = (name: string, args: string[]) => {
@@ -159,4 +162,21 @@ test('I-2, I-16, I-29: replicas that are killed and a database that restarts los
     assert.deepEqual(await reader.selectFrom('alarm').selectAll().execute(), []);
   });
   await authority.close();
+  for (const words of [
+    ['order', 'show', orderId],
+    ['order', 'list'],
+    ['device', 'list'],
+    ['device', 'show', deviceIds[0]!, '--as-built'],
+    ['audit', 'prove', deviceIds[0]!],
+    ...[
+      ['sample', 'list'],
+      ['station', 'list'],
+      ['operator', 'list'],
+      ['clock', 'show'],
+      ['audit', 'export'],
+    ],
+  ]) {
+    const { status, stderr } = spawnSync(process.execPath, [mainFile, ...words, '--home', authorityHome]);
+    assert.equal(status, 0, `${words.join(' ')}: ${stderr}`);
+  }
 });

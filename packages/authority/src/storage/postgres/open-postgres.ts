@@ -236,6 +236,7 @@ async function damageOf(reader: Kysely<Tables>): Promise<string | null> {
     return null;
   } catch (error) {
     const { cause } = error as Error;
-    return cause instanceof Error ? cause.message : (error as Error).message;
+    if (postgresFault(cause) !== 'broken') throw error;
+    return (cause as Error).message;
   }
 }

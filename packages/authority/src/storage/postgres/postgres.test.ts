@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { sql } from 'kysely';
+import { append, draft } from '../../ledger/history.test-kit.ts';
 import { killedSuite } from '../../ledger/killed.suite.ts';
-import { ledgerSuite } from '../../ledger/ledger.suite.ts';
+import { ledgerSuite, testLedger } from '../../ledger/ledger.suite.ts';
 import { withSnapshot } from '../snapshot.ts';
 import { createPostgres, openPostgres } from './open-postgres.ts';
 import { TestServer } from './server.test-kit.ts';
@@ -135,6 +137,29 @@ test('a snapshot does not see what others commit meanwhile, and holds up nobody'
     assert.equal(await count(), 0);
   });
   await storage.close();
+});
+
+test('I-16: a byte that was changed on the disk is damage, and a server that is away is none', async () => {
+  const own = await TestServer.start();
+  const url = await own.database();
+  const storage = await createPostgres(url, 'dev');
+  await append(testLedger(storage).ledger, draft('operator.registered', { operator_id: 'op-1' }));
+  assert.equal(await storage.damage(), null);
+  await storage.close();
+  const [row] = await own.query<{ path: string }>(
+    `select pg_relation_filepath('imprint.log_entry') as path`,
+    url.split('/').at(-1),
+  );
+  await own.stop();
+  const page = readFileSync(own.dataFile(row!.path));
+  page[page.length - 1]! ^= 1;
+  writeFileSync(own.dataFile(row!.path), page);
+  await own.start();
+  const reopened = await openPostgres(url, 'dev', 0);
+  assert.match((await reopened.damage())!, /invalid page in block 0/);
+  await own.stop();
+  await assert.rejects(reopened.damage(), { code: 'storage_failed' });
+  await reopened.close();
 });
 
 test('who waits for the right to write gets it when the other has ended, and not before', async () => {

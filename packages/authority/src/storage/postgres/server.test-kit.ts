@@ -108,6 +108,11 @@ export class TestServer {
     return path;
   }
 
+  /** The path of a file of the server's data. */
+  dataFile(path: string): string {
+    return join(this.#data, path);
+  }
+
   /** Resolves when the server takes connections. */
   async start(): Promise<void> {
     const settings = [`unix_socket_directories=${this.#folder}`, 'listen_addresses=', ...this.#settings];
@@ -157,6 +162,7 @@ export class TestServer {
         'UTF8',
         '--locale=C.UTF-8',
         '--no-sync',
+        '--data-checksums',
         ...locale,
       ],
       { cwd: this.#folder, encoding: 'utf8', ...this.#account },
