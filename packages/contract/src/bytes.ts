@@ -13,8 +13,20 @@ for (let value = 0; value < 64; value++) base64Values[base64Alphabet.charCodeAt(
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** The engine's own conversions (ECMAScript 2026), which older ones lack: ten times as fast as a loop, on every issuing's way. */
+interface NativeBytes {
+  toHex(): string;
+  toBase64(): string;
+}
+interface NativeBytesConstructor {
+  fromBase64(text: string, options: { lastChunkHandling: 'strict' }): Uint8Array;
+}
+const native = (Uint8Array as unknown as Partial<NativeBytesConstructor>).fromBase64 !== undefined;
+const own = (bytes: Uint8Array) => bytes as unknown as NativeBytes;
+
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
+  if (native) return own(bytes).toHex();
   let text = '';
   for (const byte of bytes) text += hexDigits[byte >> 4]! + hexDigits[byte & 15]!;
   return text;
@@ -39,6 +51,7 @@ export function fromHex(text: string, code: ErrorCode = 'bad_request'): Uint8Arr
 
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function toBase64(bytes: Uint8Array): string {
+  if (native) return own(bytes).toBase64();
   let text = '';
   let at = 0;
   for (; at + 2 < bytes.length; at += 3) {
@@ -65,6 +78,9 @@ export function fromBase64(text: string, code: ErrorCode = 'bad_request'): Uint8
     throw new ImprintError(code, `Base64 text has ${text.length} characters, which is no multiple of four.`);
   }
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const fast = native ? nativeFromBase64(text) : undefined;
+  // the engine skips white space, and what it skipped is missing
+  if (fast?.length === (text.length / 4) * 3 - padding) return fast;
   const digits = text.length - padding;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   let bits = 0;
@@ -85,6 +101,17 @@ export function fromBase64(text: string, code: ErrorCode = 'bad_request'): Uint8
     throw new ImprintError(code, 'The unused bits of the last base64 character are not zero.');
   }
   return bytes;
+}
+
+/** Undefined where the engine refuses the text; the reading above then says why. */
+function nativeFromBase64(text: string): Uint8Array | undefined {
+  try {
+    return (Uint8Array as unknown as NativeBytesConstructor).fromBase64(text, {
+      lastChunkHandling: 'strict',
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 /** UTF-8 bytes of a string; a lone surrogate, which UTF-8 cannot carry, is refused with `bad_request`. */

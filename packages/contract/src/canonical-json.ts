@@ -56,8 +56,7 @@ function write(value: unknown, place: Place | undefined, depth: number): string 
   if (depth > limits.jsonDepth) throw refused(`nested deeper than ${limits.jsonDepth}`, place);
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed()) throw refused('a lone surrogate', place);
-      return JSON.stringify(value);
+      return writeText(value, place);
     case 'number':
       if (!Number.isSafeInteger(value)) throw refused('a number that is no safe integer', place);
       return String(value);
@@ -69,6 +68,15 @@ function write(value: unknown, place: Place | undefined, depth: number): string 
     default:
       throw refused(`a value of type ${typeof value}, which JSON does not have`, place);
   }
+}
+
+/** What JSON writes as it is: no quote, backslash or control character, and nothing that could be half a surrogate pair. */
+const plain = /^[ !#-[\]-~]*$/;
+
+function writeText(text: string, place: Place | undefined): string {
+  if (plain.test(text)) return `"${text}"`;
+  if (!text.isWellFormed()) throw refused('a lone surrogate', place);
+  return JSON.stringify(text);
 }
 
 function writeArray(value: unknown[], place: Place | undefined, depth: number): string {
@@ -85,9 +93,9 @@ function writeObject(value: object, place: Place | undefined, depth: number): st
   // RFC 8785 section 3.2.3: by UTF-16 code units, which is how JavaScript sorts strings.
   for (const key of Object.keys(value).sort()) {
     if (key === '__proto__') throw refused('a key __proto__', place);
-    if (!key.isWellFormed()) throw refused('a key with a lone surrogate', place);
+    const name = writeText(key, place);
     const member = write(members[key], { within: place, key }, depth + 1);
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${member}`;
+    text += `${text === '' ? '' : ','}${name}:${member}`;
   }
   return `{${text}}`;
 }

@@ -11,6 +11,7 @@ import { createPostgres } from '@imprint/authority/storage/postgres/open-postgre
 import { TestServer } from '@imprint/authority/storage/postgres/server.test-kit';
 import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { ImprintError } from '@imprint/contract/errors';
+import { sql } from 'kysely';
 import { authorityHome, readConfiguration, writeConfiguration } from './authority-home.ts';
 import { makeOrder } from './demo/line-setup.ts';
 import { migrateAuthority } from './migrate-authority.ts';
@@ -167,6 +168,15 @@ async function openAndClose(home: string) {
   await authority.close();
   return authority.configuration;
 }
+
+test('a home whose tables are of another version is not moved', async () => {
+  const home = await embeddedHome();
+  const old = await openSqlite(authorityHome(home).database, 'dev');
+  await sql`update imprint_schema set schema_version = 99`.execute(old.writer);
+  await old.close();
+  const moving = migrateAuthority(home, await server.database());
+  await assert.rejects(moving, { code: 'storage_failed', message: /version 99/ });
+});
 
 test('I-16: a damaged log is not moved', async () => {
   const home = await embeddedHome();

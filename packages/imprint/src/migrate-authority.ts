@@ -9,6 +9,7 @@ import { copyTables } from '@imprint/authority/storage/copy-tables';
 import { createPostgres, openPostgres } from '@imprint/authority/storage/postgres/open-postgres';
 import { primaryKeys, projectedTables, type TableName } from '@imprint/authority/storage/schema';
 import { withSnapshot } from '@imprint/authority/storage/snapshot';
+import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { openSoleSqlite } from '@imprint/authority/storage/sqlite/sole-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
@@ -56,6 +57,8 @@ export async function migrateAuthority(
       hint: 'From one PostgreSQL server to another, use the tools of PostgreSQL, and then change the configuration.',
     });
   }
+  // one of another version or realm is refused as by every command
+  await (await openSqlite(home.database, configuration.realm)).close();
   const old = await openSoleSqlite(home.database);
   try {
     const storage = await openCopy(home, configuration, url, old.db, onProgress);

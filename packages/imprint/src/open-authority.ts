@@ -35,12 +35,13 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
+import { drawnAhead } from './drawn-ahead.ts';
 import { openStorage } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 export const systemClock: Clock = () => new Date();
-export const systemEntropy: Entropy = (length) => new Uint8Array(randomBytes(length));
+export const systemEntropy: Entropy = drawnAhead((length) => randomBytes(length));
 
 /** What can be done without a key: reading, and decisions that sign nothing. */
 export interface OpenAuthority {

@@ -124,6 +124,26 @@ describe('the journal', () => {
     assert.ok(whole > 0 && whole < 200, `${whole} of 200 were whole`);
   });
 
+  it('I-24: what it knows of the authority is whole or set aside, whichever bit of it is flipped', () => {
+    const known = 'c0ffee'.repeat(10);
+    const first = open().journal;
+    first.recordFact('root_sha256', known);
+    first.close();
+    const sound = readFileSync(path);
+    const begin = sound.indexOf(known);
+    for (let at = begin; at < begin + known.length; at++) {
+      const bytes = Buffer.from(sound);
+      bytes[at]! ^= 1 << (at % 8);
+      writeFileSync(path, bytes);
+      const { journal, setAside } = open();
+      assert.ok(setAside !== null, `byte ${at - begin} of the value`);
+      assert.equal(journal.fact('root_sha256'), null);
+      journal.close();
+      rmSync(path);
+      rmSync(setAside);
+    }
+  });
+
   it('fails closed where the disk does not take it, and sets nothing aside for that', () => {
     const nowhere = join(folder, 'no-such-folder', 'journal.sqlite');
     assert.throws(

@@ -4,7 +4,9 @@
  * repaired: units and authority hold the truth, so nothing is lost with it. It holds no secret and is readable by its owner alone.
  */
 import { chmodSync, existsSync, renameSync } from 'node:fs';
+import { toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
 import Database from 'better-sqlite3';
 
 export type IrreversibleAct = 'write_boot_flags' | 'finalize';
@@ -31,9 +33,9 @@ export interface OpenedJournal {
   setAside: string | null;
 }
 
-const schemaVersion = 1;
+const schemaVersion = 2;
 const schema = `
-  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
   CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     lane INTEGER NOT NULL,
@@ -124,8 +126,11 @@ export class Journal {
       if (value === null) this.#db.prepare('DELETE FROM facts WHERE name = ?').run(name);
       else {
         this.#db
-          .prepare('INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
-          .run(name, value);
+          .prepare(
+            `INSERT INTO facts VALUES (?, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value, digest = excluded.digest`,
+          )
+          .run(name, value, factDigest(name, value));
       }
     });
   }
@@ -299,6 +304,7 @@ export function openJournalDatabase(path: string): Database.Database {
         db.pragma(`user_version = ${schemaVersion}`);
       })();
     } else if (version !== schemaVersion) throw new Damaged(`it is of version ${String(version)}`);
+    requireSoundFacts(db);
     // A head that is damaged so that it can be read and not written shows here, and not at the first unit.
     db.exec('DELETE FROM facts WHERE false');
     for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) chmodSync(path + suffix, 0o600);
@@ -307,6 +313,21 @@ export function openJournalDatabase(path: string): Database.Database {
     db.close();
     throw error;
   }
+}
+
+/**
+ * SQLite sees a bit that was flipped in its own structure, not one in a value; and what is known of the authority is compared with
+ * what it shows, so that a flipped bit there would stop the station for ever.
+ */
+function requireSoundFacts(db: Database.Database): void {
+  const facts = db.prepare('SELECT name, value, digest FROM facts').all() as Record<string, string>[];
+  for (const { name, value, digest } of facts) {
+    if (digest !== factDigest(name!, value!)) throw new Damaged(`the fact ${name} was changed`);
+  }
+}
+
+function factDigest(name: string, value: string): string {
+  return sha256Hex(toUtf8(`${name}\n${value}`));
 }
 
 class Damaged extends Error {}

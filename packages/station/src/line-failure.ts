@@ -41,10 +41,14 @@ export class LineFailure extends Error {
     return failureCodes[this.code];
   }
 
-  /** True where this station takes no more work: its own disk failed, or the authority no longer knows it. */
   get stopsStation(): boolean {
-    return isJournalFailure(this.cause) || isImprintError(this.cause, ...exclusions);
+    return stopsStation(this.cause);
   }
+}
+
+/** True where this station takes no more work: its own disk failed, or the authority no longer knows it. */
+export function stopsStation(error: unknown): boolean {
+  return isJournalFailure(error) || isImprintError(error, ...exclusions);
 }
 
 /** After one of these every further request would be refused too, or should not be made. */

@@ -301,6 +301,19 @@ describe('a station that the authority no longer knows', () => {
       assert.equal(line.of('started').length, 1);
     }
   });
+
+  it('I-11: stops as well where what is refused is no unit but the result of an operation', async () => {
+    using line = await new LineBench(1).start();
+    await line.scan('OP-1001');
+    line.bench.authority.call = async () => {
+      throw new ImprintError('station_session_taken', 'another session began after this one');
+    };
+    await line.scan(`PASS-calibration ${id1}`);
+    assert.match(line.of('refused')[0]!.message, /another session/);
+    assert.equal(line.of('stopped').length, 1);
+    await line.scan(`PASS-calibration ${id1}`);
+    assert.equal(line.of('refused').length, 1, 'nothing is taken any more');
+  });
 });
 
 describe('samples', { timeout: 60_000 }, () => {

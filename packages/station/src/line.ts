@@ -9,10 +9,10 @@ import type { AuthorityClient } from './authority-client.ts';
 import { checkUnit, type Purpose } from './check-unit.ts';
 import type { DutLink } from './dut-link.ts';
 import { DutSession } from './dut-session.ts';
-import { isJournalFailure, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { LabelPrinter } from './label.ts';
 import type { Emit } from './line-event.ts';
-import { LineFailure } from './line-failure.ts';
+import { LineFailure, stopsStation } from './line-failure.ts';
 import type { Outbox } from './outbox.ts';
 import { type Outcome, provisionUnit } from './procedure.ts';
 import { hideBadges, parseScanLine, type ScanLine } from './scan-line.ts';
@@ -86,8 +86,8 @@ export class Line {
       try {
         await this.#take(parseScanLine(line));
       } catch (error) {
-        if (isJournalFailure(error)) return this.#halt((error as Error).message);
         this.#refuse(null, line, error);
+        if (stopsStation(error)) this.#halt((error as Error).message);
       }
     });
     return this.#scans;

@@ -9,7 +9,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { issue } from '../issuing/issue.ts';
 import { prepareDevice } from '../issuing/prepare.ts';
-import { type DeviceTerms, profileSha256 } from '../issuing/profile.ts';
+import { type DeviceTerms, profileOf } from '../issuing/profile.ts';
 import { spkiOf } from '../issuing/requests.test-kit.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import { makeKey } from '../signer/software.ts';
@@ -122,7 +122,7 @@ describe('station listener', () => {
     const key = makeKey('ec-p256');
     const token = prepareDevice(
       served.realm.issuing,
-      { terms, sha256: profileSha256(terms) },
+      profileOf(terms),
       { deviceId: 'st-1', hardwareUid: 'mcu-uid=0001', keyType: 'ec-p256', spki: spkiOf(key) },
       makeSerial(now, randomBytes),
       now,

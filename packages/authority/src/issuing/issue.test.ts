@@ -21,7 +21,7 @@ import { type DurableIntent, issue } from './issue.ts';
 import type { Issuer } from './issuer.ts';
 import { PreparedCertificate, prepareDevice, prepareStation } from './prepare.ts';
 import type { DeviceFacts, DeviceProfile, DeviceTerms } from './profile.ts';
-import { profileSha256 } from './profile.ts';
+import { profileOf } from './profile.ts';
 import { makeRequest, spkiOf } from './requests.test-kit.ts';
 import { makeSerial } from './serial.ts';
 import { stationProfile } from './station-profile.ts';
@@ -41,10 +41,8 @@ const baseTerms: DeviceTerms = {
   skew_minutes: 5,
   hardware_type_oid: '1.3.6.1.4.1.99999.1.1',
 };
-const profileOf = (changes: Partial<DeviceTerms> = {}): DeviceProfile => {
-  const terms = { ...baseTerms, ...changes };
-  return { terms, sha256: profileSha256(terms) };
-};
+const profileWith = (changes: Partial<DeviceTerms> = {}): DeviceProfile =>
+  profileOf({ ...baseTerms, ...changes });
 const factsOf = (key: KeyObject = makeKey('ec-p256'), changes: Partial<DeviceFacts> = {}): DeviceFacts => ({
   deviceId: 'SN-00012345',
   hardwareUid: 'mcu-uid=0123ABCD;secure-element-serial=99',
@@ -53,7 +51,7 @@ const factsOf = (key: KeyObject = makeKey('ec-p256'), changes: Partial<DeviceFac
   ...changes,
 });
 const serial = () => makeSerial(testNow, randomBytes);
-const prepare = (facts = factsOf(), profile = profileOf()) =>
+const prepare = (facts = factsOf(), profile = profileWith()) =>
   prepareDevice(realm.issuing, profile, facts, serial(), testNow);
 const intentOf = (token: PreparedCertificate): DurableIntent => ({ ...token });
 const refusal = (code: ErrorCode) => (error: unknown) => isImprintError(error, code);
@@ -67,7 +65,7 @@ const under = (issuer: Issuer) => {
 /** The issuer, with a signer that does something to what it is asked. */
 function withSigner(sign: (honest: Signer, tbs: Uint8Array) => Promise<Uint8Array>): Issuer {
   const honest = realm.issuing.signer;
-  return { ...realm.issuing, signer: { ...honest, sign: (tbs) => sign(honest, tbs) } };
+  return { ...realm.issuing, signer: { ...honest, custody: 'elsewhere', sign: (tbs) => sign(honest, tbs) } };
 }
 
 describe('issue', () => {
@@ -157,7 +155,7 @@ describe('issue', () => {
           arcs: fc.array(fc.integer({ min: 0, max: 999_999_999 }), { minLength: 1, maxLength: 6 }),
         }),
         async ({ deviceId, uid, type, validity, skew, organization, arcs }) => {
-          const profile = profileOf({
+          const profile = profileWith({
             key_type: type,
             validity,
             skew_minutes: skew,
@@ -251,10 +249,10 @@ describe('issue', () => {
       { skew_minutes: 6 },
       { hardware_type_oid: '1.3.6.1.4.1.99999.1.2' },
     ];
-    const hashes = [profileOf(), ...changes.map(profileOf)].map(({ sha256 }) => sha256);
+    const hashes = [profileWith(), ...changes.map(profileWith)].map(({ sha256 }) => sha256);
     assert.equal(new Set(hashes).size, hashes.length);
     const mine = prepare();
-    const theirs = { ...intentOf(mine), profileSha256: profileOf({ skew_minutes: 6 }).sha256 };
+    const theirs = { ...intentOf(mine), profileSha256: profileWith({ skew_minutes: 6 }).sha256 };
     await assert.rejects(issue(mine, realm.issuing, theirs), refusal('tbs_mismatch'));
   });
 
@@ -270,7 +268,7 @@ describe('issue', () => {
 
   test('I-4: the serial of the certificate is the one that was drawn', async () => {
     const drawn = serial();
-    const token = prepareDevice(realm.issuing, profileOf(), factsOf(), drawn, testNow);
+    const token = prepareDevice(realm.issuing, profileWith(), factsOf(), drawn, testNow);
     const { certificate, serialHex } = await issue(token, realm.issuing, intentOf(token));
     assert.equal(serialHex, toHex(drawn));
     assert.equal(new X509Certificate(certificate).serialNumber.toLowerCase(), toHex(drawn));

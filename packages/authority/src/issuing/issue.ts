@@ -1,11 +1,14 @@
 /**
  * The second half of issuing: signs the bytes of one token and releases the certificate only when everything about it
- * holds. It does not trust its signer: what comes back is read and verified again. The caller has made the intent durable.
+ * holds. What comes back is taken apart again, and verified where the key is not this process's own. The caller has made the intent
+ * durable.
  */
 import { hash, verify } from 'node:crypto';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { limits } from '@imprint/contract/limits';
+import { DerReader, derTag } from '@imprint/contract/x509/der';
+import { isStrictSignature, signatureAlgorithm } from '@imprint/contract/x509/signature';
 import { digestOf } from '../signer/key-type.ts';
 import type { Issuer } from './issuer.ts';
 import { PreparedCertificate } from './prepare.ts';
@@ -59,27 +62,46 @@ function requireIntent(token: PreparedCertificate, issuer: Issuer, intent: Durab
   if (!matches) throw mismatch('the durable intent is not that of the prepared certificate', token);
 }
 
-/** Reads the certificate back as its receivers will, and compares with the hash that was taken before the signature. */
+/**
+ * Takes the certificate apart as its receivers will, and holds the bytes that are signed against the hash that was taken when
+ * they were linted: what the lint has read in them need not be read again.
+ */
 async function requireSigned(der: Uint8Array, token: PreparedCertificate, issuer: Issuer): Promise<void> {
-  let certificate: ReturnType<typeof parseCertificate>;
+  const { keyType } = issuer.signer;
+  let parts: { tbs: Uint8Array; algorithm: Uint8Array; signature: Uint8Array };
   try {
-    certificate = parseCertificate(der);
+    parts = partsOf(der);
   } catch (cause) {
     throw mismatch('the signed certificate cannot be read back', token, cause);
   }
-  if (hash('sha256', certificate.tbs, 'hex') !== token.tbsSha256 || !equalBytes(certificate.der, der)) {
+  const { tbs, algorithm, signature } = parts;
+  if (hash('sha256', tbs, 'hex') !== token.tbsSha256) {
     throw mismatch('the signed bytes are not the linted ones', token);
   }
-  const valid = await new Promise<boolean>((resolve) =>
-    verify(
-      digestOf(issuer.certificate.publicKey.type),
-      certificate.tbs,
-      issuer.publicKey,
-      certificate.signature,
-      (error, result) => resolve(error === null && result),
+  const valid =
+    equalBytes(algorithm, signatureAlgorithm[keyType]) &&
+    isStrictSignature(keyType, signature) &&
+    (issuer.signer.custody === 'process' || (await verifies(issuer, tbs, signature)));
+  if (!valid) throw mismatch("the signature is not by the issuer's key over the linted bytes", token);
+}
+
+function verifies(issuer: Issuer, tbs: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) =>
+    verify(digestOf(issuer.signer.keyType), tbs, issuer.publicKey, signature, (error, valid) =>
+      resolve(error === null && valid),
     ),
   );
-  if (!valid) throw mismatch("the signature is not by the issuer's key over the linted bytes", token);
+}
+
+function partsOf(der: Uint8Array) {
+  const file = DerReader.over(der, limits.certificateBytes);
+  const outer = file.enter();
+  file.end();
+  const tbs = outer.element(derTag.sequence).bytes;
+  const algorithm = outer.element(derTag.sequence).bytes;
+  const signature = outer.bitString();
+  outer.end();
+  return { tbs, algorithm, signature };
 }
 
 function mismatch(what: string, token: PreparedCertificate, cause?: unknown): ImprintError {

@@ -17,6 +17,7 @@ import {
   type DeviceProfile,
   type DeviceTerms,
   forever,
+  profileOf,
 } from './profile.ts';
 import { spkiOf } from './requests.test-kit.ts';
 import { makeSerial } from './serial.ts';
@@ -37,10 +38,8 @@ const terms: DeviceTerms = {
   skew_minutes: 5,
   hardware_type_oid: '1.3.6.1.4.1.99999.1.1',
 };
-const profileOf = (changes: Partial<DeviceTerms> = {}): DeviceProfile => ({
-  terms: { ...terms, ...changes },
-  sha256: '00'.repeat(32),
-});
+const profileWith = (changes: Partial<DeviceTerms> = {}): DeviceProfile =>
+  profileOf({ ...terms, ...changes });
 const facts: DeviceFacts = {
   deviceId: 'SN-00012345',
   hardwareUid: 'mcu-uid=0123ABCD',
@@ -94,7 +93,7 @@ function extensionsOf(issuer: Issuer, changes: ExtensionChanges = {}): Uint8Arra
 
 function lint(changes: Partial<tbs.TbsParts>) {
   const bytes = tbs.encodeTbs({ ...parts(realm.issuing), ...changes });
-  return lintTbs(bytes, expectDevice(realm.issuing, profileOf(), facts, serial, testNow));
+  return lintTbs(bytes, expectDevice(realm.issuing, profileWith(), facts, serial, testNow));
 }
 
 function refusedBy(rule: string, act: () => unknown) {
@@ -108,14 +107,14 @@ function refusedBy(rule: string, act: () => unknown) {
 describe('lint', () => {
   test('passes the right certificate, and exactly what the builder builds', () => {
     lint({});
-    const built = buildDeviceTbs(realm.issuing, profileOf(), facts, serial, testNow);
+    const built = buildDeviceTbs(realm.issuing, profileWith(), facts, serial, testNow);
     assert.deepEqual(Buffer.from(built), Buffer.from(tbs.encodeTbs(parts(realm.issuing))));
   });
 
   test('refuses another serial, and a short one (I-4)', () => {
     refusedBy('serial', () => lint({ serial: makeSerial(testNow, randomBytes) }));
     const short = Uint8Array.of(1, 2, 3);
-    const expected = expectDevice(realm.issuing, profileOf(), facts, short, testNow);
+    const expected = expectDevice(realm.issuing, profileWith(), facts, short, testNow);
     refusedBy('serial-length', () =>
       lintTbs(tbs.encodeTbs({ ...parts(realm.issuing), serial: short }), expected),
     );
@@ -129,12 +128,12 @@ describe('lint', () => {
   });
 
   test('I-9: the station CA certifies no device, though realm and root are right', () => {
-    refusedBy('issuer-branch', () => prepareDevice(realm.stationCa, profileOf(), facts, serial, testNow));
+    refusedBy('issuer-branch', () => prepareDevice(realm.stationCa, profileWith(), facts, serial, testNow));
   });
 
   test("refuses a device that presents its CA's key", () => {
     const stolen = { ...facts, spki: realm.issuing.signer.spki };
-    refusedBy('key-not-issuers', () => prepareDevice(realm.issuing, profileOf(), stolen, serial, testNow));
+    refusedBy('key-not-issuers', () => prepareDevice(realm.issuing, profileWith(), stolen, serial, testNow));
   });
 
   test('I-8: refuses a validity outside its window', () => {
@@ -155,9 +154,9 @@ describe('lint', () => {
       },
     };
     const make = (changes: Partial<DeviceTerms>) =>
-      prepareDevice(bounded, profileOf(changes), facts, serial, testNow);
+      prepareDevice(bounded, profileWith(changes), facts, serial, testNow);
     assert.equal(make({ validity: { days: 30 } }).notBefore, '2026-01-09T07:58:00.000Z');
-    const expected = expectDevice(bounded, profileOf({ validity: { days: 30 } }), facts, serial, testNow);
+    const expected = expectDevice(bounded, profileWith({ validity: { days: 30 } }), facts, serial, testNow);
     const early = { ...parts(bounded), notBefore: '2026-01-09T07:57:59.000Z' };
     refusedBy('not-before-issuers', () => lintTbs(tbs.encodeTbs(early), expected));
     refusedBy('not-after-issuers', () => make({ validity: 'forever' }));
@@ -167,10 +166,10 @@ describe('lint', () => {
       certificate: { ...bounded.certificate, notAfter: '2026-01-09T07:59:59.000Z' },
     };
     refusedBy('not-after-issuers', () =>
-      prepareDevice(expired, profileOf({ validity: { days: 1 } }), facts, serial, testNow),
+      prepareDevice(expired, profileWith({ validity: { days: 1 } }), facts, serial, testNow),
     );
     assert.throws(
-      () => prepareDevice(bounded, profileOf(), facts, serial, new Date('2025-12-31T00:00:00Z')),
+      () => prepareDevice(bounded, profileWith(), facts, serial, new Date('2025-12-31T00:00:00Z')),
       (error) => isImprintError(error, 'clock_untrusted'),
     );
   });
@@ -183,7 +182,7 @@ describe('lint', () => {
         (time, skew) => {
           const token = prepareDevice(
             realm.issuing,
-            profileOf({ skew_minutes: skew }),
+            profileWith({ skew_minutes: skew }),
             facts,
             serial,
             new Date(time),
@@ -252,7 +251,7 @@ describe('lint', () => {
 
   test('refuses bytes with any single bit flipped', () => {
     // without skew only one second is right, so that no bit of the time is free either
-    const profile = profileOf({ skew_minutes: 0 });
+    const profile = profileWith({ skew_minutes: 0 });
     const right = buildDeviceTbs(realm.issuing, profile, facts, serial, testNow);
     const expected = expectDevice(realm.issuing, profile, facts, serial, testNow);
     lintTbs(right, expected);

@@ -2,6 +2,7 @@
  * What a device's birth certificate says, from contract and registry alone (I-6), after IEEE 802.1AR. Pure: the same
  * input gives the same bytes, and the profile has a hash that an intent pins (I-13).
  */
+import { toUtf8 } from '@imprint/contract/bytes';
 import { canonicalJson } from '@imprint/contract/canonical-json';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -36,6 +37,8 @@ export interface DeviceTerms {
 
 export interface DeviceProfile {
   readonly terms: DeviceTerms;
+  /** `terms.hardware_type_oid`, DER. */
+  readonly hardwareType: Uint8Array;
   /** SHA-256 over the canonical JSON of the terms, hex. */
   readonly sha256: string;
 }
@@ -74,7 +77,11 @@ export function deviceProfile(contract: ProvisioningContract, realm: Realm): Dev
     skew_minutes: profile.skew_minutes,
     hardware_type_oid: profile.hardware_type_oid,
   };
-  return { terms, sha256: profileSha256(terms) };
+  return profileOf(terms);
+}
+
+export function profileOf(terms: DeviceTerms): DeviceProfile {
+  return { terms, hardwareType: derOid(terms.hardware_type_oid), sha256: profileSha256(terms) };
 }
 
 /** SHA-256 over the canonical JSON of a profile's terms, hex: what an intent pins (I-13). */
@@ -113,7 +120,7 @@ export function buildDeviceTbs(
       notCaExtension,
       clientPurpose,
       alternativeNameExtension(
-        hardwareModuleName(derOid(terms.hardware_type_oid), new TextEncoder().encode(facts.hardwareUid)),
+        hardwareModuleName(profile.hardwareType, toUtf8(facts.hardwareUid)),
         uriName(deviceUri(terms.realm, facts.deviceId)),
       ),
       realmPolicy[terms.realm],

@@ -13,6 +13,7 @@ import type { LifecycleState } from '@imprint/contract/lifecycle';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { type JobDocuments, jobDocuments } from '../registry/job-documents.ts';
 import { statement } from '../storage/statement.ts';
 import type { AttemptTable } from '../storage/tables.ts';
 import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
@@ -53,12 +54,13 @@ export async function completeJob(
       const contract = await core.contracts.get(reading.tx, job.contract_sha256);
       await requireNonce(reading, nonce, { purpose: 'attest', subject: jobId, attempt });
       requireSigned(verdict, credential, compose(job, credential));
-      requireAttestedState(core, contract, job, state);
+      const documents = await jobDocuments(reading.tx, jobId);
+      requireAttestedState(core, contract, documents, state);
       requireReports(contract, job, request);
       const completed: Draft = {
         type: 'job.completed',
         actor: { kind: 'station', id: caller.stationId },
-        data: await completedData(core, reading, contract, job, credential, request),
+        data: await completedData(core, reading, contract, job, documents, credential, request),
       };
       const moved = manufacturedDrafts(
         caller,
@@ -80,7 +82,7 @@ export async function completeJob(
 function requireAttestedState(
   core: LineCore,
   contract: ProvisioningContract,
-  job: Job,
+  documents: JobDocuments,
   state: AttestedState,
 ): void {
   requireSealedState(contract, state, 'attested');
@@ -88,7 +90,7 @@ function requireAttestedState(
     firmware_build_id: contract.firmware.build_id,
     firmware_sha256: contract.firmware.sha256,
     trust_anchor_sha256: core.rootSha256,
-    factory_config_sha256: sha256Hex(new TextEncoder().encode(job.factory_config)),
+    factory_config_sha256: sha256Hex(new TextEncoder().encode(documents.factory_config)),
     storage_map_sha256: storageMapSha256(contract),
   };
   for (const [item, wanted] of Object.entries(expected)) {
@@ -144,14 +146,15 @@ async function completedData(
   reading: Reading,
   contract: ProvisioningContract,
   job: Job,
+  documents: JobDocuments,
   credential: ActiveCredential,
   request: StationRequest<'completeJob'>,
 ): Promise<EntryData<'job.completed'>> {
   const attempt = (await selectAttempt(reading.tx, { job_id: job.job_id, attempt: job.attempt })).rows[0]!;
   const order = await requireOrder(reading, job.order_id);
-  const written = JSON.parse(job.written!) as EntryData<'job.written'>;
-  const proven = JSON.parse(job.proven!) as EntryData<'job.proven'>;
-  const sealed = JSON.parse(job.sealed!) as EntryData<'job.sealed'>;
+  const written = JSON.parse(documents.written!) as EntryData<'job.written'>;
+  const proven = JSON.parse(documents.proven!) as EntryData<'job.proven'>;
+  const sealed = JSON.parse(documents.sealed!) as EntryData<'job.sealed'>;
   return {
     job_id: job.job_id,
     order_id: job.order_id,

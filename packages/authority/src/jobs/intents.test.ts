@@ -19,7 +19,11 @@ function process(
   sign: (real: Signer, message: Uint8Array) => Promise<Uint8Array>,
 ) {
   const { issuer } = line.core.issuer;
-  const signer: Signer = { ...issuer.signer, sign: (message) => sign(issuer.signer, message) };
+  const signer: Signer = {
+    ...issuer.signer,
+    custody: 'elsewhere',
+    sign: (message) => sign(issuer.signer, message),
+  };
   return new CredentialIssuing({
     ...line.core,
     processId,

@@ -4,7 +4,7 @@
  */
 import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
-import { fromBase64, toBase64, toHex } from '@imprint/contract/bytes';
+import { fromBase64, toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
@@ -21,8 +21,9 @@ import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
 import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
-import { keyOfAnother, refuseCompromised } from './key-of-another.ts';
+import { knownKey } from './known-key.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
+import { newId } from './new-id.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
 import { requireQuota } from './quota.ts';
 import { closeAsUncertain, revoked } from './revoke-intent.ts';
@@ -113,8 +114,7 @@ export class CredentialIssuing {
     ]);
     const contract = await this.#core.contracts.get(reading.tx, job.contract_sha256);
     requireKeyType(contract, csr);
-    await refuseCompromised(reading, csr);
-    const stranger = await keyOfAnother(reading, caller, job, csr);
+    const stranger = await knownKey(reading, caller, job, csr);
     if (stranger) {
       const { entries, refusal } = stranger;
       return { ...refused(entries, refusal), remember: (tx) => remember(tx, { refusal }) };
@@ -122,7 +122,9 @@ export class CredentialIssuing {
 
     const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
     const entries: Draft[] = [];
-    for (const present of await liveCredentials(reading, jobId)) {
+    const certified = await credentialsOf(reading, jobId);
+    for (const present of certified) {
+      if (present.status !== 'active' && present.status !== 'intended') continue;
       const sameKey = present.public_key_sha256 === csr.publicKeySha256;
       if (present.status === 'active' && sameKey) {
         return { entries: [], remember, reply: () => ({ kind: 'released', credential: present }) };
@@ -146,7 +148,7 @@ export class CredentialIssuing {
     }
     await requireTrustedClock(reading, this.#core.clockGuard);
     await requireQuota(reading, job);
-    await requireFewKeys(reading, job);
+    requireFewKeys(job, certified.length);
 
     const token = prepareDevice(
       this.#core.issuer.issuer,
@@ -162,7 +164,7 @@ export class CredentialIssuing {
 
   #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
     return {
-      credential_id: `k-${toHex(this.#core.entropy(10))}`,
+      credential_id: newId('k', reading.now, this.#core.entropy),
       job_id: job.job_id,
       device_id: job.device_id,
       profile: 'idevid',
@@ -204,16 +206,15 @@ export class CredentialIssuing {
     intent: Intent,
     { certificate, certificateSha256 }: IssuedCertificate,
   ): Promise<Decision<Credential | undefined>> {
-    const { rows: credentials } = await selectCredential(reading.tx, { credential_id: intent.credential_id });
-    const credential = credentials[0];
-    const { rows: jobs } = await selectJobState(reading.tx, { job_id: intent.job_id });
-    const job = jobs[0];
+    const { rows } = await selectIntent(reading.tx, { credential_id: intent.credential_id });
+    const [found] = rows;
     const open =
-      credential?.status === 'intended' &&
-      credential.owner === this.#core.processId &&
-      credential.lease_expires_at > reading.at &&
-      job?.state === 'keyed';
+      found?.status === 'intended' &&
+      found.owner === this.#core.processId &&
+      found.lease_expires_at > reading.at &&
+      found.job_state === 'keyed';
     if (!open) return { entries: [], reply: () => undefined };
+    const { job_state: _, ...credential } = found;
     return {
       entries: [
         {
@@ -261,16 +262,15 @@ function requireKeyType(contract: ProvisioningContract, csr: CertificationReques
 }
 
 /** A unit loses its key now and then; a station that asks for key after key collects certificates. @throws attempt_cap_reached */
-async function requireFewKeys(reading: Reading, { job_id, device_id }: Job): Promise<void> {
-  const keys = Number((await countKeys(reading.tx, { job_id })).rows[0]!.count);
+function requireFewKeys({ device_id }: Job, keys: number): void {
   if (keys < limits.keysPerJob) return;
   throw new ImprintError('attempt_cap_reached', `${keys} keys were certified for ${device_id} already`, {
     hint: 'Put the unit into the quarantine box; a line lead decides.',
   });
 }
 
-async function liveCredentials(reading: Reading, jobId: string): Promise<Credential[]> {
-  return (await selectLive(reading.tx, { job_id: jobId })).rows;
+async function credentialsOf(reading: Reading, jobId: string): Promise<Credential[]> {
+  return (await selectOfJob(reading.tx, { job_id: jobId })).rows;
 }
 
 /**
@@ -312,25 +312,16 @@ function beingSigned(): ImprintError {
   });
 }
 
-const selectCredential = statement<{ credential_id: string }, Credential>((db, arg) =>
-  db.selectFrom('credential').selectAll().where('credential_id', '=', arg('credential_id')),
+const selectIntent = statement<{ credential_id: string }, Credential & { job_state: Job['state'] }>(
+  (db, arg) =>
+    db
+      .selectFrom('credential')
+      .innerJoin('job', 'job.job_id', 'credential.job_id')
+      .selectAll('credential')
+      .select('job.state as job_state')
+      .where('credential.credential_id', '=', arg('credential_id')),
 );
 
-const selectLive = statement<{ job_id: string }, Credential>((db, arg) =>
-  db
-    .selectFrom('credential')
-    .selectAll()
-    .where('job_id', '=', arg('job_id'))
-    .where('status', 'in', ['intended', 'active']),
-);
-
-const countKeys = statement<{ job_id: string }, { count: number }>((db, arg) =>
-  db
-    .selectFrom('credential')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('job_id', '=', arg('job_id')),
-);
-
-const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>
-  db.selectFrom('job').select('state').where('job_id', '=', arg('job_id')),
+const selectOfJob = statement<{ job_id: string }, Credential>((db, arg) =>
+  db.selectFrom('credential').selectAll().where('job_id', '=', arg('job_id')).orderBy('credential_id'),
 );

@@ -4,6 +4,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { toPem } from '@imprint/contract/x509/pem';
 import { proveDevice } from '../audit/prove.ts';
+import { jobDocuments } from '../registry/job-documents.ts';
 import { statement } from '../storage/statement.ts';
 import { requireJob } from './job.ts';
 import type { LineCore } from './line-core.ts';
@@ -14,6 +15,7 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
   const [row] = (await selectView(db, { job_id: jobId, attempt })).rows;
   if (row === undefined)
     throw new ImprintError('unknown_job', `there is no attempt ${attempt} of job ${jobId}`);
+  const documents = await jobDocuments(db, jobId);
   return {
     job_id: job.job_id,
     attempt,
@@ -26,8 +28,8 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     operation: row.operation,
     contract_sha256: job.contract_sha256,
     manifest_sha256: job.manifest_sha256,
-    manifest: job.manifest,
-    factory_config: job.factory_config,
+    manifest: documents.manifest,
+    factory_config: documents.factory_config,
     trust_anchor_pem: core.rootPem,
     certificate: row.certificate
       ? {

@@ -3,7 +3,6 @@
  * (ID, order, hardware) is held against the registry here; a job is a lease, and no more than the quota is lent.
  */
 import type { StationRequest } from '@imprint/contract/api/station';
-import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { factoryConfigText } from '@imprint/contract/factory-config';
 import type { FailureCode } from '@imprint/contract/failure-code';
@@ -21,6 +20,7 @@ import { requireFitting } from './fitting.ts';
 import type { Job } from './job.ts';
 import { leftJobs, requireKnownLane, requireLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
+import { newId } from './new-id.ts';
 import { type Decided, decideOnce } from './once.ts';
 import { requireOpenOrder, requireOrder } from './open-order.ts';
 import { latestOutcomes } from './operations.ts';
@@ -197,7 +197,7 @@ function openNew(opening: Opening, device: Device): Decided<OpenedJob> {
       hint: 'Take the unit to the provisioning station first.',
     });
   }
-  const jobId = `j-${toHex(core.entropy(10))}`;
+  const jobId = newId('j', opening.reading.now, core.entropy);
   const manifest = pinManifest(
     manifestFromContract(contract, order.contract_sha256, {
       deviceId: device.device_id,

@@ -3,7 +3,8 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
-import type { Draft } from '../ledger/ledger.ts';
+import type { Draft, Reading } from '../ledger/ledger.ts';
+import { jobDocuments } from '../registry/job-documents.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
 import { type Job, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
@@ -33,7 +34,7 @@ export function reportSealed(
         },
       );
     }
-    requireProvenNow(job, attempt);
+    await requireProvenNow(reading, job, attempt);
     requireSealedState(contract, seal.after, 'reported');
     const given = drawNonce(core, reading.now);
     const sealed: Draft = {
@@ -53,9 +54,10 @@ export function reportSealed(
  * I-25: in the visit that seals, and before it seals, the unit has proved itself; what an earlier visit saw may be
  * another unit by now. One that counts as sealed is past that: what it attests binds all that a proof does.
  */
-function requireProvenNow(job: Job, attempt: number): void {
+async function requireProvenNow(reading: Reading, job: Job, attempt: number): Promise<void> {
   if (job.state === 'sealed') return;
-  const { prove } = JSON.parse(job.proven!) as EntryData<'job.proven'>;
+  const { proven } = await jobDocuments(reading.tx, job.job_id);
+  const { prove } = JSON.parse(proven!) as EntryData<'job.proven'>;
   if (prove.attempt === attempt) return;
   throw new ImprintError('job_state_wrong', `${job.device_id} has not proved itself in this attempt`, {
     hint: 'Let the unit prove itself again before it is sealed.',

@@ -3,6 +3,7 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { Draft } from '../ledger/ledger.ts';
+import { jobDocuments } from '../registry/job-documents.ts';
 import { requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { drawNonce, type GivenNonce, storeNonce } from './nonce.ts';
@@ -26,12 +27,13 @@ export function reportWritten(
       'sealed',
     ]);
     const credential = await requireCredential(reading, jobId);
+    const documents = await jobDocuments(reading.tx, jobId);
     const expected = {
       device_id: job.device_id,
       certificate_sha256: credential.certificate_sha256,
       chain_sha256: core.issuer.chainSha256,
       trust_anchor_sha256: core.rootSha256,
-      factory_config_sha256: sha256Hex(new TextEncoder().encode(job.factory_config)),
+      factory_config_sha256: sha256Hex(new TextEncoder().encode(documents.factory_config)),
     };
     for (const item of Object.keys(expected) as (keyof typeof expected)[]) {
       if (read_back[item] === expected[item]) continue;

@@ -53,7 +53,6 @@ export class TickLedger implements Ledger {
   #stopped: ImprintError | undefined;
   #tail: TreeTail | undefined;
   readonly #known = new KnownLog();
-  #salts: Uint8Array = new Uint8Array(0);
 
   constructor(options: TickLedgerOptions) {
     this.#storage = options.storage;
@@ -272,17 +271,9 @@ export class TickLedger implements Ledger {
         `an entry ${draft.type} cannot be written: ${issue.path.join('.')}: ${issue.message}`,
       );
     }
-    const salt = toHex(this.#salt());
+    const salt = toHex(this.#entropy(saltBytes));
     const entry = { v: 1, at, realm: this.#realm, salt, ...draft } as AuditEntry;
     return { entry, bytes: encodeEntry(entry) };
-  }
-
-  /** Drawn some hundred at a time: a call to the system's generator costs more than the rest of an entry. */
-  #salt(): Uint8Array {
-    if (this.#salts.length < saltBytes) this.#salts = this.#entropy(256 * saltBytes);
-    const salt = this.#salts.subarray(0, saltBytes);
-    this.#salts = this.#salts.subarray(saltBytes);
-    return salt;
   }
 
   async #rollBack(tx: ControlledTransaction<Tables>): Promise<void> {

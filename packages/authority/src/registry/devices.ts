@@ -5,6 +5,7 @@ import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { limits } from '@imprint/contract/limits';
 import type { Kysely, Selectable } from 'kysely';
 import type { AttemptTable, CredentialTable, DeviceTable, JobTable, Tables } from '../storage/tables.ts';
+import { jobDocuments } from './job-documents.ts';
 
 export type CredentialView = Omit<Selectable<CredentialTable>, 'certificate' | 'owner' | 'lease_expires_at'>;
 
@@ -180,22 +181,23 @@ export async function deviceAsBuilt(reader: Kysely<Tables>, deviceId: string): P
     .where('job_id', '=', job.job_id)
     .orderBy('attempt')
     .execute();
+  const documents = await jobDocuments(reader, job.job_id);
   return {
     device_id: deviceId,
     job_id: job.job_id,
     contract_sha256: job.contract_sha256,
     contract: text,
     manifest_sha256: job.manifest_sha256,
-    manifest: job.manifest,
-    factory_config: job.factory_config,
+    manifest: documents.manifest,
+    factory_config: documents.factory_config,
     hardware_uid: JSON.parse(job.hardware_uid_parts) as HardwareUid,
     hw_rev: job.hw_rev,
     attempts: attempts.map((attempt) => ({
       ...attempt,
       durations_ms: parsed(attempt.durations_ms) as Record<string, number> | null,
     })),
-    written: parsed(job.written),
-    sealed: parsed(job.sealed),
+    written: parsed(documents.written ?? null),
+    sealed: parsed(documents.sealed ?? null),
   };
 }
 

@@ -7,6 +7,11 @@ import type { KeyType } from '@imprint/contract/provisioning-contract';
  * rejects with `key_locked` or `unavailable`; after a rejection the signature may nevertheless have been made.
  */
 export interface Signer {
+  /**
+   * Where the key is: in this process, whose own library signs exactly the bytes it is handed, or in a device or program elsewhere,
+   * whose answer is verified before anything is released (I-3).
+   */
+  readonly custody: 'process' | 'elsewhere';
   readonly keyType: KeyType;
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array;

@@ -1,4 +1,8 @@
-/** Keys in this process's memory, signing on libuv's pool. It trusts the memory of this machine; an HSM would not. */
+/**
+ * Keys in this process's memory. They sign at once, on the thread that asks: handing a signature to another thread and back costs as
+ * much as making it. It trusts
+ * the memory of this machine; an HSM would not.
+ */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { ImprintError } from '@imprint/contract/errors';
 import type { KeyMaker } from '../surroundings.ts';
@@ -11,16 +15,16 @@ export function softwareSigner(key: KeyObject): Signer {
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
   const digest = digestOf(keyType);
   return {
+    custody: 'process',
     keyType,
     spki,
-    sign: (message) =>
-      new Promise((resolve, reject) =>
-        sign(digest, message, key, (error, signature) =>
-          error === null
-            ? resolve(signature)
-            : reject(new ImprintError('unavailable', 'The signing key did not sign.', { cause: error })),
-        ),
-      ),
+    sign: async (message) => {
+      try {
+        return sign(digest, message, key);
+      } catch (cause) {
+        throw new ImprintError('unavailable', 'The signing key did not sign.', { cause });
+      }
+    },
   };
 }
 

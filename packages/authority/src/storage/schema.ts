@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -98,8 +98,6 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     hw_rev: 'text',
     contract_sha256: 'text',
     manifest_sha256: 'text',
-    manifest: 'text',
-    factory_config: 'text',
     state: 'text',
     attempt: 'integer',
     active: 'integer',
@@ -107,13 +105,11 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     lease_expires_at: 'text',
     opened_at: 'text',
     ended_at: 'text null',
-    written: 'text null',
-    proven: 'text null',
-    sealed: 'text null',
     quarantine_step: 'text null',
     failure_code: 'text null',
     reason: 'text null',
   },
+  job_document: { job_id: 'text', kind: 'text', text: 'text' },
   attempt: {
     job_id: 'text',
     attempt: 'integer',
@@ -272,6 +268,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   unit: ['hardware_uid'],
   unit_part: ['part'],
   job: ['job_id'],
+  job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
   public_key: ['public_key_sha256'],
@@ -308,6 +305,7 @@ const keyedTables: ReadonlySet<string> = new Set<TableName>([
 const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, targetColumn: string][] } = {
   device: [['order_id', 'production_order', 'order_id']],
   job: [['device_id', 'device', 'device_id']],
+  job_document: [['job_id', 'job', 'job_id']],
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
@@ -322,6 +320,7 @@ export const projectedTables = [
   'unit',
   'unit_part',
   'job',
+  'job_document',
   'attempt',
   'credential',
   'public_key',
@@ -398,7 +397,8 @@ function sqlTypeOf(kind: Kind, flavor: SchemaFlavor) {
   return flavor.bytes === 'bytea' ? 'bigint' : kind;
 }
 
-const openJobStates = sql<boolean>`state in ('opened', 'keyed', 'issued', 'written', 'proven', 'sealed')`;
+/** A partial index over what changes at each step is written at each step; this changes once, with the end. */
+const isOpenJob = sql<boolean>`ended_at is null`;
 
 /** Indexes that forbid come first, those that only find afterwards. */
 async function createIndexes(db: Kysely<Tables>): Promise<void> {
@@ -414,11 +414,25 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
     .execute();
   await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
   // two stations, one ID or one unit: one winner
-  await unique('job_one_open_device').on('job').column('device_id').where(openJobStates).execute();
-  await unique('job_one_open_unit').on('job').column('hardware_uid').where(openJobStates).execute();
+  await unique('job_one_open_device').on('job').column('device_id').where(isOpenJob).execute();
+  await unique('job_one_open_unit').on('job').column('hardware_uid').where(isOpenJob).execute();
   await unique('contract_revision').on('contract').columns(['product', 'revision']).execute();
   await unique('person_badge').on('person').column('badge_sha256').execute();
   await unique('station_public_key').on('station').column('public_key_sha256').execute();
+
+  // what is released, or certified, leaves these two: they stay as small as what is under way
+  await schema
+    .createIndex('credential_open_intent')
+    .on('credential')
+    .column('lease_expires_at')
+    .where(sql.ref('status'), '=', 'intended')
+    .execute();
+  await schema
+    .createIndex('job_promised')
+    .on('job')
+    .column('order_id')
+    .where(sql.ref('state'), '=', 'opened')
+    .execute();
 
   const found: [name: string, table: TableName, columns: string[]][] = [
     ['production_order_created', 'production_order', ['created_at', 'order_id']],
@@ -431,13 +445,10 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
     ['job_device', 'job', ['device_id', 'opened_at']],
     ['job_unit', 'job', ['hardware_uid', 'opened_at']],
     ['job_station', 'job', ['station_id', 'active']],
-    ['job_order', 'job', ['order_id', 'state']],
+    ['job_order', 'job', ['order_id']],
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
-    ['credential_device', 'credential', ['device_id', 'profile', 'status']],
-    ['credential_job', 'credential', ['job_id', 'status']],
-    ['credential_public_key', 'credential', ['public_key_sha256']],
-    ['credential_status', 'credential', ['status', 'lease_expires_at']],
-    ['public_key_device', 'public_key', ['device_id']],
+    ['credential_device', 'credential', ['device_id', 'profile']],
+    ['credential_job', 'credential', ['job_id']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
     ['sample_check_device', 'sample_check', ['device_id', 'station_id', 'recorded_at']],

@@ -47,6 +47,14 @@ const isText = (value: unknown) => typeof value === 'string';
 
 export type Statement<Args, Row> = (db: Kysely<Tables>, args: Args) => Promise<QueryResult<Row>>;
 
+/** Runs a prepared statement at once; the parameters are in the order of its text. */
+export type DirectStatement = (parameters: unknown[]) => QueryResult<unknown>;
+
+/** The adapter of an engine in this process, whose statements run inside whatever transaction its one connection is in. */
+export interface DirectAdapter {
+  prepare(sql: string): DirectStatement;
+}
+
 /**
  * The query that `build` describes, with `arg('name')` where a value of `Args` belongs. Each name may stand anywhere
  * that a plain value may, but not as a list.
@@ -57,18 +65,31 @@ export function statement<Args extends object, Row = unknown>(
     arg: <Name extends keyof Args & string>(name: Name) => Args[Name],
   ) => Compilable<Row>,
 ): Statement<Args, Row> {
-  const compiled = new WeakMap<object, CompiledQuery<Row>>();
+  const prepared = new WeakMap<object, Statement<Args, Row>>();
   return (db, args) => {
     // connections and transactions of one database share its adapter, and with it the dialect
-    const dialect = db.getExecutor().adapter;
-    let query = compiled.get(dialect);
-    if (query === undefined) {
-      query = build(db.withPlugin(constantsInText), (name) => new Slot(name) as never).compile();
-      compiled.set(dialect, query);
+    const { adapter } = db.getExecutor();
+    let run = prepared.get(adapter);
+    if (run === undefined) {
+      const query = build(db.withPlugin(constantsInText), (name) => new Slot(name) as never).compile();
+      run = prepareOn(adapter, query);
+      prepared.set(adapter, run);
     }
-    const parameters = query.parameters.map((value) =>
-      value instanceof Slot ? args[value.name as keyof Args] : value,
-    );
-    return db.executeQuery({ ...query, parameters });
+    return run(db, args);
   };
+}
+
+function prepareOn<Args extends object, Row>(
+  adapter: object,
+  query: CompiledQuery<Row>,
+): Statement<Args, Row> {
+  const fill = (args: Args) =>
+    query.parameters.map((value) => (value instanceof Slot ? args[value.name as keyof Args] : value));
+  if (!isDirect(adapter)) return (db, args) => db.executeQuery({ ...query, parameters: fill(args) });
+  const execute = adapter.prepare(query.sql);
+  return async (_db, args) => execute(fill(args)) as QueryResult<Row>;
+}
+
+function isDirect(adapter: object): adapter is DirectAdapter {
+  return 'prepare' in adapter;
 }

@@ -94,8 +94,6 @@ export interface JobTable {
   hw_rev: string;
   contract_sha256: string;
   manifest_sha256: string;
-  manifest: string;
-  factory_config: string;
   state: JobState;
   /** Number of the newest attempt. */
   attempt: number;
@@ -105,13 +103,16 @@ export interface JobTable {
   lease_expires_at: string;
   opened_at: string;
   ended_at: string | null;
-  /** JSON of the newest job.written, job.proven and job.sealed data, null before. */
-  written: string | null;
-  proven: string | null;
-  sealed: string | null;
   quarantine_step: string | null;
   failure_code: FailureCode | null;
   reason: string | null;
+}
+
+/** A long text of a job. `written`, `proven` and `sealed` are JSON of the newest entry of that name. */
+export interface JobDocumentTable {
+  job_id: string;
+  kind: 'manifest' | 'factory_config' | 'written' | 'proven' | 'sealed';
+  text: string;
 }
 
 export interface AttemptTable {
@@ -342,6 +343,7 @@ export interface ProjectedTables {
   unit: UnitTable;
   unit_part: UnitPartTable;
   job: JobTable;
+  job_document: JobDocumentTable;
   attempt: AttemptTable;
   credential: CredentialTable;
   public_key: PublicKeyTable;

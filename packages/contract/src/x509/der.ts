@@ -6,6 +6,7 @@
 import { fromUtf8 } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { oid } from './oid.ts';
 
 /** Identifier octets of the types that Imprint reads and writes. */
 export const derTag = {
@@ -269,7 +270,20 @@ export function parseText(element: DerElement): string {
   return text;
 }
 
+/** The identifiers of our profiles by their octets, once read: each issuing reads them all. A stranger's are not kept. */
+const knownOids = new Map<string, string>();
+const ownOids: ReadonlySet<string> = new Set(Object.values(oid));
+
 export function parseOid(element: DerElement): string {
+  const octets = String.fromCharCode(...element.content.subarray(0, limits.derOidBytes + 1));
+  const known = knownOids.get(octets);
+  if (known !== undefined) return known;
+  const dotted = readOid(element);
+  if (ownOids.has(dotted)) knownOids.set(octets, dotted);
+  return dotted;
+}
+
+function readOid(element: DerElement): string {
   const { content, offset } = element;
   if (content.length === 0 || content.length > limits.derOidBytes) {
     throw derError(
@@ -331,22 +345,34 @@ function parseBitString(element: DerElement): { unused: number; octets: Uint8Arr
 
 function parseTime(element: DerElement): string {
   const { tag, content, offset } = element;
-  const text = content.length <= 15 ? String.fromCharCode(...content) : '';
-  let digits: string | undefined;
-  if (tag === derTag.utcTime && /^[0-9]{12}Z$/.test(text)) {
-    digits = (Number(text.slice(0, 2)) < 50 ? '20' : '19') + text.slice(0, 12);
-  } else if (tag === derTag.generalizedTime && /^[0-9]{14}Z$/.test(text)) {
-    digits = text.slice(0, 14);
-    if (digits < '2050') throw derError(offset, 'Dates before 2050 are UTCTime (RFC 5280 section 4.1.2.5).');
+  const isShort = tag === derTag.utcTime && content.length === 13;
+  const isLong = tag === derTag.generalizedTime && content.length === 15;
+  const digits = content.length - 1;
+  if ((!isShort && !isLong) || content[digits] !== 0x5a || !areDigits(content, digits)) {
+    throw derError(offset, 'The time is not a UTCTime or GeneralizedTime in UTC with seconds.');
   }
-  const parts = digits?.match(/^(....)(..)(..)(..)(..)(..)$/);
-  if (!parts) throw derError(offset, 'The time is not a UTCTime or GeneralizedTime in UTC with seconds.');
-  const iso = `${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}:${parts[5]}:${parts[6]}.000Z`;
-  const instant = Date.parse(iso);
-  if (Number.isNaN(instant) || new Date(instant).toISOString() !== iso) {
+  const two = (at: number) => (content[at]! - 0x30) * 10 + content[at + 1]! - 0x30;
+  const year = isLong ? two(0) * 100 + two(2) : two(0) + (two(0) < 50 ? 2000 : 1900);
+  if (isLong && year < 2050) {
+    throw derError(offset, 'Dates before 2050 are UTCTime (RFC 5280 section 4.1.2.5).');
+  }
+  const at = isLong ? 4 : 2;
+  const [month, day] = [two(at), two(at + 2)];
+  const [hours, minutes, seconds] = [two(at + 4), two(at + 6), two(at + 8)];
+  const instant = new Date(Date.UTC(year, month - 1, day, hours, minutes, seconds));
+  // what is out of its range has moved the fields above it
+  const isReal = instant.getUTCMonth() + 1 === month && instant.getUTCDate() === day;
+  if (!isReal || hours > 23 || minutes > 59 || seconds > 59) {
     throw derError(offset, 'There is no such day or time.');
   }
-  return iso;
+  return instant.toISOString();
+}
+
+function areDigits(content: Uint8Array, count: number): boolean {
+  for (let at = 0; at < count; at++) {
+    if (content[at]! < 0x30 || content[at]! > 0x39) return false;
+  }
+  return true;
 }
 
 function checkElement(reader: DerReader, element: DerElement): void {

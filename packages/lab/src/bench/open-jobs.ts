@@ -5,6 +5,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { newId } from '@imprint/authority/jobs/new-id';
 import type { Draft } from '@imprint/authority/ledger/ledger';
 import { checkContract } from '@imprint/authority/registry/contracts';
 import { createOrder } from '@imprint/authority/registry/orders';
@@ -65,7 +66,7 @@ export async function openJobs(
   for (let at = 0; at < deviceIds.length; at += jobsPerDecision) {
     const some = deviceIds
       .slice(at, at + jobsPerDecision)
-      .map((deviceId) => ({ deviceId, jobId: `j-${randomBytes(10).toString('hex')}` }));
+      .map((deviceId) => ({ deviceId, jobId: newId('j', home.authority.clock(), home.authority.entropy) }));
     await home.authority.ledger.submit(async (reading) => ({
       entries: some.flatMap(({ deviceId, jobId }) => jobDrafts(home, reading.now, orderId, deviceId, jobId)),
       reply: () => undefined,

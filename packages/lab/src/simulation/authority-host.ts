@@ -201,6 +201,7 @@ export class AuthorityHost {
       return sound.sign(bytes);
     };
     return {
+      custody: 'elsewhere',
       keyType: sound.keyType,
       spki: sound.spki,
       sign: async (bytes) => {

@@ -2,6 +2,7 @@
  * A disk that fails when it is told to, under the real SQLite: every statement and every commit of a process goes by here.
  * What was committed stays, whoever is killed; what was not is gone (`synchronous = FULL` promises no more and no less).
  */
+import { DirectSqliteDialect } from '@imprint/authority/storage/sqlite/direct-dialect';
 import { ImmediateSqliteDialect } from '@imprint/authority/storage/sqlite/immediate-dialect';
 import { createSqlite, sqliteFault } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { readerDatabase } from '@imprint/authority/storage/sqlite/reader-database';
@@ -9,7 +10,7 @@ import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
 import type { JournalDatabase } from '@imprint/station/journal';
 import Database from 'better-sqlite3';
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
+import { Kysely, type SqliteDatabase, type SqliteStatement } from 'kysely';
 import { type Life, ProcessKilled } from './life.ts';
 import { settled } from './world.ts';
 
@@ -122,14 +123,14 @@ export function openFailingStorage(file: string, life: Life, gate: DiskGate): St
   };
   life.onDeath(() => void settled().then(close));
   const reading = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: readerDatabase(failing(reader, disk)) }),
+    dialect: new DirectSqliteDialect({ database: readerDatabase(failing(reader, disk)) }),
   });
   return {
     writer: new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: failing(writer, disk) }) }),
     reader: reading,
     openReader: () =>
       new Kysely<Tables>({
-        dialect: new SqliteDialect({
+        dialect: new DirectSqliteDialect({
           database: readerDatabase(failing(new Database(file, { readonly: true }), disk)),
         }),
       }),

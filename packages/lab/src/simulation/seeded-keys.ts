@@ -51,7 +51,12 @@ export function drawSeededKey(type: KeyType, entropy: Entropy): SeededKey {
 /** The port of the authority's signing keys; faults are put before it by whoever wants some. */
 export function seededSigner(type: KeyType, key: KeyObject): Signer {
   const seeded = new SeededKey(type, key);
-  return { keyType: type, spki: seeded.spki, sign: async (message) => seeded.sign(message) };
+  return {
+    custody: 'process',
+    keyType: type,
+    spki: seeded.spki,
+    sign: async (message) => seeded.sign(message),
+  };
 }
 
 /** A unit's key slot whose every byte follows from the seed. */

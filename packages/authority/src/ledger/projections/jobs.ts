@@ -3,7 +3,7 @@ import { canonicalJson } from '@imprint/contract/canonical-json';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
 import type { Kysely } from 'kysely';
 import { statement } from '../../storage/statement.ts';
-import type { AttemptTable, JobTable, Tables } from '../../storage/tables.ts';
+import type { AttemptTable, JobDocumentTable, JobTable, Tables } from '../../storage/tables.ts';
 import { moveJob } from './job-move.ts';
 import { mustChangeOne, type Projections, recordChange } from './projections.ts';
 
@@ -20,7 +20,7 @@ type JobEntries =
 
 export const jobProjections: Projections<JobEntries> = {
   'job.opened': async (tx, entry, index) => {
-    const { hardware_uid: parts, ...data } = entry.data;
+    const { hardware_uid: parts, manifest, factory_config, ...data } = entry.data;
     const hardwareUid = hardwareUidText(parts);
     const { job_id, device_id } = data;
     await insertJob(tx, {
@@ -29,6 +29,8 @@ export const jobProjections: Projections<JobEntries> = {
       hardware_uid_parts: canonicalJson(parts),
       opened_at: entry.at,
     });
+    await writeDocument(tx, { job_id, kind: 'manifest', text: manifest });
+    await writeDocument(tx, { job_id, kind: 'factory_config', text: factory_config });
     await bindUnit(tx, { hardware_uid: hardwareUid, device_id });
     await claimParts(tx, hardwareUid, parts);
     mustChangeOne(
@@ -84,13 +86,16 @@ export const jobProjections: Projections<JobEntries> = {
   },
 
   'job.written': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'written', { written: canonicalJson(data) });
+    await moveJob(tx, data.job_id, 'written');
+    await writeDocument(tx, { job_id: data.job_id, kind: 'written', text: canonicalJson(data) });
   },
   'job.proven': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'proven', { proven: canonicalJson(data) });
+    await moveJob(tx, data.job_id, 'proven');
+    await writeDocument(tx, { job_id: data.job_id, kind: 'proven', text: canonicalJson(data) });
   },
   'job.sealed': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'sealed', { sealed: canonicalJson(data) });
+    await moveJob(tx, data.job_id, 'sealed');
+    await writeDocument(tx, { job_id: data.job_id, kind: 'sealed', text: canonicalJson(data) });
   },
 
   'job.completed': async (tx, entry, index) => {
@@ -182,9 +187,6 @@ type NewJob = Omit<
   | 'station_id'
   | 'lease_expires_at'
   | 'ended_at'
-  | 'written'
-  | 'proven'
-  | 'sealed'
   | 'quarantine_step'
   | 'failure_code'
   | 'reason'
@@ -201,8 +203,6 @@ const insertJob = statement<NewJob>((db, arg) =>
     hw_rev: arg('hw_rev'),
     contract_sha256: arg('contract_sha256'),
     manifest_sha256: arg('manifest_sha256'),
-    manifest: arg('manifest'),
-    factory_config: arg('factory_config'),
     state: 'opened',
     // the first attempt fills these in, in the same decision
     attempt: 0,
@@ -211,13 +211,20 @@ const insertJob = statement<NewJob>((db, arg) =>
     lease_expires_at: '',
     opened_at: arg('opened_at'),
     ended_at: null,
-    written: null,
-    proven: null,
-    sealed: null,
     quarantine_step: null,
     failure_code: null,
     reason: null,
   }),
+);
+
+/** A unit that is written, proven or sealed anew leaves the newest. */
+const writeDocument = statement<JobDocumentTable>((db, arg) =>
+  db
+    .insertInto('job_document')
+    .values({ job_id: arg('job_id'), kind: arg('kind'), text: arg('text') })
+    .onConflict((conflict) =>
+      conflict.columns(['job_id', 'kind']).doUpdateSet((row) => ({ text: row.ref('excluded.text') })),
+    ),
 );
 
 const bindUnit = statement<{ hardware_uid: string; device_id: string }>((db, arg) =>

@@ -6,15 +6,15 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   type Driver,
-  SqliteDialect,
-  type SqliteDialectConfig,
+  type SqliteDatabase,
   SqliteDriver,
 } from 'kysely';
+import { DirectSqliteDialect } from './direct-dialect.ts';
 
-export class ImmediateSqliteDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig;
+export class ImmediateSqliteDialect extends DirectSqliteDialect {
+  readonly #config: { database: SqliteDatabase };
 
-  constructor(config: SqliteDialectConfig) {
+  constructor(config: { database: SqliteDatabase }) {
     super(config);
     this.#config = config;
   }

@@ -7,10 +7,11 @@ import { dirname } from 'node:path';
 import type { RealmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { createSchema, schemaVersion } from '../schema.ts';
 import type { Storage, StorageFault } from '../storage.ts';
 import type { Tables } from '../tables.ts';
+import { DirectSqliteDialect } from './direct-dialect.ts';
 import { ImmediateSqliteDialect } from './immediate-dialect.ts';
 import { preparedDatabase } from './prepared-database.ts';
 import { readerDatabase } from './reader-database.ts';
@@ -99,7 +100,9 @@ function writing(database: Database.Database): Kysely<Tables> {
 }
 
 function reading(database: Database.Database): Kysely<Tables> {
-  return new Kysely({ dialect: new SqliteDialect({ database: readerDatabase(preparedDatabase(database)) }) });
+  return new Kysely({
+    dialect: new DirectSqliteDialect({ database: readerDatabase(preparedDatabase(database)) }),
+  });
 }
 
 interface SqliteStorage extends Storage {

@@ -10,11 +10,12 @@ import { quarantineDrafts } from './quarantine.ts';
 import { isWithinReach } from './reach.ts';
 
 /**
- * The refusal of a key that was ever certified for another device. The presenting unit is set aside, and the other one too where
- * it is unfinished and of an order that this station works on: a request proves possession, and not when, so that whoever
- * overheard one can present it again.
+ * The refusal of a key that was ever certified for another device; undefined for a fresh one, and for the device's own. The
+ * presenting unit is set aside, and the other one too where it is unfinished and of an order that this station works on: a request
+ * proves possession, and not when, so that whoever overheard one can present it again.
+ * @throws key_reused for a key that was revoked as compromised
  */
-export async function keyOfAnother(
+export async function knownKey(
   reading: Reading,
   caller: StationCaller,
   job: Job,
@@ -22,7 +23,9 @@ export async function keyOfAnother(
 ): Promise<{ entries: Draft[]; refusal: Refusal } | undefined> {
   const { rows } = await selectOwner(reading.tx, { public_key_sha256: csr.publicKeySha256 });
   const known = rows[0];
-  if (!known || known.device_id === job.device_id) return undefined;
+  if (!known) return undefined;
+  await refuseCompromised(reading, csr);
+  if (known.device_id === job.device_id) return undefined;
   const entries: Draft[] = [
     {
       type: 'alarm.raised',
@@ -57,7 +60,7 @@ export async function keyOfAnother(
  * have the new certificate too.
  * @throws key_reused
  */
-export async function refuseCompromised(reading: Reading, csr: CertificationRequest): Promise<void> {
+async function refuseCompromised(reading: Reading, csr: CertificationRequest): Promise<void> {
   const { rows } = await selectReasons(reading.tx, { public_key_sha256: csr.publicKeySha256 });
   if (!rows.some(({ revocation_reason }) => revocation_reason === 'key-compromise')) return;
   throw new ImprintError('key_reused', 'this key was revoked as compromised', {
@@ -70,6 +73,12 @@ const selectReasons = statement<{ public_key_sha256: string }, { revocation_reas
     db
       .selectFrom('credential')
       .select('revocation_reason')
+      .where('device_id', '=', (eb) =>
+        eb
+          .selectFrom('public_key')
+          .select('device_id')
+          .where('public_key_sha256', '=', arg('public_key_sha256')),
+      )
       .where('public_key_sha256', '=', arg('public_key_sha256')),
 );
 
