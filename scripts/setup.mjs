@@ -22,6 +22,11 @@ const programsForTests = [
     package: 'libc6-dev',
     why: 'what the faults of system calls are compiled with',
   },
+  {
+    file: '/usr/bin/pg_ctlcluster',
+    package: 'postgresql',
+    why: 'the server that the second storage is tried on',
+  },
 ];
 
 const say = (text) => process.stderr.write(`setup: ${text}\n`);

@@ -40,6 +40,8 @@ const configuration = z.strictObject({
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
   minimum_station_version: z.string().min(1).max(64),
+  /** Where the PostgreSQL database is, without a password; absent: a file in the home's folder. */
+  database: z.optional(z.url({ protocol: /^postgres(ql)?$/ }).max(1000)),
 });
 export type AuthorityConfiguration = z.infer<typeof configuration>;
 
@@ -108,11 +110,14 @@ export function beginHome(folder: string, content: AuthorityConfiguration): Home
     rmSync(left, { recursive: true, force: true });
   }
   const mark = openSync(unfinishedFile, 'wx', 0o644);
-  writeFileSync(mark, `${JSON.stringify(configuration.parse(content), null, 2)}\n`);
+  writeFileSync(mark, configurationText(content));
   syncTree(home.folder);
   mkdirSync(certificates, { mode: 0o755 });
   return { home, finish: () => finishHome(home, mark) };
 }
+
+const configurationText = (content: AuthorityConfiguration) =>
+  `${JSON.stringify(configuration.parse(content), null, 2)}\n`;
 
 /** @throws path_refused where no folder can be at that place */
 function makeHomeFolder(folder: string): void {
@@ -137,6 +142,14 @@ function finishHome(home: AuthorityHome, mark: number): void {
     });
   }
   renameSync(home.unfinishedFile, home.configurationFile);
+  syncToDisk(home.folder);
+}
+
+/** Replaces the configuration of a home, at once and on the disk. */
+export function writeConfiguration(home: AuthorityHome, content: AuthorityConfiguration): void {
+  const draft = `${home.configurationFile}.new`;
+  writeFileSync(draft, configurationText(content), { mode: 0o644, flush: true });
+  renameSync(draft, home.configurationFile);
   syncToDisk(home.folder);
 }
 

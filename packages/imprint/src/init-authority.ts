@@ -2,7 +2,6 @@
 import { writeFileSync } from 'node:fs';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
-import { createSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { createHierarchy, keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
@@ -15,11 +14,12 @@ import {
   beginHome,
   writeCertificate,
 } from './authority-home.ts';
+import { createStorage } from './home-storage.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
 
 /**
  * @param passphraseFile where absent, the dev realm gets a random passphrase in a file of mode 0600 beside its keys
- * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid
+ * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid, storage_failed
  */
 export async function initAuthority(
   folder: string,
@@ -56,7 +56,7 @@ export async function initAuthority(
   }
   const logKey = verifierKey(configuration.log_origin, hierarchy.logPublicKey);
   writeFileSync(home.logKeyFile, `${formatVerifierKey(logKey)}\n`, { flag: 'wx' });
-  const storage = await createSqlite(home.database, realm);
+  const storage = await createStorage(home, configuration);
   const ledger = new TickLedger({ storage, realm, clock: systemClock, entropy: systemEntropy });
   await ledger.submit(async () => ({
     entries: [

@@ -1,5 +1,5 @@
 /**
- * Puts an authority together from its home: the one place that names SQLite, software keys, the real clock and the real
+ * Puts an authority together from its home: the one place that names software keys, the real clock and the real
  * randomness. Its keys stay sealed until something must be signed.
  */
 import { randomBytes, sign } from 'node:crypto';
@@ -15,7 +15,6 @@ import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import { softwareSigner } from '@imprint/authority/signer/software';
 import type { StationCore } from '@imprint/authority/stations/station-core';
-import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
@@ -37,6 +36,7 @@ import {
   readConfiguration,
 } from './authority-home.ts';
 import { drawnAhead } from './drawn-ahead.ts';
+import { openStorage } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
@@ -75,11 +75,12 @@ export interface OpenOptions {
   processId?: string;
 }
 
-/** @throws home_missing, file_invalid, storage_failed */
+/** @throws home_missing, file_invalid, storage_failed, realm_mismatch (a database that is another's) */
 export async function openAuthority(folder: string, options: OpenOptions = {}): Promise<OpenAuthority> {
   const home = authorityHome(folder);
   const configuration = readConfiguration(home);
-  const storage = await openSqlite(home.database, configuration.realm);
+  const logKey = parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim());
+  const storage = await openStorage(home, configuration, logKey);
   const clockGuard = new ClockGuard({
     clock: systemClock,
     monotonicMs: () => performance.now(),
@@ -99,7 +100,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     storage,
     ledger,
     contracts: new ContractShelf(),
-    logKey: parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim()),
+    logKey,
     clock: systemClock,
     clockGuard,
     entropy: systemEntropy,

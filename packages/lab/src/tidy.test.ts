@@ -34,7 +34,11 @@ const ranks: Record<string, number> = {
   signer: 0,
 };
 
-const adapters = ['authority/src/storage/sqlite/', 'authority/src/signer/software.ts'];
+const adapters = [
+  'authority/src/storage/sqlite/',
+  'authority/src/storage/postgres/',
+  'authority/src/signer/software.ts',
+];
 
 /** Who names an adapter though it is neither a test nor the command line, and why that is right. */
 const adaptersNamedBy: Record<string, string> = {

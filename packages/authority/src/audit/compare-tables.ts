@@ -3,22 +3,20 @@
  * and names what differs (I-15). Memory stays flat: both sides are read a page at a time.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import { type Row, rowsInKeyOrder } from '../storage/rows-in-key-order.ts';
 import { columnsOf, primaryKeys, projectedTables, type TableName } from '../storage/schema.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { Findings } from './finding.ts';
 
-type Row = Record<string, unknown>;
-
-const pageRows = 500;
-
-/** Adds a finding for each row that is missing, too many, or different in a column, where `rebuilt` is what the log says. */
+/** Adds a finding for each row that is missing, too many, or different in a column, where `rebuilt` is what the log or another source says. */
 export async function compareTables(
   live: Kysely<Tables>,
   rebuilt: Kysely<Tables>,
   findings: Findings,
+  tables: readonly TableName[] = projectedTables,
 ): Promise<void> {
-  for (const table of projectedTables) await compareTable(table, live, rebuilt, findings);
+  for (const table of tables) await compareTable(table, live, rebuilt, findings);
 }
 
 async function compareTable(
@@ -64,25 +62,6 @@ function compareRow(table: TableName, stored: Row, expected: Row, findings: Find
       column,
       what: `is ${valueText(stored[column])} and by the log ${valueText(expected[column])}`,
     });
-  }
-}
-
-async function* rowsInKeyOrder(db: Kysely<Tables>, table: TableName): AsyncGenerator<Row, undefined> {
-  const key = primaryKeys[table] as readonly string[];
-  const columns = sql.join(key.map((column) => sql.ref(column)));
-  let after: Row | undefined;
-  for (;;) {
-    const from =
-      after === undefined
-        ? sql``
-        : sql`where (${columns}) > (${sql.join(key.map((column) => after![column]))})`;
-    const { rows } =
-      await sql<Row>`select * from ${sql.table(table)} ${from} order by ${columns} limit ${sql.lit(pageRows)}`.execute(
-        db,
-      );
-    yield* rows;
-    if (rows.length < pageRows) return undefined;
-    after = rows.at(-1);
   }
 }
 

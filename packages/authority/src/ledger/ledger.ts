@@ -49,6 +49,9 @@ export type TickTime = 'clock' | 'of-last-entry' | 'accepted';
  * - `decide` may be called again before it is answered (another process was first, or another decision of the tick had
  *   to be undone): only its last answer counts, so it changes nothing outside. `reply` is called once, after the commit.
  * - After a failed commit nothing more is written until the process starts anew; reading goes on.
+ * - A commit whose answer was lost with the connection has not failed: the next connection finds it in the log, or does it
+ *   again, once. What cannot be found out in a bounded time is a failure of the storage.
+ * - A database that fell behind what this process has seen committed is not written on (`log_inconsistent`).
  * - A failure of the storage rejects every decision of the tick with `storage_failed`; whether the commit had
  *   happened is then unknown, and the caller's retry must find out from the tables.
  * - The head advances by compare-and-swap, so that several processes may share one database.

@@ -1,15 +1,17 @@
 /**
  * A process for crash tests: submits without end from many submitters at once and prints each log index that was
- * acknowledged, a line each. Arguments: database file, name of this process.
+ * acknowledged, a line each. Arguments: database file or URL, name of this process.
  */
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { openPostgres } from '../storage/postgres/open-postgres.ts';
 import { openSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { append, draft } from './history.test-kit.ts';
 import { TickLedger } from './tick-ledger.ts';
 
-const [file, who] = process.argv.slice(2) as [string, string];
-const storage = await openSqlite(file, 'dev');
+const [database, who] = process.argv.slice(2) as [string, string];
+const open = database.startsWith('postgres:') ? openPostgres : openSqlite;
+const storage = await open(database, 'dev');
 const ledger = new TickLedger({
   storage,
   realm: 'dev',

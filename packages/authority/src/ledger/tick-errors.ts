@@ -9,6 +9,11 @@ export class DecisionBroke extends Error {
   }
 }
 
+/** What was thrown first, before the ledger said what it means for a decision. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof DecisionBroke ? error.cause : error;
+}
+
 export function closing(): ImprintError {
   return new ImprintError('unavailable', 'the authority is closing', {
     hint: 'Try again when it has started anew.',
@@ -17,10 +22,10 @@ export function closing(): ImprintError {
 
 /** What each submitter of a tick that was not written hears. */
 export function asTickError(error: unknown): ImprintError {
-  const cause = error instanceof DecisionBroke ? error.cause : error;
+  const cause = causeOf(error);
   if (cause instanceof ImprintError) return cause;
   return new ImprintError('storage_failed', 'the database did not take the changes', {
-    hint: 'Try again; if it stays, look at the authority’s disk and its own log.',
+    hint: 'Try again; if it stays, look at the database, its disk and the authority’s own log.',
     cause,
   });
 }

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { after, test } from 'node:test';
-import { decodeEntry } from '@imprint/contract/audit/entry';
 import Database from 'better-sqlite3';
 import { type DatabaseConnection, Kysely, SqliteDialect, SqliteDriver, sql } from 'kysely';
 import { verifyLog } from '../audit/verify.ts';
@@ -14,6 +10,7 @@ import { createSqlite, openSqlite, sqliteFault } from '../storage/sqlite/open-sq
 import type { Storage } from '../storage/storage.ts';
 import type { Tables } from '../storage/tables.ts';
 import { append, draft } from './history.test-kit.ts';
+import { killedSuite } from './killed.suite.ts';
 import { testLedger } from './ledger.suite.ts';
 import { HeadMoved, TreeTail } from './tree-tail.ts';
 
@@ -153,58 +150,11 @@ test('the head moves by compare-and-swap only', async () => {
   await storage.close();
 });
 
-type Looping = ChildProcessByStdio<null, Readable, null>;
-
-function startLoop(file: string, who: string): Looping {
-  const script = new URL('./submit-loop.test-kit.ts', import.meta.url).pathname;
-  return spawn(process.execPath, [script, file, who], { stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-/** The acknowledged lines of a process that is killed as soon as it has printed `lines` of them, wherever its tick is. */
-async function killAfter(child: Looping, lines: number): Promise<string[]> {
-  let output = '';
-  let killed = false;
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk;
-    if (!killed && output.split('\n').length > lines) {
-      killed = true;
-      child.kill('SIGKILL');
-    }
-  });
-  const [, signal] = await once(child, 'close');
-  assert.equal(signal, 'SIGKILL');
-  return output.split('\n').slice(0, -1);
-}
-
-async function assertKept(file: string, acknowledged: string[]): Promise<void> {
-  const storage = await openSqlite(file, 'dev');
-  const report = await verifyLog(storage.reader, { realm: 'dev' });
-  assert.deepEqual(report.findings, []);
-  const rows = await storage.reader.selectFrom('log_entry').selectAll().execute();
-  const byIndex = new Map(rows.map((row) => [row.log_index, decodeEntry(row.bytes)]));
-  for (const line of acknowledged) {
-    const [index, operatorId] = line.split(' ') as [string, string];
-    assert.deepEqual(byIndex.get(Number(index))?.data, { operator_id: operatorId }, line);
-  }
-  await storage.close();
-}
-
-test('I-1: kill -9 at any moment loses nothing that was acknowledged, and the log verifies', async () => {
-  const file = freshFile();
-  await (await createSqlite(file, 'dev')).close();
-  const acknowledged: string[] = [];
-  // three deaths of one database, each at another place of a tick
-  for (const [round, lines] of [3, 40, 211].entries()) {
-    acknowledged.push(...(await killAfter(startLoop(file, `round-${round}`), lines)));
-    await assertKept(file, acknowledged);
-  }
-  assert.ok(acknowledged.length >= 254);
-});
-
-test('I-16: two processes on one database append to one log, also when one of them is killed', async () => {
-  const file = freshFile();
-  await (await createSqlite(file, 'dev')).close();
-  const [one, two] = [startLoop(file, 'one'), startLoop(file, 'two')];
-  const acknowledged = (await Promise.all([killAfter(one, 60), killAfter(two, 150)])).flat();
-  await assertKept(file, acknowledged);
+killedSuite('SQLite', {
+  make: async () => {
+    const file = freshFile();
+    await (await createSqlite(file, 'dev')).close();
+    return file;
+  },
+  open: (file) => openSqlite(file, 'dev'),
 });

@@ -6,16 +6,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AuditEntry, encodeEntry, entryData, type RealmName } from '@imprint/contract/audit/entry';
 import { leafHash } from '@imprint/contract/audit/merkle';
 import { toHex } from '@imprint/contract/bytes';
-import { ImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { CompiledQuery, type ControlledTransaction, type Kysely, type Selectable } from 'kysely';
 import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
+import { CommitInDoubt, type DecidedTick, settle, type Verdict, type Waiting } from './decided-tick.ts';
+import { holds, KnownLog } from './known-log.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
-import { asDecisionError, asTickError, closing, DecisionBroke } from './tick-errors.ts';
+import { asDecisionError, asTickError, causeOf, closing, DecisionBroke } from './tick-errors.ts';
+import { tickTime } from './tick-time.ts';
 import { HeadMoved, TreeTail } from './tree-tail.ts';
 
 export interface TickLedgerOptions {
@@ -31,17 +34,8 @@ export interface TickLedgerOptions {
   gather?: () => Promise<void>;
 }
 
-interface Waiting {
-  time: TickTime;
-  decide: (reading: Reading) => Promise<Decision<unknown>>;
-  resolve: (answer: unknown) => void;
-  reject: (reason: unknown) => void;
-}
-
-/** What a decision comes to, told only once the tick is durable. */
-type Verdict = { reply: () => unknown } | { error: unknown };
-
-const raceRetries = 8;
+/** How often a tick that another process overtook, or whose connection was lost, is run again. */
+const retries = 8;
 const saltBytes = 16;
 
 export class TickLedger implements Ledger {
@@ -58,6 +52,7 @@ export class TickLedger implements Ledger {
   /** Why nothing is written any more: set once, for ever. */
   #stopped: ImprintError | undefined;
   #tail: TreeTail | undefined;
+  readonly #known = new KnownLog();
 
   constructor(options: TickLedgerOptions) {
     this.#storage = options.storage;
@@ -126,19 +121,24 @@ export class TickLedger implements Ledger {
     return Math.min(this.#decisionsPerTick, other < 0 ? this.#waiting.length : other);
   }
 
-  /** Runs the batch in one transaction, again where another process was first, and with savepoints where one broke a constraint. */
+  /**
+   * Runs the batch in one transaction, again where another process was first or the connection was lost, and with
+   * savepoints where one broke a constraint.
+   */
   async #tick(batch: Waiting[]): Promise<Verdict[]> {
     let apart = false;
-    for (let retries = 0; ; ) {
+    let inDoubt: DecidedTick | undefined;
+    for (let retried = 0; ; ) {
       const stopped = this.#stopped;
       if (stopped !== undefined) return batch.map(() => ({ error: stopped }));
       try {
-        return await this.#attempt(batch, apart);
+        return await this.#attempt(batch, apart, inDoubt);
       } catch (error) {
-        // whatever the tail holds was not committed
+        // whatever the tail holds was not committed, as far as is known
         this.#tail = undefined;
-        if (this.#wasRaced(error) && retries < raceRetries) {
-          retries++;
+        if (error instanceof CommitInDoubt) inDoubt = error.tick;
+        if (this.#mayComeRight(error) && retried < retries) {
+          retried++;
         } else if (error instanceof DecisionBroke && !apart) {
           apart = true;
         } else {
@@ -148,29 +148,51 @@ export class TickLedger implements Ledger {
     }
   }
 
-  async #attempt(batch: Waiting[], apart: boolean): Promise<Verdict[]> {
+  async #attempt(batch: Waiting[], apart: boolean, inDoubt: DecidedTick | undefined): Promise<Verdict[]> {
     const tx = await this.#begin();
-    let verdicts: Verdict[];
+    let tick: DecidedTick;
     try {
-      verdicts = await this.#decideAll(tx, batch, apart);
+      const head = await this.#readHead(tx);
+      if (inDoubt?.written !== undefined && (await holds(tx, inDoubt.written))) {
+        tick = inDoubt;
+      } else {
+        tick = await this.#decideAll(tx, head, batch, apart);
+      }
     } catch (error) {
       await this.#rollBack(tx);
       this.#stopWhereBroken(error);
       throw error;
     }
+    await this.#commit(tx, tick);
+    return tick.verdicts;
+  }
+
+  async #commit(tx: ControlledTransaction<Tables>, tick: DecidedTick): Promise<void> {
     try {
       await tx.commit().execute();
     } catch (cause) {
-      if (this.#storage.fault(cause) === 'raced') {
-        await this.#rollBack(tx);
-        throw cause;
-      }
+      const fault = this.#storage.fault(cause);
       // It may or may not be on the disk, and a second fsync would say yes to pages that are lost: only a new start can tell.
-      const stopped = this.#stop('committing to the log failed', cause);
+      const stopped = ['raced', 'refused', 'lost'].includes(fault)
+        ? undefined
+        : this.#stop('committing to the log failed', cause);
       await this.#rollBack(tx);
-      throw stopped;
+      if (fault === 'refused') throw new DecisionBroke(cause);
+      throw stopped ?? (fault === 'lost' ? new CommitInDoubt(tick, cause) : cause);
     }
-    return verdicts;
+    if (tick.written !== undefined) this.#known.committed(tick.written);
+  }
+
+  /** The head, held against what this process knows of the log. */
+  async #readHead(tx: Kysely<Tables>): Promise<LogHeadTable> {
+    const head = (await selectHead(tx, {})).rows[0]!;
+    try {
+      await this.#known.requireContinuedBy(tx, head);
+    } catch (error) {
+      if (isImprintError(error, 'log_inconsistent')) this.#stopped ??= error;
+      throw error;
+    }
+    return head;
   }
 
   async #begin(): Promise<ControlledTransaction<Tables>> {
@@ -182,9 +204,14 @@ export class TickLedger implements Ledger {
     }
   }
 
-  async #decideAll(tx: ControlledTransaction<Tables>, batch: Waiting[], apart: boolean): Promise<Verdict[]> {
-    const head = (await selectHead(tx, {})).rows[0]!;
-    const reading = this.#reading(tx, head, batch[0]!.time);
+  async #decideAll(
+    tx: ControlledTransaction<Tables>,
+    head: LogHeadTable,
+    batch: Waiting[],
+    apart: boolean,
+  ): Promise<DecidedTick> {
+    const now = tickTime(batch[0]!.time, head.last_at, this.#clock, this.#requireSteady);
+    const reading = { tx, now, at: now.toISOString() };
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
     const verdicts: Verdict[] = [];
@@ -193,30 +220,7 @@ export class TickLedger implements Ledger {
         apart ? await this.#decideApart(reading, tail, waiting) : await this.#decide(reading, tail, waiting),
       );
     }
-    await tail.write(tx, head, reading.at);
-    return verdicts;
-  }
-
-  /** The tick's time: never before the last entry's, and none at all where the clock cannot be trusted (I-8). */
-  #reading(tx: ControlledTransaction<Tables>, head: LogHeadTable, of: TickTime): Reading {
-    const last = Date.parse(head.last_at);
-    if (of === 'of-last-entry') return { tx, now: new Date(last), at: head.last_at };
-    const clock = this.#clock();
-    const time = clock.getTime();
-    this.#requireSteady(clock);
-    if (of === 'accepted') return { tx, now: clock, at: clock.toISOString() };
-    if (time < last - limits.clockBehindMs) {
-      throw new ImprintError(
-        'clock_untrusted',
-        `this machine's clock says ${new Date(time).toISOString()}, which is before the log's last entry of ${head.last_at}`,
-        {
-          hint: 'Set the clock right (check NTP). If it is right, the log was written by a clock that was ahead: imprint clock accept.',
-          context: { clock: new Date(time).toISOString(), last_at: head.last_at },
-        },
-      );
-    }
-    const now = new Date(Math.max(time, last));
-    return { tx, now, at: now.toISOString() };
+    return { verdicts, written: await tail.write(tx, head, reading.at) };
   }
 
   /** One decision. Thrown before anything was written, its error is its verdict; thrown after, the tick has to be undone. */
@@ -281,13 +285,15 @@ export class TickLedger implements Ledger {
     }
   }
 
-  #wasRaced(error: unknown): boolean {
-    const cause = error instanceof DecisionBroke ? error.cause : error;
-    return cause instanceof HeadMoved || this.#storage.fault(cause) === 'raced';
+  /** True where the same tick may succeed if it is run again. */
+  #mayComeRight(error: unknown): boolean {
+    if (error instanceof HeadMoved || error instanceof CommitInDoubt) return true;
+    const fault = this.#storage.fault(causeOf(error));
+    return fault === 'raced' || fault === 'lost';
   }
 
   #stopWhereBroken(error: unknown): void {
-    const cause = error instanceof DecisionBroke ? error.cause : error;
+    const cause = causeOf(error);
     if (this.#storage.fault(cause) === 'broken') this.#stop('the database failed', cause);
   }
 
@@ -309,13 +315,4 @@ const rollbackTo = CompiledQuery.raw('rollback to savepoint decision');
 /** Ends the tick for all, whichever decision met it. */
 function isFatal(fault: StorageFault): boolean {
   return fault !== 'refused' && fault !== 'foreign';
-}
-
-function settle(waiting: Waiting, verdict: Verdict): void {
-  try {
-    if ('error' in verdict) waiting.reject(verdict.error);
-    else waiting.resolve(verdict.reply());
-  } catch (error) {
-    waiting.reject(error);
-  }
 }

@@ -9,6 +9,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely, Transaction } from 'kysely';
 import { statement } from '../storage/statement.ts';
 import type { LogEntryTable, LogHeadTable, Tables } from '../storage/tables.ts';
+import type { LogMark } from './known-log.ts';
 
 const hashLength = 32;
 const tileBytes = tileWidth * hashLength;
@@ -87,9 +88,10 @@ export class TreeTail {
     });
   }
 
-  /** Writes what was appended since the last writing, and moves the head from `head` to here. */
-  async write(tx: Transaction<Tables>, head: LogHeadTable, lastAt: string): Promise<void> {
-    if (this.#leaves.length === 0) return;
+  /** Writes what was appended since the last writing, and moves the head from `head` to here. Answers with the log as it is then. */
+  async write(tx: Transaction<Tables>, head: LogHeadTable, lastAt: string): Promise<LogMark | undefined> {
+    const newest = this.#leaves.at(-1);
+    if (newest === undefined) return undefined;
     for (const [at, leaf] of this.#leaves.entries()) {
       await writeEntry(tx, { log_index: head.size + at, ...leaf });
     }
@@ -113,6 +115,7 @@ export class TreeTail {
     this.#root = root;
     this.#leaves = [];
     this.#changed = new Map();
+    return { size: this.size, root, leafHash: newest.leaf_hash };
   }
 
   #put(level: number, index: number, hash: Uint8Array): void {

@@ -9,9 +9,11 @@ import type { Tables } from './tables.ts';
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
 export const schemaVersion = 2;
 
-/** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), and SQLite's table options. */
+/** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
   bytes: 'blob' | 'bytea';
+  /** The type of text where plain `text` would not be compared by its bytes. */
+  text?: RawBuilder<unknown>;
   tableOptions?: RawBuilder<unknown>;
   /** For tables of small rows that are found by their key: SQLite keeps them in the key's own tree. */
   keyedTableOptions?: RawBuilder<unknown>;
@@ -375,9 +377,7 @@ async function createTable(
   let builder = db.schema.createTable(table);
   for (const [column, type] of Object.entries(definition)) {
     const [kind, nullable] = type.split(' ') as [Kind, string | undefined];
-    // PostgreSQL's 32 bits would end a log's indexes at two thousand million
-    const sqlType =
-      kind === 'bytes' ? flavor.bytes : kind === 'integer' && flavor.bytes === 'bytea' ? 'bigint' : kind;
+    const sqlType = sqlTypeOf(kind, flavor);
     const notNull = (built: ColumnDefinitionBuilder) => (nullable === undefined ? built.notNull() : built);
     builder = builder.addColumn(column, sqlType, notNull);
   }
@@ -388,6 +388,13 @@ async function createTable(
   const options = keyedTables.has(table) ? flavor.keyedTableOptions : flavor.tableOptions;
   if (options !== undefined) keyed = keyed.modifyEnd(options);
   await keyed.execute();
+}
+
+function sqlTypeOf(kind: Kind, flavor: SchemaFlavor) {
+  if (kind === 'text') return flavor.text ?? kind;
+  if (kind === 'bytes') return flavor.bytes;
+  // PostgreSQL's 32 bits would end a log's indexes at two thousand million
+  return flavor.bytes === 'bytea' ? 'bigint' : kind;
 }
 
 /** A partial index over what changes at each step is written at each step; this changes once, with the end. */

@@ -11,15 +11,19 @@ import type { Tables } from './tables.ts';
  * - `raced`: another process was first (serialization abort); nothing was written, and trying again at once is right.
  * - `busy`: another process holds the database for too long; nothing was written.
  * - `full`: no room; nothing was written.
+ * - `lost`: the connection ended. Before the commit nothing was written; of a commit that was under way the log tells,
+ *   to the next transaction: it begins only when that one has ended.
  * - `broken`: reading, writing or syncing failed: what is on the disk is unknown until the database is opened anew.
  * - `foreign`: no error of the engine.
  */
-export type StorageFault = 'refused' | 'raced' | 'busy' | 'full' | 'broken' | 'foreign';
+export type StorageFault = 'refused' | 'raced' | 'busy' | 'full' | 'lost' | 'broken' | 'foreign';
 
 /**
  * Obligations of every implementation:
  * - a transaction of `writer` begins by taking the right to write, so that what it reads cannot go stale before it
  *   commits, and its commit returns only when it is durable (fsynced);
+ * - a connection of `writer` that was lost is opened anew by the next transaction, for a bounded time; where that does not
+ *   succeed, the transaction fails with `storage_failed`;
  * - `reader` sees what is committed, never waits for the writer, and cannot write.
  */
 export interface Storage {

@@ -1,4 +1,5 @@
 /** `imprint init`: makes an authority of the dev realm in a folder. */
+import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
 import { initAuthority } from '../init-authority.ts';
@@ -12,6 +13,7 @@ interface InitOptions {
   stationPort: string;
   publicPort: string;
   clockSource?: string;
+  database?: string;
   passphraseFile?: string;
   json?: boolean;
 }
@@ -30,14 +32,19 @@ export function addInitCommand(program: Command): void {
     .option('--host <name>', 'a further name or address of the authority; may be repeated', collect, [])
     .option('--station-port <port>', 'port of the station listener', '7443')
     .option('--public-port <port>', 'port of the public listener', '7480')
+    .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
       '--passphrase-file <file>',
       'passphrase of the keys, mode 0600 (default: one is made for the dev realm)',
     )
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  imprint init --home ./authority --organization "Example Devices"')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint',
+    )
     .action(async (options: InitOptions) => {
+      if (options.database !== undefined) parsePostgresUrl(options.database);
       const home = await initAuthority(
         options.home,
         {
@@ -52,6 +59,7 @@ export function addInitCommand(program: Command): void {
           },
           ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
           minimum_station_version: '0.1.0',
+          ...(options.database === undefined ? {} : { database: options.database }),
         },
         options.passphraseFile,
       );
@@ -63,7 +71,9 @@ export function addInitCommand(program: Command): void {
         [
           `An authority of the realm ${options.realm} stands in ${home.folder}`,
           `  certificates/  what others may have: root, CAs, the log's public key`,
-          `  data/          the database; back this up`,
+          options.database === undefined
+            ? `  data/          the database; back this up`
+            : `  the database is ${options.database}; back it up`,
           `  keys/          sealed keys; keep them apart from the data`,
           ...(options.passphraseFile ? [] : ['  dev-passphrase opens the keys, for development only']),
           `Next: imprint serve --home ${options.home}`,

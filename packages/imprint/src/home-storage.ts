@@ -1,0 +1,49 @@
+/** The storage of a home: a file in its folder, or the PostgreSQL database that its configuration names. The one place that tells which. */
+import { createSqlite, openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
+import type { Storage } from '@imprint/authority/storage/storage';
+import { logId } from '@imprint/authority/trust/hierarchy';
+import type { VerifierKey } from '@imprint/contract/audit/checkpoint';
+import { ImprintError } from '@imprint/contract/errors';
+import type { AuthorityConfiguration, AuthorityHome } from './authority-home.ts';
+
+// loaded where it is needed: a home with a file starts without it
+const postgres = () => import('@imprint/authority/storage/postgres/open-postgres');
+
+/** @throws home_missing, home_exists, realm_mismatch (of another realm or authority), storage_failed, path_refused */
+export async function openStorage(
+  home: AuthorityHome,
+  { realm, database }: AuthorityConfiguration,
+  logKey: VerifierKey,
+): Promise<Storage> {
+  if (database === undefined) return openSqlite(home.database, realm);
+  const storage = await (await postgres()).openPostgres(database, realm);
+  try {
+    await requireOwnLog(storage, logKey);
+    return storage;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+/** Makes the storage of a new home. @throws home_exists, storage_failed */
+export async function createStorage(
+  home: AuthorityHome,
+  { realm, database }: AuthorityConfiguration,
+): Promise<Storage> {
+  if (database === undefined) return createSqlite(home.database, realm);
+  return (await postgres()).createPostgres(database, realm);
+}
+
+/** A folder brings its own file, but a URL may lead anywhere. @throws realm_mismatch */
+export async function requireOwnLog({ reader }: Storage, logKey: VerifierKey): Promise<void> {
+  const row = await reader.selectFrom('realm').select(['log_id', 'log_origin']).executeTakeFirst();
+  if (row?.log_id === logId(logKey.publicKey)) return;
+  throw new ImprintError(
+    'realm_mismatch',
+    row === undefined
+      ? 'the database holds an authority that was never finished'
+      : `the database holds another authority, with the log ${row.log_origin}`,
+    { hint: 'Name the database that belongs to this home, or the home that belongs to this database.' },
+  );
+}
