@@ -1,7 +1,9 @@
 /** A person revokes what was ever intended, by serial or by key, whether or not a certificate was stored or delivered (I-5). */
 import type { Actor, EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
+import type { Kysely } from 'kysely';
 import type { Draft, Ledger } from '../ledger/ledger.ts';
+import type { Tables } from '../storage/tables.ts';
 
 export type RevokedCredential = { serial: string } | { publicKeySha256: string };
 
@@ -17,14 +19,8 @@ export function revokeCredential(
   reason: EntryData<'credential.revoked'>['reason'],
 ): Promise<string[]> {
   return ledger.submit(async ({ tx }) => {
-    const [column, value] =
-      'serial' in which
-        ? (['serial', which.serial] as const)
-        : (['public_key_sha256', which.publicKeySha256] as const);
-    const found = await tx
-      .selectFrom('credential')
+    const found = await credentialsOf(tx, which)
       .select(['credential_id', 'serial', 'status'])
-      .where(column, '=', value)
       .orderBy('serial')
       .execute();
     if (found.length === 0) {
@@ -43,4 +39,16 @@ export function revokeCredential(
       );
     return { entries, reply: () => found.map(({ serial }) => serial) };
   });
+}
+
+/** By its key, which serves one device for ever: a device has few credentials, and they are found by it. */
+function credentialsOf(tx: Kysely<Tables>, which: RevokedCredential) {
+  const credentials = tx.selectFrom('credential');
+  if ('serial' in which) return credentials.where('serial', '=', which.serial);
+  const { publicKeySha256 } = which;
+  return credentials
+    .where('device_id', '=', (eb) =>
+      eb.selectFrom('public_key').select('device_id').where('public_key_sha256', '=', publicKeySha256),
+    )
+    .where('public_key_sha256', '=', publicKeySha256);
 }

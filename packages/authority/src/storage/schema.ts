@@ -405,7 +405,7 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
   const { schema } = db;
   const unique = (name: string) => schema.createIndex(name).unique();
   // I-4
-  await unique('credential_serial').on('credential').columns(['issuer_sha256', 'serial']).execute();
+  await unique('credential_serial').on('credential').columns(['serial', 'issuer_sha256']).execute();
   // I-7
   await unique('credential_one_active')
     .on('credential')

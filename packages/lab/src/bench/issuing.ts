@@ -78,6 +78,30 @@ export function issueOverMtls(
   });
 }
 
+/** A request for so many units each, as of a gang fixture; the last may be about fewer. */
+export function batchesOf(size: number): (units: readonly WaitingUnit[]) => LoadRequest[] {
+  return (units) => {
+    const requests: LoadRequest[] = [];
+    for (let at = 0; at < units.length; at += size) {
+      const some = units.slice(at, at + size);
+      const body = {
+        units: some.map(({ jobId, requestId, csrB64 }) => ({
+          job_id: jobId,
+          request_id: requestId,
+          attempt: 1,
+          csr_b64: csrB64,
+        })),
+      };
+      requests.push({
+        path: '/station/v1/credentials',
+        body: JSON.stringify(body),
+        certificates: some.length,
+      });
+    }
+    return requests;
+  };
+}
+
 /** A request for each unit. */
 export function singleRequests(units: readonly WaitingUnit[]): LoadRequest[] {
   return units.map(({ jobId, requestId, csrB64 }) => ({

@@ -2,7 +2,7 @@
  * Jobs that wait for a certificate, and the requests of their units: what an issuing is measured on. They are entered in
  * the log directly, many at a time, since a station could not hold so many at once; issuing sees no difference.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { newId } from '@imprint/authority/jobs/new-id';

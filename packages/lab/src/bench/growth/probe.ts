@@ -7,7 +7,7 @@ import { proveDevice } from '@imprint/authority/audit/prove';
 import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
 import { showDevice } from '@imprint/authority/registry/devices';
 import { statement } from '@imprint/authority/storage/statement';
-import type { CredentialTable, DeviceTable } from '@imprint/authority/storage/tables';
+import type { CredentialTable, DeviceTable, PublicKeyTable } from '@imprint/authority/storage/tables';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { type AuthorityHome, benchStation, newRequestId, openHome } from '../bench-home.ts';
 import { spreadOf } from '../figures.ts';
@@ -129,7 +129,9 @@ const deviceBy = {
 };
 const credentialBy = {
   serial: credentialWhere('serial'),
-  public_key_sha256: credentialWhere('public_key_sha256'),
+  public_key_sha256: statement<{ key: string }, Pick<PublicKeyTable, 'device_id'>>((db, arg) =>
+    db.selectFrom('public_key').select('device_id').where('public_key_sha256', '=', arg('key')),
+  ),
   certificate_sha256: credentialWhere('certificate_sha256'),
 };
 
@@ -139,7 +141,7 @@ function deviceWhere(column: 'device_id' | 'hardware_uid') {
   );
 }
 
-function credentialWhere(column: KeyColumn) {
+function credentialWhere(column: 'serial' | 'certificate_sha256') {
   return statement<{ key: string }, Pick<CredentialTable, 'device_id'>>((db, arg) =>
     db.selectFrom('credential').select('device_id').where(column, '=', arg('key')),
   );
