@@ -5,7 +5,7 @@
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
-import { concatBytes, equalBytes, fromHex } from '../bytes.ts';
+import { concatBytes, equalBytes, fromHex, toHex } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { sha256, sha256Hex } from '../hash.ts';
 
@@ -75,7 +75,19 @@ export function isPrimeOrderPoint(encoded: Uint8Array): boolean {
   }
 }
 
+/** The last keys that were points of their curve: an issuing reads each twice, in the request and in what is about to be signed. */
+const soundKeys = new Set<string>();
+const mostSoundKeys = 256;
+
 function checkPoint(type: KeyType, raw: Uint8Array): void {
+  const name = `${type} ${toHex(raw)}`;
+  if (soundKeys.has(name)) return;
+  requirePoint(type, raw);
+  if (soundKeys.size >= mostSoundKeys) soundKeys.delete(soundKeys.values().next().value!);
+  soundKeys.add(name);
+}
+
+function requirePoint(type: KeyType, raw: Uint8Array): void {
   try {
     if (type === 'ed25519') {
       // a key of small order verifies signatures that nobody made

@@ -2,8 +2,9 @@
 import type { BenchHome } from './bench-home.ts';
 import { serve } from './bench-home.ts';
 import { pairRatios, spreadOf } from './figures.ts';
-import { batchesOf, beginSession, issueInProcess, issueOverMtls, singleRequests } from './issuing.ts';
-import type { LoadRequest, LoadResult } from './load.ts';
+import { beginSession, issueInProcess, issueOverMtls } from './issuing.ts';
+import { referencePairs, type Way, ways } from './issuing-ways.ts';
+import type { LoadResult } from './load.ts';
 import { makeOrder, openJobs, type WaitingUnit } from './open-jobs.ts';
 import { type Cfssl, startCfssl } from './peers/cfssl.ts';
 import { issueByOpensslCa } from './peers/openssl-ca.ts';
@@ -18,45 +19,8 @@ export interface IssuingPlan {
   opensslSeconds: number;
 }
 
-/** What is wanted of one way of asking, each ratio taken pair by pair. */
-interface Wanted {
-  /** Of cfssl's rate, at least. */
-  ofCfssl: number;
-  /** Of cfssl's p99, at most. */
-  ofCfsslP99?: number;
-  /** Of the pairs of two cores, at least. */
-  ofLimit?: number;
-  /** Processor time for a certificate, at most, where a core does {@link referencePairs}. */
-  serverUs: number;
-}
-
-/** One way to ask `imprint serve` for certificates: cfssl is asked right beside it for the same ones, one a request. */
-interface Way {
-  name: string;
-  connections: number;
-  requests: (units: readonly WaitingUnit[]) => LoadRequest[];
-  wanted?: Wanted;
-}
-
-/** What one request for many units, each with an outcome of its own, has to reach. */
-const batched: Wanted = { ofCfssl: 1.8, ofLimit: 0.35, serverUs: 300 };
-
-const ways: readonly Way[] = [
-  { name: '16 connections', connections: 16, requests: singleRequests },
-  {
-    name: '64 connections',
-    connections: 64,
-    requests: singleRequests,
-    wanted: { ofCfssl: 1, ofCfsslP99: 0.5, serverUs: 450 },
-  },
-  { name: '4 connections, 16 units a request', connections: 4, requests: batchesOf(16), wanted: batched },
-  { name: '4 connections, 64 units a request', connections: 4, requests: batchesOf(64), wanted: batched },
-];
-
 const callers = 64;
 const limitCores = 2;
-/** Pairs a second of the core for which a limit of processor time is given; a faster one has to take less, a slower one may take more. */
-const referencePairs = 8_000;
 
 export async function measureIssuing(
   home: BenchHome,
