@@ -24,8 +24,10 @@ export const limits = {
   /** Body of a request to the station or public listener. */
   requestBytes: 256 * 1024,
   requestTimeoutMs: 10_000,
-  /** Units of one request: the largest gang fixture that a station can have. */
-  unitsPerRequest: 64,
+  /** Units of one request: so many that the answer stays under the next. */
+  unitsPerRequest: 32,
+  /** After a longer answer the connection is closed: Node refuses a request that it meets while half of the last answer waits. */
+  keptAnswerBytes: 60 * 1024,
   /** Request line and headers, how long they may take, and a listener's open connections. */
   headerBytes: 8 * 1024,
   headersTimeoutMs: 5_000,

@@ -288,7 +288,7 @@ export function authorityContractSuite(
           csr_b64: csr,
         }));
         const stranger = { ...asks[0]!, job_id: 'j-of-nobody', request_id: id() };
-        const { outcomes } = await work.client.call(
+        const { chain_pem, outcomes } = await work.client.call(
           'issueCredentials',
           {},
           { units: [asks[0]!, stranger, asks[1]!] },
@@ -299,7 +299,10 @@ export function authorityContractSuite(
         for (const [at, outcome] of [one, two].entries()) {
           assert.ok('credential' in outcome!);
           const { job_id, ...alone } = asks[at]!;
-          assert.deepEqual(await work.client.call('issueCredential', { job_id }, alone), outcome.credential);
+          assert.deepEqual(await work.client.call('issueCredential', { job_id }, alone), {
+            ...outcome.credential,
+            chain_pem,
+          });
         }
         const again = await work.client.call('issueCredentials', {}, { units: [...asks] });
         assert.deepEqual(again.outcomes, [one, two]);

@@ -208,10 +208,12 @@ export class AuthorityDouble implements AuthorityClient {
     issueCredential: (request: StationRequest<'issueCredential'>, { job_id }: Record<string, string>) =>
       this.#issue(this.#live(job_id!, request.attempt, ['opened', 'keyed', 'issued', 'written']), request),
     issueCredentials: ({ units }: StationRequest<'issueCredentials'>) => ({
+      chain_pem: toPem('CERTIFICATE', this.#issuingDer),
       outcomes: units.map(({ job_id, ...request }) => {
         try {
           const job = this.#live(job_id, request.attempt, ['opened', 'keyed', 'issued', 'written']);
-          return { credential: this.#issue(job, request) };
+          const { chain_pem: _, ...credential } = this.#issue(job, request);
+          return { credential };
         } catch (error) {
           return { problem: toProblem(error) };
         }

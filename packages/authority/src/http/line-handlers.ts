@@ -54,6 +54,7 @@ export function lineHandlers(
     },
     issueCredential: (request, caller, { job_id }) => issuing.issue(caller, job_id!, request),
     issueCredentials: async ({ units }, caller) => ({
+      chain_pem: line.issuer.chainPem,
       outcomes: await Promise.all(
         units.map(({ job_id, ...request }) => outcomeOf(issuing.issue(caller, job_id, request), report)),
       ),
@@ -87,7 +88,8 @@ async function outcomeOf(
   report: (error: unknown) => void,
 ): Promise<StationResponse<'issueCredentials'>['outcomes'][number]> {
   try {
-    return { credential: await issuing };
+    const { device_cert_pem, public_key_sha256, serial } = await issuing;
+    return { credential: { device_cert_pem, public_key_sha256, serial } };
   } catch (error) {
     if (isImprintError(error, ...ofTheCaller)) throw error;
     return { problem: problemOf(error, () => report(error)) };

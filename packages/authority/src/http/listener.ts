@@ -65,7 +65,8 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     }
   });
   listener.addHook('onSend', (request, reply, payload, done) => {
-    if (isWithoutEnd(request.raw, bodyBytes)) reply.header('connection', 'close');
+    const isLong = typeof payload === 'string' && Buffer.byteLength(payload) > limits.keptAnswerBytes;
+    if (isLong || isWithoutEnd(request.raw, bodyBytes)) reply.header('connection', 'close');
     done(null, payload);
   });
   listener.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.report));

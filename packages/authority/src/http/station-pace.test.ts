@@ -37,7 +37,7 @@ describe('a station that asks without end', () => {
   it('I-21: pays for each unit of a request that is about many', async () => {
     const served = await openTestListener();
     served.setNow(new Date());
-    served.answers.issueCredentials = () => ({ outcomes: [] });
+    served.answers.issueCredentials = () => ({ chain_pem: '', outcomes: [] });
     const agent = agentFor(served, await served.enrol('st-1'));
     const units = Array.from({ length: limits.unitsPerRequest }, () => ({
       job_id: 'j-1',

@@ -100,12 +100,8 @@ const jobView = z.strictObject({
   receipt: z.nullable(z.string().max(limits.receiptBytes)),
 });
 
-const credentialView = z.strictObject({
-  device_cert_pem: pem,
-  chain_pem: pem,
-  public_key_sha256: hash,
-  serial: z.string(),
-});
+const leafView = z.strictObject({ device_cert_pem: pem, public_key_sha256: hash, serial: z.string() });
+const credentialView = leafView.extend({ chain_pem: pem });
 
 const nonceView = z.strictObject({ nonce: hash, expires_at: instant });
 
@@ -206,10 +202,9 @@ export const stationRoutes = {
         .max(limits.unitsPerRequest),
     }),
     z.strictObject({
+      chain_pem: pem,
       /** In the order of the units: a credential, or the problem that stands against it. */
-      outcomes: z.array(
-        z.union([z.strictObject({ credential: credentialView }), z.strictObject({ problem })]),
-      ),
+      outcomes: z.array(z.union([z.strictObject({ credential: leafView }), z.strictObject({ problem })])),
     }),
   ),
   reportWritten: route(

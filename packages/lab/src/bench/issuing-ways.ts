@@ -38,5 +38,5 @@ export const ways: readonly Way[] = [
     wanted: { ofCfssl: 1, ofCfsslP99: 0.5, serverUs: 450 },
   },
   { name: '4 connections, 16 units a request', connections: 4, requests: batchesOf(16), wanted: batched },
-  { name: '4 connections, 64 units a request', connections: 4, requests: batchesOf(64), wanted: batched },
+  { name: '4 connections, 32 units a request', connections: 4, requests: batchesOf(32), wanted: batched },
 ];

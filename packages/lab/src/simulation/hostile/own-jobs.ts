@@ -48,8 +48,10 @@ export async function certify(
   if (/[0-7]$/.test(request.request_id)) return thief.say('issueCredential', { job_id }, request);
   const said = await thief.say('issueCredentials', {}, { units: [{ job_id, ...request }] });
   if (said === undefined || 'code' in said) return said;
-  const outcome = said.answer.outcomes[0]!;
-  return 'credential' in outcome ? { answer: outcome.credential } : fromProblem(outcome.problem);
+  const { chain_pem, outcomes } = said.answer;
+  const outcome = outcomes[0]!;
+  if ('problem' in outcome) return fromProblem(outcome.problem);
+  return { answer: { ...outcome.credential, chain_pem } };
 }
 
 export async function nonceOf(thief: StolenStation, { job, unit }: Minted): Promise<string | undefined> {

@@ -91,7 +91,7 @@ export class WireModel {
   /** Each unit of a request for many as if it had asked alone. */
   #answeredMany(message: Message, text: string): void {
     const { units } = JSON.parse(message.body) as StationRequest<'issueCredentials'>;
-    const { outcomes } = JSON.parse(text) as StationResponse<'issueCredentials'>;
+    const { chain_pem, outcomes } = JSON.parse(text) as StationResponse<'issueCredentials'>;
     this.#violations.unless(
       outcomes.length === units.length,
       'I-10',
@@ -106,7 +106,7 @@ export class WireModel {
         body: JSON.stringify(request),
       };
       if ('credential' in outcome) {
-        this.answered(alone, { status: 200, text: JSON.stringify(outcome.credential) });
+        this.answered(alone, { status: 200, text: JSON.stringify({ ...outcome.credential, chain_pem }) });
       } else {
         this.answered(alone, { status: outcome.problem.status, text: JSON.stringify(outcome.problem) });
       }
