@@ -24,6 +24,8 @@ before(async () => {
   listener = createListener({ hosts: [], report: (error) => faults.push(error), requestTimeoutMs });
   listener.post('/x', async () => ({}));
   listener.get('/g', async () => ({}));
+  listener.get('/short', async () => 'x'.repeat(limits.keptAnswerBytes));
+  listener.get('/long', async () => 'x'.repeat(limits.keptAnswerBytes + 1));
   listener.server.on('connection', (socket) => taken.push(socket));
   await listener.listen({ host: '127.0.0.1', port: 0 });
   port = (listener.server.address() as AddressInfo).port;
@@ -136,4 +138,12 @@ describe('a listener', () => {
   });
 
   it('saw no fault of its own in any of this', () => assert.deepEqual(faults, []));
+
+  it('closes the connection after an answer that may still wait to be written when the next request comes', async () => {
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\n${host}\r\n`;
+    assert.match(await speak(get('/long')), /\r\nconnection: close\r\n/i);
+    const answers = await speak(get('/short') + get('/long'));
+    assert.equal(answers.match(/HTTP\/1\.1 200/g)?.length, 2);
+    assert.equal(answers.match(/\r\nconnection: close\r\n/gi)?.length, 1);
+  });
 });
