@@ -116,8 +116,23 @@ function nativeFromBase64(text: string): Uint8Array | undefined {
 
 /** UTF-8 bytes of a string; a lone surrogate, which UTF-8 cannot carry, is refused with `bad_request`. */
 export function toUtf8(text: string): Uint8Array {
+  const short = text.length <= shortText ? asciiOf(text) : undefined;
+  if (short !== undefined) return short;
   if (!text.isWellFormed()) throw new ImprintError('bad_request', 'Text holds half a surrogate pair.');
   return encoder.encode(text);
+}
+
+/** Names and times: a loop is done before the encoder has begun. */
+const shortText = 64;
+
+function asciiOf(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f) return undefined;
+    bytes[at] = unit;
+  }
+  return bytes;
 }
 
 /** The string of UTF-8 bytes; anything that is not well-formed UTF-8 is refused with `code`. A byte order mark stays. */

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ImprintError } from '@imprint/contract/errors';
 import { Command } from 'commander';
 import { runProgram } from './run-program.ts';
@@ -47,5 +50,18 @@ describe('the end of a command', () => {
     const { code, text } = await failing(t, new ImprintError('usage', 'one\ntwo'));
     assert.equal(code, 2);
     assert.match(text, /one\ntwo\n/);
+  });
+
+  it('says nothing where the reader of its output has read enough', async () => {
+    const main = fileURLToPath(new URL('main.ts', import.meta.url));
+    const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // gone before the first line is written
+    child.stdout.destroy();
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, errors], [0, '']);
   });
 });

@@ -32,13 +32,34 @@ export function contextTag(number: number, constructed: boolean): number {
 
 const maxTextBytes = 4096;
 
-export interface DerElement {
-  tag: number;
-  /** Offset of the identifier octet in the whole input. */
-  offset: number;
-  /** Header and content, and content alone: views into the input, not copies. */
-  bytes: Uint8Array;
-  content: Uint8Array;
+/**
+ * One element: its tag, and where it stands. Its bytes are made when they are asked for, since most elements are walked
+ * through and never looked at.
+ */
+export class DerElement {
+  readonly #source: Uint8Array;
+  readonly tag: number;
+  /** Offset of the identifier octet in the whole input, of the content, and of what comes after it. */
+  readonly offset: number;
+  readonly contentAt: number;
+  readonly end: number;
+
+  constructor(source: Uint8Array, tag: number, offset: number, contentAt: number, end: number) {
+    this.#source = source;
+    this.tag = tag;
+    this.offset = offset;
+    this.contentAt = contentAt;
+    this.end = end;
+  }
+
+  /** Header and content: a view into the input, not a copy, as is {@link content}. */
+  get bytes(): Uint8Array {
+    return this.#source.subarray(this.offset, this.end);
+  }
+
+  get content(): Uint8Array {
+    return this.#source.subarray(this.contentAt, this.end);
+  }
 }
 
 /** Reads the elements of one constructed value in order. A reader that is left must have been read to its end: see {@link DerReader.end}. */
@@ -97,12 +118,7 @@ export class DerReader {
     if (end > this.#end)
       throw derError(offset, `The element ends ${end - this.#end} bytes after what holds it.`);
     this.#at = end;
-    return {
-      tag,
-      offset,
-      bytes: this.#source.subarray(offset, end),
-      content: this.#source.subarray(contentAt, end),
-    };
+    return new DerElement(this.#source, tag, offset, contentAt, end);
   }
 
   /** The next element, which must have this tag. */
@@ -123,8 +139,7 @@ export class DerReader {
   inside(element: DerElement): DerReader {
     if (this.#depth >= limits.derDepth)
       throw derError(element.offset, `DER is nested deeper than ${limits.derDepth}.`);
-    const end = element.offset + element.bytes.length;
-    return new DerReader(this.#source, end - element.content.length, end, this.#depth + 1);
+    return new DerReader(this.#source, element.contentAt, element.end, this.#depth + 1);
   }
 
   /** A reader over the next element, which must have this tag (SEQUENCE by default). */
