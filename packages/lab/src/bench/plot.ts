@@ -62,16 +62,18 @@ function barOptions({ title, unit, bars, wanted }: BarPlot): Plot.PlotOptions {
   const rows = bars.map(({ label, side, figures }) => ({ label, side, ...spreadOf(figures) }));
   const sides = (Object.keys(colours) as Side[]).filter((side) => bars.some((bar) => bar.side === side));
   const most = Math.max(...rows.map(({ max }) => max), wanted?.value ?? 0);
+  const longest = Math.max(...rows.map(({ label }) => label.length));
+  const marginLeft = Math.max(labelWidth, longest * characterWidth);
   return {
     height: 110 + rowHeight * rows.length,
-    marginLeft: labelWidth,
+    marginLeft,
     marginTop: 64,
     marginBottom: 46,
     marginRight: 24,
     x: { domain: [0, most * 1.18], grid: true, label: `${unit} (point: median; bar: least to most)` },
     y: { domain: rows.map(({ label }) => label), label: null, tickSize: 0 },
     marks: [
-      heading(title, labelWidth),
+      heading(title, marginLeft),
       ...sides.map((side, at) =>
         Plot.text([`● ${side}`], {
           frameAnchor: 'top-left',
