@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { newId } from '@imprint/authority/jobs/new-id';
 import type { Draft } from '@imprint/authority/ledger/ledger';
 import { checkContract } from '@imprint/authority/registry/contracts';
-import { createOrder } from '@imprint/authority/registry/orders';
+import { createOrder, type OrderRequest } from '@imprint/authority/registry/orders';
 import { toBase64 } from '@imprint/contract/bytes';
 import { factoryConfigText } from '@imprint/contract/factory-config';
 import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
@@ -37,6 +37,35 @@ const jobsPerDecision = 250;
 const leaseMs = 3 * 3_600_000;
 const dayMs = 86_400_000;
 
+interface OrderTerms {
+  ids: OrderRequest['ids'];
+  stations?: readonly string[];
+  closesAt?: Date;
+}
+
+/** An order of the bench's product, open now, for a day where nothing else is said. */
+export async function placeOrder(
+  { authority }: AuthorityHome,
+  orderId: string,
+  quantity: number,
+  { ids, stations = [benchStation], closesAt }: OrderTerms,
+): Promise<void> {
+  const { ledger, entropy, person, clock } = authority;
+  const now = clock();
+  await createOrder(ledger, entropy, person, benchContract, {
+    orderId,
+    sku: benchContract.contract.skus[0]!,
+    lot: 'lot-1',
+    quantity,
+    scrapAllowance: 0,
+    sites: [benchSite],
+    stations,
+    opensAt: now.toISOString(),
+    closesAt: (closesAt ?? new Date(now.getTime() + dayMs)).toISOString(),
+    ids,
+  });
+}
+
 /** An order of `count` units, open at the home's one station or at others. Gives the device IDs. */
 export async function makeOrder(
   home: AuthorityHome,
@@ -44,20 +73,9 @@ export async function makeOrder(
   count: number,
   stations: readonly string[] = [benchStation],
 ): Promise<string[]> {
-  const { ledger, entropy, person, clock } = home.authority;
-  const now = clock();
-  await createOrder(ledger, entropy, person, benchContract, {
-    orderId,
-    sku: benchContract.contract.skus[0]!,
-    lot: 'lot-1',
-    quantity: count,
-    scrapAllowance: 0,
-    sites: [benchSite],
-    stations,
-    opensAt: now.toISOString(),
-    closesAt: new Date(now.getTime() + dayMs).toISOString(),
-    ids: { source: 'generated', site: 'M1', year: now.getUTCFullYear() },
-  });
+  const { ledger, clock } = home.authority;
+  const ids = { source: 'generated', site: 'M1', year: clock().getUTCFullYear() } as const;
+  await placeOrder(home, orderId, count, { ids, stations });
   const rows = await ledger.reader
     .selectFrom('device')
     .select('device_id')

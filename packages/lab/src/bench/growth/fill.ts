@@ -1,8 +1,8 @@
 /** Fills an authority with finished devices through its own ledger, many to a decision, and goes on where it was broken off. */
-import { allocateIds, createOrder } from '@imprint/authority/registry/orders';
+import { allocateIds } from '@imprint/authority/registry/orders';
 import { formatDeviceId } from '@imprint/contract/device-id';
-import { type AuthorityHome, benchSite, benchStation } from '../bench-home.ts';
-import { benchContract } from '../open-jobs.ts';
+import type { AuthorityHome } from '../bench-home.ts';
+import { benchContract, placeOrder } from '../open-jobs.ts';
 import { deviceDrafts, rememberedRequests } from './filled-device.ts';
 
 /** Of the IDs of the fill; other orders of the home have another site, whose serials begin at nothing again. */
@@ -57,25 +57,13 @@ async function filledDevices({ authority }: AuthorityHome): Promise<number | und
   return order && Number(order.issued);
 }
 
-async function allocateAll({ authority }: AuthorityHome, count: number, isOrdered: boolean): Promise<void> {
-  const { ledger, entropy, person, clock } = authority;
+async function allocateAll(home: AuthorityHome, count: number, isOrdered: boolean): Promise<void> {
+  const { ledger, entropy, person, clock } = home.authority;
   if (isOrdered) {
     await allocateIds(ledger, entropy, person, benchContract, orderId, idFields);
     return;
   }
-  const now = clock();
-  const closes = new Date(now);
-  closes.setUTCFullYear(now.getUTCFullYear() + yearsOpen);
-  await createOrder(ledger, entropy, person, benchContract, {
-    orderId,
-    sku: benchContract.contract.skus[0]!,
-    lot: 'lot-1',
-    quantity: count,
-    scrapAllowance: 0,
-    sites: [benchSite],
-    stations: [benchStation],
-    opensAt: now.toISOString(),
-    closesAt: closes.toISOString(),
-    ids: { source: 'generated', ...idFields },
-  });
+  const closesAt = clock();
+  closesAt.setUTCFullYear(closesAt.getUTCFullYear() + yearsOpen);
+  await placeOrder(home, orderId, count, { ids: { source: 'generated', ...idFields }, closesAt });
 }

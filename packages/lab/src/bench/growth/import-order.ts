@@ -1,29 +1,16 @@
 /** How long it takes to import the IDs of an order into an authority that has no other. */
-import { createOrder, importIds } from '@imprint/authority/registry/orders';
+import { importIds } from '@imprint/authority/registry/orders';
 import { formatDeviceId } from '@imprint/contract/device-id';
 import { limits } from '@imprint/contract/limits';
-import { type AuthorityHome, benchSite, benchStation } from '../bench-home.ts';
-import { benchContract } from '../open-jobs.ts';
+import type { AuthorityHome } from '../bench-home.ts';
+import { benchContract, placeOrder } from '../open-jobs.ts';
 
-const dayMs = 86_400_000;
 const orderId = 'import-1';
 
 /** Seconds for the files of `count` IDs, one after another, from their text to the last commit. */
-export async function measureImport({ authority }: AuthorityHome, count: number): Promise<number> {
-  const { ledger, contracts, entropy, person, clock } = authority;
-  const now = clock();
-  await createOrder(ledger, entropy, person, benchContract, {
-    orderId,
-    sku: benchContract.contract.skus[0]!,
-    lot: 'lot-1',
-    quantity: count,
-    scrapAllowance: 0,
-    sites: [benchSite],
-    stations: [benchStation],
-    opensAt: now.toISOString(),
-    closesAt: new Date(now.getTime() + dayMs).toISOString(),
-    ids: { source: 'imported' },
-  });
+export async function measureImport(home: AuthorityHome, count: number): Promise<number> {
+  const { ledger, contracts, person } = home.authority;
+  await placeOrder(home, orderId, count, { ids: { source: 'imported' } });
   const files = filesOf(count);
   const begun = performance.now();
   for (const [at, text] of files.entries()) {
