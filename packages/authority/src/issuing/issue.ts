@@ -1,7 +1,7 @@
 /**
  * The second half of issuing: signs the bytes of one token and releases the certificate only when everything about it
- * holds. What comes back is taken apart again, and verified where the key is not this process's own. The caller has made the intent
- * durable.
+ * holds. What comes back is taken apart again, and verified where the key is not this process's own. The caller has made the
+ * intent durable.
  */
 import { hash, verify } from 'node:crypto';
 import { equalBytes } from '@imprint/contract/bytes';

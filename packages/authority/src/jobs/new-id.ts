@@ -1,6 +1,6 @@
 /**
- * IDs that the authority gives: time first, then random bits, so that what is made at one time stands together in every index
- * (a random one changes a page of its own, on a disk of its own once there are a million).
+ * IDs that the authority gives: time first, then random bits, so that what is made at one time stands together in every index.
+ * A random one changes a page of its own in each.
  */
 import { toHex } from '@imprint/contract/bytes';
 import type { Entropy } from '../surroundings.ts';

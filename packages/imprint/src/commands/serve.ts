@@ -99,7 +99,7 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
 }
 
 /**
- * Signatures and verifications run on threads of libuv's pool, all decisions on this one. Where the pool has more threads
+ * Verifications run on threads of libuv's pool, all decisions on this one. Where the pool has more threads
  * than there are other cores, each that wakes takes this one's. Has to come before the pool is first used.
  */
 function leaveCoreToDecisions(): void {
