@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
+import { readRequest } from '@imprint/authority/http/read-request';
 import { contractText, openLine } from '@imprint/authority/jobs/line.test-kit';
 import { type StationRouteName, stationRoutes } from '@imprint/contract/api/station';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -32,7 +33,7 @@ authorityContractSuite('the real one', contractText, async () => {
   let caller = line.caller;
   const client: AuthorityClient = {
     call: async (name, params, request) => {
-      const parsed = stationRoutes[name].request.parse(request);
+      const parsed = readRequest(name as StationRouteName, request);
       const run = handlers[name as StationRouteName] as (...args: unknown[]) => Promise<unknown>;
       const answer = await run(parsed, caller, params);
       if (name === 'openSession')

@@ -4,6 +4,7 @@
  */
 import { type StationRouteName, stationRoutes } from '@imprint/contract/api/station';
 import { ImprintError } from '@imprint/contract/errors';
+import { readRequest } from './read-request.ts';
 import type { StationHandlers } from './station-handlers.ts';
 
 /** Who is behind a request, as the connection proved it; nobody where it proved nothing. */
@@ -29,7 +30,7 @@ export async function answerRoute(
   if (!Object.values(params).every(isWord)) {
     throw new ImprintError('bad_request', 'A part of the path is no ID.');
   }
-  const answer = route.response.safeParse(await handle(route.request.parse(body), caller, params));
+  const answer = route.response.safeParse(await handle(readRequest(name, body), caller, params));
   if (answer.success) return answer.data;
   throw new ImprintError('internal', `The answer of ${name} is not as its schema says.`, {
     context: { route: name, path: answer.error.issues[0]?.path.join('.') },

@@ -1,5 +1,6 @@
 /** What stands behind the station listener: one function a route, typed by the API. It knows no HTTP. */
 import type { StationRequest, StationResponse, StationRouteName } from '@imprint/contract/api/station';
+import type { PresentedKey } from '../jobs/presented-key.ts';
 
 /** An enrolled station that was authenticated for this very request; its ID comes from its certificate, never from a body. */
 export interface AuthenticatedStation {
@@ -22,9 +23,18 @@ export type CallerOf<N extends StationRouteName> = N extends EnrolmentRouteName
     ? AuthenticatedStation
     : StationInSession;
 
+type WithKey<Unit> = Omit<Unit, 'csr_b64'> & { key: PresentedKey };
+
+/** What a route's function is given: the request as its schema says, with a key where a certification request stood. */
+export type ReadRequest<N extends StationRouteName> = N extends 'issueCredential'
+  ? WithKey<StationRequest<N>>
+  : N extends 'issueCredentials'
+    ? { units: WithKey<StationRequest<'issueCredentials'>['units'][number]>[] }
+    : StationRequest<N>;
+
 export type StationHandlers = {
   [N in StationRouteName]: (
-    request: StationRequest<N>,
+    request: ReadRequest<N>,
     caller: CallerOf<N>,
     params: Record<string, string>,
   ) => Promise<StationResponse<N>>;

@@ -16,8 +16,6 @@ export interface CertificationRequest {
   spki: Uint8Array;
   /** SHA-256 of `spki`, hex. */
   publicKeySha256: string;
-  /** The same key, imported once: the import costs as much as a verification. */
-  publicKey: KeyObject;
   /** What the request asked for and does not get, one sentence each. */
   notes: string[];
 }
@@ -41,12 +39,12 @@ const generatorX: Partial<Record<KeyType, string>> = {
 };
 
 /**
- * The key of a request whose proof of possession holds. The verification runs on libuv's pool.
+ * The key of a request whose proof of possession holds.
  * @throws csr_invalid for more than `limits.csrBytes`, anything but DER, bytes left over, or another structure;
  * key_unsupported for another type, curve or form of key, a point off its curve or a key that everybody knows;
  * csr_proof_wrong where the signature is not by that key over these bytes
  */
-export async function readCertificationRequest(der: Uint8Array): Promise<CertificationRequest> {
+export function readCertificationRequest(der: Uint8Array): CertificationRequest {
   const parts = parse(der);
   const key = parsePublicKey(parts.spki);
   if (generatorX[key.type] === Buffer.from(key.raw.subarray(1, 1 + (key.raw.length >> 1))).toString('hex')) {
@@ -69,10 +67,9 @@ export async function readCertificationRequest(der: Uint8Array): Promise<Certifi
       },
     );
   }
-  const publicKey = importKey(key.spki);
   const isSigned =
     isStrictSignature(key.type, parts.signature) &&
-    (await verifies(algorithm.digest, parts.info, publicKey, parts.signature));
+    verify(algorithm.digest, parts.info, importKey(key.spki), parts.signature);
   if (!isSigned) {
     throw new ImprintError('csr_proof_wrong', 'The request is not signed by the key that it presents.', {
       hint: 'Make the request again on the unit whose key it is; if it stays, set the unit aside.',
@@ -82,7 +79,6 @@ export async function readCertificationRequest(der: Uint8Array): Promise<Certifi
     keyType: key.type,
     spki: key.spki,
     publicKeySha256: hash('sha256', key.spki, 'hex'),
-    publicKey,
     notes: parts.notes,
   };
 }
@@ -181,12 +177,6 @@ function importKey(spki: Uint8Array): KeyObject {
   } catch (cause) {
     throw new ImprintError('key_unsupported', 'OpenSSL refuses the public key of the request.', { cause });
   }
-}
-
-function verifies(digest: string | null, data: Uint8Array, key: KeyObject, signature: Uint8Array) {
-  return new Promise<boolean>((resolve) =>
-    verify(digest, data, key, signature, (error, valid) => resolve(error === null && valid)),
-  );
 }
 
 function malformed(message: string): ImprintError {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { acceptClock, haltForClock } from '../clock/clock-guard.ts';
 import { openLine, requestId, TestUnit } from './line.test-kit.ts';
 import { openJob } from './open-job.ts';
+import { presentedKey } from './presented-key.ts';
 
 const deviceId = 'GW-M1260000017';
 const person = { kind: 'person', id: 'officer' } as const;
@@ -13,7 +14,11 @@ async function lineWithJob() {
   const unit = new TestUnit('u1');
   const { job_id, attempt } = await openJob(line.core, line.caller, unit.openRequest(deviceId, line.shiftId));
   const issue = () =>
-    line.issuing.issue(line.caller, job_id, { request_id: requestId(), attempt, csr_b64: unit.csr() });
+    line.issuing.issue(line.caller, job_id, {
+      request_id: requestId(),
+      attempt,
+      key: presentedKey(unit.csr()),
+    });
   const issued = async () =>
     (await line.core.ledger.reader.selectFrom('credential').select('serial').execute()).length;
   return { line, issue, issued };

@@ -1,10 +1,12 @@
 /** What a thief who holds a station's key, session and shift may still do, over the job flow itself. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { addStation, openLine, requestId, TestUnit } from './line.test-kit.ts';
 import { openJob } from './open-job.ts';
+import { presentedKey } from './presented-key.ts';
 import { quarantineJob } from './quarantine.ts';
 
 const [own, second, others] = ['GW-TA26000001K', 'GW-TA26000002H', 'GW-TA26000003F'] as const;
@@ -69,10 +71,14 @@ describe('a stolen station', () => {
     const { line, unit, honest, honestJob, stateOf, alarms } = await stolen();
     const { core, caller, issuing } = line;
     const csr_b64 = unit.csr();
-    await issuing.issue(honest, honestJob.job_id, { request_id: requestId(), attempt: 1, csr_b64 });
+    await issuing.issue(honest, honestJob.job_id, {
+      request_id: requestId(),
+      attempt: 1,
+      key: presentedKey(csr_b64),
+    });
     const { job_id } = await openJob(core, caller, new TestUnit('t-1').openRequest(own, line.shiftId));
     await assert.rejects(
-      issuing.issue(caller, job_id, { request_id: requestId(), attempt: 1, csr_b64 }),
+      issuing.issue(caller, job_id, { request_id: requestId(), attempt: 1, key: presentedKey(csr_b64) }),
       (error) => isImprintError(error, 'key_reused'),
     );
     assert.equal(await stateOf(), 'allocated');
@@ -106,7 +112,7 @@ describe('a stolen station', () => {
       return line.issuing.issue(line.caller, job_id, {
         request_id: requestId(),
         attempt,
-        csr_b64: unit.csr(),
+        key: presentedKey(unit.csr()),
       });
     };
     for (let key = 0; key < limits.keysPerJob; key++) await issue();

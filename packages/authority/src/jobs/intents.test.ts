@@ -4,8 +4,9 @@ import { ImprintError } from '@imprint/contract/errors';
 import { deviceIssuer } from '../issuing/device-issuer.ts';
 import type { Signer } from '../signer/signer.ts';
 import { closeStaleIntents } from './close-stale-intents.ts';
-import { CredentialIssuing } from './issue-credential.ts';
+import { CredentialIssuing, type IssueRequest } from './issue-credential.ts';
 import { type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
+import { presentedKey } from './presented-key.ts';
 import { quarantineJob } from './quarantine.ts';
 import { deviceOf, entriesOf, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
 
@@ -52,11 +53,11 @@ function heldSigner() {
 describe('an intent', () => {
   let line: Line;
   let walk: Walk;
-  let request: { request_id: string; attempt: number; csr_b64: string };
+  let request: IssueRequest;
   beforeEach(async () => {
     line = await openLine([id]);
     walk = await Walk.open(line, new TestUnit('u1'), id);
-    request = { request_id: requestId(), attempt: 1, csr_b64: walk.unit.csr() };
+    request = { request_id: requestId(), attempt: 1, key: presentedKey(walk.unit.csr()) };
   });
   afterEach(() => line.close());
 
@@ -150,7 +151,7 @@ describe('an intent', () => {
     const waiting = process(line, 'process-2', held.sign).issue(line.caller, walk.jobId, {
       request_id: requestId(),
       attempt: 1,
-      csr_b64: walk.unit.csr(),
+      key: presentedKey(walk.unit.csr()),
     });
     await held.called;
     assert.equal(await closeStaleIntents(line.core), 0);

@@ -6,6 +6,7 @@ import { encodeName } from '@imprint/contract/x509/name';
 import { makeRequest, nested } from '../issuing/requests.test-kit.ts';
 import { makeKey } from '../signer/software.ts';
 import { addStation, type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
+import { presentedKey } from './presented-key.ts';
 import { deviceOf, doneUnit, entriesOf, provenUnit, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
 
 const [id, second] = ['GW-T100', 'GW-T200'] as const;
@@ -213,7 +214,7 @@ describe('issuing a credential', () => {
 
   test('another station, another attempt and a job that is not there are refused', async () => {
     const stranger = await addStation(line.record, line.core, 'st-2', 1);
-    const request = { request_id: requestId(), attempt: 1, csr_b64: unit.csr() };
+    const request = { request_id: requestId(), attempt: 1, key: presentedKey(unit.csr()) };
     await refuses(line.issuing.issue(stranger, walk.jobId, request), 'job_not_open');
     await refuses(walk.issue({ attempt: 2 }), 'job_not_open');
     await refuses(line.issuing.issue(line.caller, 'j-none', request), 'unknown_job');

@@ -2,16 +2,15 @@
  * A unit's key becomes its certificate in two ticks: the intent (serial, TBS hash, audit entry) is durable before the
  * key signs, the certificate is durable before it leaves. What may have been signed and was not stored is revoked.
  */
-import type { StationRequest } from '@imprint/contract/api/station';
 import type { EntryData } from '@imprint/contract/audit/entry';
-import { fromBase64, toBase64 } from '@imprint/contract/bytes';
+import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
-import { type CertificationRequest, readCertificationRequest } from '../issuing/certification-request.ts';
+import type { CertificationRequest } from '../issuing/certification-request.ts';
 import { type IssuedCertificate, issue } from '../issuing/issue.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
 import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
@@ -25,8 +24,16 @@ import { knownKey } from './known-key.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { newId } from './new-id.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
+import type { PresentedKey } from './presented-key.ts';
 import { requireQuota } from './quota.ts';
 import { closeAsUncertain, revoked } from './revoke-intent.ts';
+
+/** A station's request for one unit, in which the certification request has been read. */
+export interface IssueRequest {
+  request_id: string;
+  attempt: number;
+  key: PresentedKey;
+}
 
 export interface IssuedCredential {
   device_cert_pem: string;
@@ -62,11 +69,12 @@ export class CredentialIssuing {
   async issue(
     caller: StationCaller,
     jobId: string,
-    request: StationRequest<'issueCredential'>,
+    { request_id, attempt, key }: IssueRequest,
   ): Promise<IssuedCredential> {
-    const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+    if ('refusal' in key) throw refusalError(key.refusal);
+    const request = { request_id, attempt, csr_sha256: key.csrSha256 };
     const intended = await this.#core.ledger.submit((reading) =>
-      this.#intend(reading, caller, jobId, request, csr),
+      this.#intend(reading, caller, jobId, request, key.csr),
     );
     switch (intended.kind) {
       case 'released':
@@ -92,7 +100,7 @@ export class CredentialIssuing {
     reading: Reading,
     caller: StationCaller,
     jobId: string,
-    request: StationRequest<'issueCredential'>,
+    request: { request_id: string; attempt: number; csr_sha256: string },
     csr: CertificationRequest,
   ): Promise<Decision<Intended>> {
     const station = await authorizeStation(reading, caller);

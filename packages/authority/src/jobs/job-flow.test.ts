@@ -14,6 +14,7 @@ import {
   x509Of,
 } from './line.test-kit.ts';
 import { openJob } from './open-job.ts';
+import { presentedKey } from './presented-key.ts';
 import { reportSealed } from './report-sealed.ts';
 import { reportWritten } from './report-written.ts';
 import { submitProof } from './submit-proof.ts';
@@ -25,7 +26,7 @@ async function issueTo(line: Line, unit: TestUnit, deviceId: string) {
   const issued = await line.issuing.issue(line.caller, job.job_id, {
     request_id: requestId(),
     attempt: job.attempt,
-    csr_b64: unit.csr(),
+    key: presentedKey(unit.csr()),
   });
   return { ...job, issued };
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { revokeStation } from '../stations/enrolment.ts';
 import { addStation, type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
 import { openJob } from './open-job.ts';
+import { presentedKey } from './presented-key.ts';
 import { closeShift, openShift } from './shifts.ts';
 import { entriesOf, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
 
@@ -98,7 +99,7 @@ describe('a request', () => {
       await line.issuing.issue(line.caller, job_id, {
         request_id: requestId(),
         attempt,
-        csr_b64: unit.csr(),
+        key: presentedKey(unit.csr()),
       });
     }
     assert.equal(await quotaUsed(line), 1);

@@ -16,6 +16,7 @@ import {
   TestUnit,
 } from './line.test-kit.ts';
 import type { StationCaller } from './line-core.ts';
+import { presentedKey } from './presented-key.ts';
 import { deviceOf, entriesOf, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
 
 const person = { kind: 'person', id: 'tester' } as const;
@@ -57,7 +58,7 @@ describe('quota', () => {
         issuer: { ...issuer, signer: { ...issuer.signer, sign: () => Promise.reject(new Error('gone')) } },
       },
     });
-    const request = { request_id: requestId(), attempt: 1, csr_b64: walk.unit.csr() };
+    const request = { request_id: requestId(), attempt: 1, key: presentedKey(walk.unit.csr()) };
     await assert.rejects(broken.issue(line.caller, walk.jobId, request), /gone/);
     assert.equal(await quotaUsed(line), 1);
     await walk.issue();
@@ -199,7 +200,7 @@ class Floor {
         issuer: { ...issuer, signer: { ...issuer.signer, sign: () => new Promise<never>(() => {}) } },
       },
     });
-    const request = { request_id: requestId(), attempt: walk.attempt, csr_b64: walk.unit.csr() };
+    const request = { request_id: requestId(), attempt: walk.attempt, key: presentedKey(walk.unit.csr()) };
     const outcome = dying.issue(walk.caller, walk.jobId, request);
     const settled = this.line.core.ledger.submit(async () => ({ entries: [], reply: () => undefined }));
     await Promise.race([outcome, settled.then(() => new Promise((resolve) => setImmediate(resolve)))]);

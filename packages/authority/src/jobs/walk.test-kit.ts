@@ -1,4 +1,5 @@
 /** For tests: one attempt of one unit, step by step, each step right in all but what the test changes. */
+
 import assert from 'node:assert/strict';
 import type { StationRequest, StationRouteName } from '@imprint/contract/api/station';
 import { type AuditEntry, decodeEntry, type EntryType } from '@imprint/contract/audit/entry';
@@ -11,6 +12,7 @@ import { jobView } from './job-view.ts';
 import { type Line, requestId, rightReadBack, sealedState, type TestUnit } from './line.test-kit.ts';
 import type { StationCaller } from './line-core.ts';
 import { openJob } from './open-job.ts';
+import { presentedKey } from './presented-key.ts';
 import { reportSealed } from './report-sealed.ts';
 import { reportWritten } from './report-written.ts';
 import { submitProof } from './submit-proof.ts';
@@ -61,11 +63,12 @@ export class Walk {
 
   async issue(change: Changes<'issueCredential'> = {}): Promise<IssuedCredential> {
     const { line, caller, unit, attempt } = this;
+    const { csr_b64 = unit.csr(), ...changed } = change;
     const issued = await line.issuing.issue(caller, this.jobId, {
       request_id: requestId(),
       attempt,
-      csr_b64: unit.csr(),
-      ...change,
+      key: presentedKey(csr_b64),
+      ...changed,
     });
     this.der = fromPem('CERTIFICATE', issued.device_cert_pem)[0]!;
     return issued;

@@ -24,7 +24,7 @@ export async function requestEnrolment(
   request: StationRequest<'requestEnrolment'>,
 ): Promise<StationResponse<'requestEnrolment'>> {
   await requireKnownToken(core, request.token);
-  const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+  const csr = readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
   return core.ledger.submit<StationResponse<'requestEnrolment'>>(async (reading) => {
     const token = await requireToken(reading.tx, request.token, csr.publicKeySha256, reading.at);
     const station = await reading.tx
@@ -66,7 +66,7 @@ export async function collectEnrolment(
   request: StationRequest<'collectEnrolment'>,
 ): Promise<StationResponse<'collectEnrolment'>> {
   await requireKnownToken(core, request.token);
-  const csr = await readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
+  const csr = readCertificationRequest(fromBase64(request.csr_b64, 'csr_invalid'));
   const db = core.ledger.reader;
   const token = await requireToken(db, request.token, csr.publicKeySha256, core.clock().toISOString());
   const station = await db

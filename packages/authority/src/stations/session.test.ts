@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Line, openLine, requestId, TestUnit } from '../jobs/line.test-kit.ts';
+import { presentedKey } from '../jobs/presented-key.ts';
 import { openShift } from '../jobs/shifts.ts';
 import { entriesOf, refuses, Walk } from '../jobs/walk.test-kit.ts';
 import { revokeStation } from './enrolment.ts';
@@ -42,7 +43,7 @@ describe('a session', () => {
     await line.issuing.issue({ stationId: 'st-1', sessionId: session_id }, walk.jobId, {
       request_id: requestId(),
       attempt: walk.attempt,
-      csr_b64: walk.unit.csr(),
+      key: presentedKey(walk.unit.csr()),
     });
   });
 

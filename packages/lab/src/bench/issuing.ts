@@ -1,5 +1,6 @@
 /** Durable issuing, measured in this process and over mTLS: each certificate's intent and itself are fsynced before the answer. */
 import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
+import { presentedKey } from '@imprint/authority/jobs/presented-key';
 import { openSession } from '@imprint/authority/stations/session';
 import { sessionHeader } from '@imprint/contract/api/station';
 import type { Child } from 'imprint/demo/child';
@@ -41,7 +42,11 @@ export async function issueInProcess(
     const worker = async () => {
       for (let at = next++; at < some.length; at = next++) {
         const { jobId, requestId, csrB64 } = some[at]!;
-        await issuing.issue(caller, jobId, { request_id: requestId, attempt: 1, csr_b64: csrB64 });
+        await issuing.issue(caller, jobId, {
+          request_id: requestId,
+          attempt: 1,
+          key: presentedKey(csrB64),
+        });
       }
     };
     await Promise.all(Array.from({ length: callers }, worker));

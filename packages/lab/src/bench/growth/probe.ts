@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { proveDevice } from '@imprint/authority/audit/prove';
 import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
+import { presentedKey } from '@imprint/authority/jobs/presented-key';
 import { showDevice } from '@imprint/authority/registry/devices';
 import { statement } from '@imprint/authority/storage/statement';
 import type { CredentialTable, DeviceTable, PublicKeyTable } from '@imprint/authority/storage/tables';
@@ -66,7 +67,7 @@ async function measureIssuing(home: AuthorityHome, count: number) {
   const caller = { stationId: benchStation, sessionId: await beginSession(home) };
   const issuing = new CredentialIssuing(home.unlocked.line);
   const issue = ({ jobId, requestId, csrB64 }: WaitingUnit) =>
-    issuing.issue(caller, jobId, { request_id: requestId, attempt: 1, csr_b64: csrB64 });
+    issuing.issue(caller, jobId, { request_id: requestId, attempt: 1, key: presentedKey(csrB64) });
   await medianMs(units.splice(0, warmUp), issue);
   const issuingMs = await medianMs(units.splice(0, count), issue);
   const begun = performance.now();

@@ -81,12 +81,20 @@ function assertLetThrough({ calls }: TestListener): undefined {
   assert.equal(calls.length, 1, 'one request was handled more than once');
   const { name, request, params } = calls[0]!;
   assertPlain(request);
-  assert.deepEqual(stationRoutes[name].request.parse(request), request, 'a request changed when read anew');
+  const sent = withRequests(request);
+  assert.deepEqual(stationRoutes[name].request.parse(sent), sent, 'a request changed when read anew');
   assert.ok(
     Object.values(params).every((param) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(param)),
     'a part of the path is no ID',
   );
   return undefined;
+}
+
+/** What a handler was given, with a certification request again where it got the key of one. */
+function withRequests(request: unknown): unknown {
+  const { key, units, ...rest } = request as { key?: unknown; units?: unknown[] };
+  if (units !== undefined) return { ...rest, units: units.map(withRequests) };
+  return key === undefined ? request : { ...rest, csr_b64: 'AAAA' };
 }
 
 interface Request {
