@@ -1,9 +1,11 @@
 /** The storage of a home: a file in its folder, or the PostgreSQL database that its configuration names. The one place that tells which. */
-import { createSqlite, openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
+import { createSqlite, openSqlite, openSqliteReader } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
+import type { Tables } from '@imprint/authority/storage/tables';
 import { logId } from '@imprint/authority/trust/hierarchy';
 import type { VerifierKey } from '@imprint/contract/audit/checkpoint';
 import { ImprintError } from '@imprint/contract/errors';
+import type { Kysely } from 'kysely';
 import type { AuthorityConfiguration, AuthorityHome } from './authority-home.ts';
 
 // loaded where it is needed: a home with a file starts without it
@@ -24,6 +26,15 @@ export async function openStorage(
     await storage.close();
     throw error;
   }
+}
+
+/** Connections for reading alone, beside a storage of this process that is open. The caller destroys them. */
+export async function openReader(
+  home: AuthorityHome,
+  { database }: AuthorityConfiguration,
+): Promise<Kysely<Tables>> {
+  if (database === undefined) return openSqliteReader(home.database);
+  return (await postgres()).openPostgresReader(database);
 }
 
 /** Makes the storage of a new home. @throws home_exists, storage_failed */

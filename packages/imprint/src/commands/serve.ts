@@ -1,15 +1,11 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
-
-import { availableParallelism } from 'node:os';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
-import { createStationListener } from '@imprint/authority/http/station-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
-import { findStation } from '@imprint/authority/stations/find-station';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -18,6 +14,8 @@ import type { FastifyInstance } from 'fastify';
 import { readCertificate } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
+import { reportFault } from '../report-fault.ts';
+import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 const forgetEveryMs = 10 * 60_000;
@@ -45,25 +43,25 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  leaveCoreToDecisions();
   const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
-  const listeners: FastifyInstance[] = [];
+  const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
-    const { line } = unlocked;
+    const { line, stations } = unlocked;
     await watchClock(authority, line.processId);
     await closeStaleIntents(line);
     const { station, public: open } = authority.configuration.listeners;
-    const stationListener = stationListenerOf(authority, unlocked, await unlocked.keys.read(keyNames.server));
+    const stationListener = startStationListener(
+      { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
+      {
+        ...lineHandlers(line, stations, reportFault),
+        alarm: stationAlarms(authority.ledger, authority.clock),
+      },
+    );
     const publicListener = publicListenerOf(authority, unlocked);
     listeners.push(stationListener, publicListener);
     const addresses = {
-      station: await listenOn(
-        stationListener,
-        station.host,
-        options.stationPort ?? station.port,
-        '--station-port',
-      ),
+      station: await stationListener.listen(station.host, options.stationPort ?? station.port),
       public: await listenOn(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
     };
     process.stdout.write(
@@ -72,15 +70,15 @@ async function serve(options: ServeOptions): Promise<void> {
         : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\nControl-C stops it.\n`,
     );
     const sweeping = setInterval(() => {
-      closeStaleIntents(line).catch(report);
+      closeStaleIntents(line).catch(reportFault);
     }, limits.intentLeaseMs);
     const forgetting = setInterval(() => {
-      forgetEphemeral(line).catch(report);
+      forgetEphemeral(line).catch(reportFault);
     }, forgetEveryMs);
     const watching = setInterval(() => {
-      watchClock(authority, line.processId).catch(report);
+      watchClock(authority, line.processId).catch(reportFault);
     }, limits.clockWatchMs);
-    await untilStopped();
+    await Promise.race([untilStopped(), stationListener.failed]);
     clearInterval(sweeping);
     clearInterval(forgetting);
     clearInterval(watching);
@@ -94,40 +92,8 @@ async function serve(options: ServeOptions): Promise<void> {
 async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: string): Promise<void> {
   const seen = await clockGuard.observe();
   if (seen.verdict === 'right') return;
-  report(new Error(seen.detail));
+  reportFault(new Error(seen.detail));
   if (seen.verdict === 'wrong') await haltForClock(ledger, processId, seen);
-}
-
-/**
- * Verifications run on threads of libuv's pool, all decisions on this one. Where the pool has more threads
- * than there are other cores, each that wakes takes this one's. Has to come before the pool is first used.
- */
-function leaveCoreToDecisions(): void {
-  const nodesOwn = 4;
-  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(1, Math.min(nodesOwn, availableParallelism() - 1)));
-}
-
-function stationListenerOf(
-  authority: OpenAuthority,
-  { line, stations }: UnlockedAuthority,
-  key: Parameters<typeof createStationListener>[0]['key'],
-): FastifyInstance {
-  const { home, configuration, ledger, clock } = authority;
-  const stationCas =
-    toPem('CERTIFICATE', readCertificate(home, 'stationCa')) +
-    toPem('CERTIFICATE', readCertificate(home, 'stationRoot'));
-  return createStationListener({
-    realm: configuration.realm,
-    hosts: configuration.hosts,
-    key,
-    certificateChainPem: toPem('CERTIFICATE', readCertificate(home, 'server')) + stationCas,
-    stationCaPem: stationCas,
-    findStation: findStation(ledger.reader),
-    alarm: stationAlarms(ledger, clock),
-    handlers: lineHandlers(line, stations, report),
-    clock,
-    report,
-  });
 }
 
 function publicListenerOf(
@@ -141,13 +107,6 @@ function publicListenerOf(
     issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
-    report,
+    report: reportFault,
   });
-}
-
-/** A fault on our side goes to standard error, with its place; what clients do wrong is answered and not reported. */
-function report(error: unknown): void {
-  process.stderr.write(
-    `${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`,
-  );
 }

@@ -99,6 +99,19 @@ export async function createPostgres(
   });
 }
 
+/** Connections that only read, beside a storage that is open on the same database. The caller destroys them. */
+export function openPostgresReader(url: string): Kysely<Tables> {
+  return readerOf(connectReaders(parsePostgresUrl(url), readerConnections, () => readPatienceMs));
+}
+
+function connectReaders(address: PostgresAddress, most: number, patienceMs: () => number): PostgresPool {
+  return readingPool(connect({ address, most, settings: reading, patienceMs }));
+}
+
+function readerOf(pool: PostgresPool): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+}
+
 /** Opens the connections and keeps them where `begin` succeeds: until then, a server that is away is told at once. */
 async function opened(
   address: PostgresAddress,
@@ -114,11 +127,8 @@ async function opened(
     patienceMs: () => patienceMs,
   });
   const readerPool = (most: number) =>
-    readingPool(
-      connect({ address, most, settings: reading, patienceMs: () => Math.min(patienceMs, readPatienceMs) }),
-    );
+    connectReaders(address, most, () => Math.min(patienceMs, readPatienceMs));
   const writer = new Kysely<Tables>({ dialect: new LockingPostgresDialect({ pool: writerPool }) });
-  const readerOf = (pool: PostgresPool) => new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const reader = readerOf(readerPool(readerConnections));
   const storage: Storage = {
     writer,

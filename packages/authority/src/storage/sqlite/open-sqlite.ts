@@ -95,6 +95,15 @@ export async function openScratchSqlite(realm: RealmName): Promise<Storage> {
   };
 }
 
+/** A connection that only reads, beside a storage that is open on the same file. The caller destroys it. */
+export function openSqliteReader(file: string): Kysely<Tables> {
+  return reading(readonly(file));
+}
+
+function readonly(file: string): Database.Database {
+  return new Database(file, { timeout: busyTimeoutMs, readonly: true });
+}
+
 function writing(database: Database.Database): Kysely<Tables> {
   return new Kysely({ dialect: new ImmediateSqliteDialect({ database: preparedDatabase(database) }) });
 }
@@ -129,18 +138,17 @@ function openConnections(file: string): SqliteStorage {
   }
   // a reading connection cannot make the WAL's files, so the writing one does it by reading first
   database.pragma('schema_version');
-  const connect = () => new Database(file, { timeout: busyTimeoutMs, readonly: true });
-  const readonly = connect();
+  const beside = readonly(file);
   return {
     database,
     writer: writing(database),
-    reader: reading(readonly),
-    openReader: () => reading(connect()),
+    reader: reading(beside),
+    openReader: () => openSqliteReader(file),
     fault: sqliteFault,
-    damage: async () => damageOf(readonly),
+    damage: async () => damageOf(beside),
     async close() {
       // Kysely closes only what it has used
-      readonly.close();
+      beside.close();
       database.close();
     },
   };
