@@ -5,22 +5,23 @@
 import type { StationRequest } from '@imprint/contract/api/station';
 import { fromBase64, toHex } from '@imprint/contract/bytes';
 import { proveBytes } from '@imprint/contract/dut/statement';
-import { ImprintError, isImprintError } from '@imprint/contract/errors';
+import { ImprintError } from '@imprint/contract/errors';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
 import type { SampleKind } from '../registry/samples.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
-import { type ActiveCredential, type Job, requireCredential } from './job.ts';
+import { type Job, requireCredential } from './job.ts';
 import { requireKnownLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { drawNonce, requireNonce, spendNonce, storeNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
 import { latestOutcomes, manufacturedDrafts, requireDeviceJob, requireNotSetAside } from './operations.ts';
 import { requireShift } from './shifts.ts';
-import { judgeAhead, requireSigned, statementOf, type Verdict } from './statement.ts';
+import { statementOf } from './statement.ts';
 import { findUnit } from './unit-identity.ts';
+import { verifyUnder } from './verify-under.ts';
 
 export interface OpenedCheck {
   check_id: string;
@@ -148,7 +149,7 @@ export async function recordCheck(
   checkId: string,
   request: StationRequest<'recordCheck'>,
 ) {
-  const proof = await judgeCheckAhead(core, checkId, request);
+  const signature = request.signature_b64 === null ? null : fromBase64(request.signature_b64);
   return decideOnce<{ outcome: 'pass' | 'fail'; device_state: LifecycleState }>(
     core.ledger,
     caller,
@@ -165,11 +166,9 @@ export async function recordCheck(
       await requireNonce(reading, request.nonce, { purpose: 'check', subject: checkId, attempt: 1 });
       const { job, state } = await requireDeviceJob(reading, check.device_id);
       const credential = await requireCredential(reading, job.job_id);
-      const proven = provesItself(
-        proof,
-        credential,
-        checkBytes(core, job, credential, checkId, request.nonce),
-      );
+      const use = { subject: checkId, attempt: 1, nonce: request.nonce };
+      const signed = proveBytes(statementOf(core, job, credential, use));
+      const proven = signature !== null && verifyUnder(credential, signed, signature);
       const outcome = proven && request.selftest_passed === true ? 'pass' : 'fail';
       const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
       const entries: Draft[] = [
@@ -224,45 +223,4 @@ export async function recordCheck(
       };
     },
   );
-}
-
-/** The verdict on what the unit signed, before the tick; undefined where it signed nothing, or there is no such check. */
-async function judgeCheckAhead(
-  core: LineCore,
-  checkId: string,
-  { nonce, signature_b64 }: StationRequest<'recordCheck'>,
-): Promise<Verdict | undefined> {
-  if (signature_b64 === null) return undefined;
-  const db = core.ledger.reader;
-  const found = await db
-    .selectFrom('open_check')
-    .innerJoin('device', 'device.device_id', 'open_check.device_id')
-    .select('device.job_id')
-    .where('check_id', '=', checkId)
-    .executeTakeFirst();
-  if (found?.job_id == null) return undefined;
-  const compose = (job: Job, credential: ActiveCredential) =>
-    checkBytes(core, job, credential, checkId, nonce);
-  return judgeAhead(db, found.job_id, compose, fromBase64(signature_b64));
-}
-
-function checkBytes(
-  core: LineCore,
-  job: Job,
-  credential: ActiveCredential,
-  checkId: string,
-  nonce: string,
-): Uint8Array {
-  return proveBytes(statementOf(core, job, credential, { subject: checkId, attempt: 1, nonce }));
-}
-
-function provesItself(proof: Verdict | undefined, credential: ActiveCredential, bytes: Uint8Array): boolean {
-  if (proof === undefined) return false;
-  try {
-    requireSigned(proof, credential, bytes);
-    return true;
-  } catch (error) {
-    if (isImprintError(error, 'proof_wrong')) return false;
-    throw error;
-  }
 }

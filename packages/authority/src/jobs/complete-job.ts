@@ -23,7 +23,7 @@ import { decideOnce } from './once.ts';
 import { requireOrder } from './open-order.ts';
 import { latestOutcomes, manufacturedDrafts } from './operations.ts';
 import { requireSealedState } from './report-sealed.ts';
-import { judgeAhead, requireSigned, statementOf } from './statement.ts';
+import { requireSigned, statementOf } from './statement.ts';
 
 export interface Completed {
   device_id: string;
@@ -40,9 +40,7 @@ export async function completeJob(
   request: StationRequest<'completeJob'>,
 ): Promise<Completed> {
   const { attempt, nonce, state } = request;
-  const compose = (job: Job, credential: ActiveCredential) =>
-    attestBytes(statementOf(core, job, credential, { subject: jobId, attempt, nonce }), state);
-  const verdict = await judgeAhead(core.ledger.reader, jobId, compose, fromBase64(request.signature_b64));
+  const signature = fromBase64(request.signature_b64);
   return decideOnce<Completed>(
     core.ledger,
     caller,
@@ -53,7 +51,8 @@ export async function completeJob(
       const credential = await requireCredential(reading, jobId);
       const contract = await core.contracts.get(reading.tx, job.contract_sha256);
       await requireNonce(reading, nonce, { purpose: 'attest', subject: jobId, attempt });
-      requireSigned(verdict, credential, compose(job, credential));
+      const use = { subject: jobId, attempt, nonce };
+      requireSigned(credential, attestBytes(statementOf(core, job, credential, use), state), signature);
       const documents = await jobDocuments(reading.tx, jobId);
       requireAttestedState(core, contract, documents, state);
       requireReports(contract, job, request);

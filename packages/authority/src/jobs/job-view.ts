@@ -6,15 +6,18 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { proveDevice } from '../audit/prove.ts';
 import { jobDocuments } from '../registry/job-documents.ts';
 import { statement } from '../storage/statement.ts';
-import { requireJob } from './job.ts';
+import type { AttemptTable, DeviceTable } from '../storage/tables.ts';
+import { findCredential, requireJob } from './job.ts';
 import type { LineCore } from './line-core.ts';
 
 export async function jobView(core: LineCore, jobId: string, attempt: number): Promise<JobView> {
   const db = core.ledger.reader;
   const job = await requireJob({ tx: db }, jobId);
-  const [row] = (await selectView(db, { job_id: jobId, attempt })).rows;
-  if (row === undefined)
+  const [begun] = (await selectAttempt(db, { job_id: jobId, attempt })).rows;
+  if (begun === undefined)
     throw new ImprintError('unknown_job', `there is no attempt ${attempt} of job ${jobId}`);
+  const [device] = (await selectCompletion(db, { device_id: job.device_id })).rows;
+  const credential = await findCredential({ tx: db }, jobId);
   const documents = await jobDocuments(db, jobId);
   return {
     job_id: job.job_id,
@@ -25,48 +28,37 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     hardware_uid: JSON.parse(job.hardware_uid_parts) as HardwareUid,
     sku: job.sku,
     hw_rev: job.hw_rev,
-    operation: row.operation,
+    operation: begun.operation,
     contract_sha256: job.contract_sha256,
     manifest_sha256: job.manifest_sha256,
     manifest: documents.manifest,
     factory_config: documents.factory_config,
     trust_anchor_pem: core.rootPem,
-    certificate: row.certificate
+    certificate: credential
       ? {
-          device_cert_pem: toPem('CERTIFICATE', row.certificate),
+          device_cert_pem: toPem('CERTIFICATE', credential.certificate),
           chain_pem: core.issuer.chainPem,
-          public_key_sha256: row.public_key_sha256!,
+          public_key_sha256: credential.public_key_sha256,
         }
       : null,
     lease_expires_at: job.lease_expires_at,
     server_time: core.clock().toISOString(),
-    receipt: row.completed_index === null ? null : await receiptOf(core, job.device_id),
+    receipt: device!.completed_index === null ? null : await receiptOf(core, job.device_id),
   };
 }
 
-interface ViewRow {
-  operation: string;
-  completed_index: number | null;
-  certificate: Uint8Array | null;
-  public_key_sha256: string | null;
-}
+// one join of these would be planned anew at each run, which costs SQLite ten times as much as all of them
+const selectAttempt = statement<{ job_id: string; attempt: number }, Pick<AttemptTable, 'operation'>>(
+  (db, arg) =>
+    db
+      .selectFrom('attempt')
+      .select('operation')
+      .where('job_id', '=', arg('job_id'))
+      .where('attempt', '=', arg('attempt')),
+);
 
-const selectView = statement<{ job_id: string; attempt: number }, ViewRow>((db, arg) =>
-  db
-    .selectFrom('attempt')
-    .innerJoin('job', 'job.job_id', 'attempt.job_id')
-    .innerJoin('device', 'device.device_id', 'job.device_id')
-    .leftJoin('credential', (join) =>
-      join.onRef('credential.job_id', '=', 'job.job_id').on('credential.status', '=', 'active'),
-    )
-    .select([
-      'attempt.operation',
-      'device.completed_index',
-      'credential.certificate',
-      'credential.public_key_sha256',
-    ])
-    .where('attempt.job_id', '=', arg('job_id'))
-    .where('attempt.attempt', '=', arg('attempt')),
+const selectCompletion = statement<{ device_id: string }, Pick<DeviceTable, 'completed_index'>>((db, arg) =>
+  db.selectFrom('device').select('completed_index').where('device_id', '=', arg('device_id')),
 );
 
 /** The receipt (JSON text) of a device that is done. @throws unknown_device, job_state_wrong */

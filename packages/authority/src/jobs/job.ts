@@ -52,16 +52,25 @@ export async function requireLiveJob(
   return job;
 }
 
-/** The credential that a job's unit carries now. @throws job_state_wrong where there is none */
+/** The credential that a job's unit carries now; undefined where it has none yet. */
+export async function findCredential(
+  reading: { tx: Kysely<Tables> },
+  jobId: string,
+): Promise<ActiveCredential | undefined> {
+  const [credential] = (await selectActive(reading.tx, { job_id: jobId })).rows;
+  return credential?.certificate && credential.certificate_sha256
+    ? (credential as ActiveCredential)
+    : undefined;
+}
+
+/** As {@link findCredential}. @throws job_state_wrong where there is none */
 export async function requireCredential(
   reading: { tx: Kysely<Tables> },
   jobId: string,
 ): Promise<ActiveCredential> {
-  const [credential] = (await selectActive(reading.tx, { job_id: jobId })).rows;
-  if (!credential?.certificate || !credential.certificate_sha256) {
-    throw new ImprintError('job_state_wrong', `job ${jobId} has no certificate yet`);
-  }
-  return credential as ActiveCredential;
+  const credential = await findCredential(reading, jobId);
+  if (!credential) throw new ImprintError('job_state_wrong', `job ${jobId} has no certificate yet`);
+  return credential;
 }
 
 const selectActive = statement<{ job_id: string }, Credential>((db, arg) =>

@@ -4,11 +4,11 @@ import { fromBase64 } from '@imprint/contract/bytes';
 import { proveBytes } from '@imprint/contract/dut/statement';
 import type { JobState } from '@imprint/contract/job-state';
 import type { Draft } from '../ledger/ledger.ts';
-import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
+import { requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
-import { judgeAhead, requireSigned, statementOf } from './statement.ts';
+import { requireSigned, statementOf } from './statement.ts';
 
 /** @throws proof_wrong, nonce_invalid, job_not_open, job_state_wrong */
 export async function submitProof(
@@ -18,9 +18,7 @@ export async function submitProof(
   request: StationRequest<'submitProof'>,
 ): Promise<{ state: JobState }> {
   const { attempt, nonce, signature_b64 } = request;
-  const compose = (job: Job, credential: ActiveCredential) =>
-    proveBytes(statementOf(core, job, credential, { subject: jobId, attempt, nonce }));
-  const verdict = await judgeAhead(core.ledger.reader, jobId, compose, fromBase64(signature_b64));
+  const signature = fromBase64(signature_b64);
   return decideOnce(core.ledger, caller, `submitProof ${jobId}`, request, async (reading, station) => {
     const job = await requireLiveJob(reading, station.stationId, jobId, attempt, [
       'written',
@@ -29,7 +27,8 @@ export async function submitProof(
     ]);
     const credential = await requireCredential(reading, jobId);
     await requireNonce(reading, nonce, { purpose: 'prove', subject: jobId, attempt });
-    requireSigned(verdict, credential, compose(job, credential));
+    const signed = proveBytes(statementOf(core, job, credential, { subject: jobId, attempt, nonce }));
+    requireSigned(credential, signed, signature);
     const proven: Draft = {
       type: 'job.proven',
       actor: { kind: 'station', id: caller.stationId },

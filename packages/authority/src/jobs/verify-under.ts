@@ -1,5 +1,5 @@
 /**
- * Verifies a unit's signature with OpenSSL, on libuv's pool. Which encodings are a signature at all the contract decides:
+ * Verifies a unit's signature with OpenSSL. Which encodings are a signature at all the contract decides:
  * what this accepts, whoever verifies the receipt with the contract's own verifier accepts too.
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
@@ -19,16 +19,13 @@ const keptKeys = 4_096;
 const imported = new Map<string, ImportedKey>();
 
 /** True where the key of this certificate signed exactly these bytes. */
-export async function verifyUnder(
+export function verifyUnder(
   credential: Pick<ActiveCredential, 'certificate' | 'certificate_sha256'>,
   bytes: Uint8Array,
   signature: Uint8Array,
-): Promise<boolean> {
+): boolean {
   const { type, key } = keyOf(credential);
-  if (!isStrictSignature(type, signature)) return false;
-  return new Promise((resolve) =>
-    verify(digestOf(type), bytes, key, signature, (error, valid) => resolve(error === null && valid)),
-  );
+  return isStrictSignature(type, signature) && verify(digestOf(type), bytes, key, signature);
 }
 
 /** The certificate's key, imported once: that costs as much as a verification. */

@@ -27,23 +27,23 @@ class Slot {
  * Writes into the query what is the same at each run. A parameter that a partial index could ask about has SQLite plan the
  * query anew at each run (https://sqlite.org/c3ref/prepare.html), which costs ten times as much as running it.
  */
-class ConstantsInText extends OperationNodeTransformer {
+class ConstantsInQuery extends OperationNodeTransformer {
   protected override transformValue(node: ValueNode): ValueNode {
-    return isText(node.value) ? ValueNode.createImmediate(node.value) : node;
+    return isConstant(node.value) ? ValueNode.createImmediate(node.value) : node;
   }
 
   protected override transformPrimitiveValueList(node: PrimitiveValueListNode): PrimitiveValueListNode {
-    if (!node.values.every(isText)) return node;
+    if (!node.values.every(isConstant)) return node;
     return ValueListNode.create(node.values.map(ValueNode.createImmediate)) as never;
   }
 }
 
-const constantsInText: KyselyPlugin = {
-  transformQuery: ({ node, queryId }) => new ConstantsInText().transformNode(node, queryId),
+const constantsInQuery: KyselyPlugin = {
+  transformQuery: ({ node, queryId }) => new ConstantsInQuery().transformNode(node, queryId),
   transformResult: async ({ result }) => result,
 };
 
-const isText = (value: unknown) => typeof value === 'string';
+const isConstant = (value: unknown) => typeof value === 'string' || typeof value === 'number';
 
 export type Statement<Args, Row> = (db: Kysely<Tables>, args: Args) => Promise<QueryResult<Row>>;
 
@@ -71,7 +71,7 @@ export function statement<Args extends object, Row = unknown>(
     const { adapter } = db.getExecutor();
     let run = prepared.get(adapter);
     if (run === undefined) {
-      const query = build(db.withPlugin(constantsInText), (name) => new Slot(name) as never).compile();
+      const query = build(db.withPlugin(constantsInQuery), (name) => new Slot(name) as never).compile();
       run = prepareOn(adapter, query);
       prepared.set(adapter, run);
     }
