@@ -93,6 +93,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     clock: systemClock,
     entropy: systemEntropy,
     requireSteady: (now) => clockGuard.requireSteady(now),
+    serverClock: storage.serverClock,
   });
   const authority: OpenAuthority = {
     home,
