@@ -27,6 +27,11 @@ const programsForTests = [
     package: 'postgresql',
     why: 'the server that the second storage is tried on',
   },
+  {
+    program: 'faketime',
+    package: 'faketime',
+    why: 'a machine whose clock is wrong',
+  },
 ];
 
 const say = (text) => process.stderr.write(`setup: ${text}\n`);

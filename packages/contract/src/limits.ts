@@ -82,4 +82,6 @@ export const limits = {
   decisionsWaiting: 10_000,
   /** How far the clock may stand before the log's last entry; further back, nothing is written (I-8). */
   clockBehindMs: 5_000,
+  /** How far it may be off the database server's: half of that, so that no process writes what another one is too far behind. */
+  clockOffServerMs: 2_500,
 } as const;

@@ -1,12 +1,20 @@
 /** The storage of a home: a file in its folder, or the PostgreSQL database that its configuration names. The one place that tells which. */
+
+import { join } from 'node:path';
 import { createSqlite, openSqlite, openSqliteReader } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
 import { logId } from '@imprint/authority/trust/hierarchy';
 import type { VerifierKey } from '@imprint/contract/audit/checkpoint';
 import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
 import type { Kysely } from 'kysely';
-import type { AuthorityConfiguration, AuthorityHome } from './authority-home.ts';
+import {
+  type AuthorityConfiguration,
+  type AuthorityHome,
+  certificateFiles,
+  readCertificate,
+} from './authority-home.ts';
 
 // loaded where it is needed: a home with a file starts without it
 const postgres = () => import('@imprint/authority/storage/postgres/open-postgres');
@@ -57,4 +65,27 @@ export async function requireOwnLog({ reader }: Storage, logKey: VerifierKey): P
       : `the database holds another authority, with the log ${row.log_origin}`,
     { hint: 'Name the database that belongs to this home, or the home that belongs to this database.' },
   );
+}
+
+/**
+ * Copies of a home come apart where one of them is changed: what it would certify under is held against what the log names.
+ * @throws realm_mismatch
+ */
+export async function requireOwnCertificates({ reader }: Storage, home: AuthorityHome): Promise<void> {
+  const named = await reader
+    .selectFrom('realm')
+    .select(['root_sha256 as root', 'issuing_ca_sha256 as issuing', 'station_ca_sha256 as stationCa'])
+    .executeTakeFirstOrThrow();
+  for (const which of ['root', 'issuing', 'stationCa'] as const) {
+    const found = sha256Hex(readCertificate(home, which));
+    if (found === named[which]) continue;
+    throw new ImprintError(
+      'realm_mismatch',
+      `${join(home.certificates, certificateFiles[which])} is another certificate than the log names`,
+      {
+        hint: 'Take certificates/ and keys/ from a home of this authority that works: all of its processes issue under the same CAs.',
+        context: { found, named: named[which] },
+      },
+    );
+  }
 }

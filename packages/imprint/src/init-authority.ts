@@ -57,7 +57,13 @@ export async function initAuthority(
   const logKey = verifierKey(configuration.log_origin, hierarchy.logPublicKey);
   writeFileSync(home.logKeyFile, `${formatVerifierKey(logKey)}\n`, { flag: 'wx' });
   const storage = await createStorage(home, configuration);
-  const ledger = new TickLedger({ storage, realm, clock: systemClock, entropy: systemEntropy });
+  const ledger = new TickLedger({
+    storage,
+    realm,
+    clock: systemClock,
+    entropy: systemEntropy,
+    serverClock: storage.serverClock,
+  });
   await ledger.submit(async () => ({
     entries: [
       {

@@ -36,7 +36,7 @@ import {
   readConfiguration,
 } from './authority-home.ts';
 import { drawnAhead } from './drawn-ahead.ts';
-import { openStorage } from './home-storage.ts';
+import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
@@ -56,7 +56,10 @@ export interface OpenAuthority {
   entropy: Entropy;
   /** The person at this terminal, as the log names them. */
   person: Actor;
-  /** Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers. */
+  /**
+   * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
+   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
 }
@@ -93,6 +96,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     clock: systemClock,
     entropy: systemEntropy,
     requireSteady: (now) => clockGuard.requireSteady(now),
+    serverClock: storage.serverClock,
   });
   const authority: OpenAuthority = {
     home,
@@ -145,6 +149,7 @@ export function homePassphrase(
 async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
   const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
+  await requireOwnCertificates(authority.storage, home);
   const keys = await openKeyFolder(
     home.keys,
     await homePassphrase(home, realm, options.passphraseFile),

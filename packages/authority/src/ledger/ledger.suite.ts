@@ -18,7 +18,7 @@ import {
   order,
 } from './history.test-kit.ts';
 import type { Decision, Draft } from './ledger.ts';
-import { TickLedger } from './tick-ledger.ts';
+import { TickLedger, type TickLedgerOptions } from './tick-ledger.ts';
 
 export interface StorageForTests {
   storage: Storage;
@@ -33,7 +33,10 @@ const shake = (text: string, outputLength: number) =>
 const start = Date.parse('2026-01-09T08:00:00.000Z');
 
 /** A ledger whose clock stands until a test moves it, and whose salts are counted. */
-export function testLedger(storage: Storage, options: { decisionsPerTick?: number } = {}) {
+export function testLedger(
+  storage: Storage,
+  options: Pick<TickLedgerOptions, 'decisionsPerTick' | 'serverClock'> = {},
+) {
   const time = { ms: start };
   let drawn = 0;
   const ledger = new TickLedger({

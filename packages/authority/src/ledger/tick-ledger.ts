@@ -18,7 +18,7 @@ import { holds, KnownLog } from './known-log.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
 import { asDecisionError, asTickError, causeOf, closing, DecisionBroke } from './tick-errors.ts';
-import { tickTime } from './tick-time.ts';
+import { requireServerAgrees, tickTime } from './tick-time.ts';
 import { HeadMoved, TreeTail } from './tree-tail.ts';
 
 export interface TickLedgerOptions {
@@ -28,6 +28,8 @@ export interface TickLedgerOptions {
   entropy: Entropy;
   /** Throws `clock_untrusted` where the clock jumped; absent, nothing is looked at but the log's own time. */
   requireSteady?: (now: Date) => void;
+  /** Another clock that all who write here share; whose own is too far off it writes nothing. Absent, none is looked at. */
+  serverClock?: Storage['serverClock'];
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
   /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
@@ -44,6 +46,7 @@ export class TickLedger implements Ledger {
   readonly #clock: Clock;
   readonly #entropy: Entropy;
   readonly #requireSteady: (now: Date) => void;
+  readonly #serverClock: Storage['serverClock'];
   readonly #decisionsPerTick: number;
   readonly #gather: () => Promise<void>;
   #waiting: Waiting[] = [];
@@ -60,6 +63,7 @@ export class TickLedger implements Ledger {
     this.#clock = options.clock;
     this.#entropy = options.entropy;
     this.#requireSteady = options.requireSteady ?? (() => undefined);
+    this.#serverClock = options.serverClock;
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
     this.#gather = options.gather ?? nextTurn;
   }
@@ -210,7 +214,9 @@ export class TickLedger implements Ledger {
     batch: Waiting[],
     apart: boolean,
   ): Promise<DecidedTick> {
-    const now = tickTime(batch[0]!.time, head.last_at, this.#clock, this.#requireSteady);
+    const clock = this.#clock();
+    if (this.#serverClock) requireServerAgrees(clock, await this.#serverClock(tx), this.#clock());
+    const now = tickTime(batch[0]!.time, head.last_at, clock, this.#requireSteady);
     const reading = { tx, now, at: now.toISOString() };
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;

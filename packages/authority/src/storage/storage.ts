@@ -32,6 +32,11 @@ export interface Storage {
   readonly reader: Kysely<Tables>;
   /** A further connection for reads, for whoever holds a long transaction; the caller destroys it. */
   openReader(): Kysely<Tables>;
+  /**
+   * The clock of the database's server, read inside a transaction: the one that every process on it can be held against.
+   * Absent where the engine runs in this process and has no other clock.
+   */
+  serverClock?(tx: Kysely<Tables>): Promise<Date>;
   fault(error: unknown): StorageFault;
   /** What the engine itself finds wrong with what it keeps, in its own words; null where all of it can be read. */
   damage(): Promise<string | null>;

@@ -26,6 +26,8 @@ export interface CrashLineOptions {
   name: string;
   devices: number;
   lanes: number;
+  /** The URL of an empty PostgreSQL database; absent, the authority keeps its own in a file. */
+  database?: string;
   /** What authority and station are started in, once the line is set up; absent: what this process is in. */
   environment?: (role: 'serve' | 'station', home: string) => NodeJS.ProcessEnv;
 }
@@ -41,8 +43,9 @@ export class CrashLine {
   readonly authorityHome: string;
   readonly stationHome: string;
   readonly serve: CrashProcess;
-  /** Of the authority's public listener. */
+  /** Of the authority's listeners. */
   readonly publicUrl: string;
+  readonly stationPort: number;
   readonly station: CrashProcess;
   readonly sim: Child;
   readonly lanes: Lane[];
@@ -66,6 +69,7 @@ export class CrashLine {
     this.authority = parts.authority;
     this.serve = parts.serve;
     this.publicUrl = parts.publicUrl;
+    this.stationPort = parts.stationPort;
     this.station = parts.station;
     this.sim = parts.tray.sim;
     this.lanes = parts.lanes;
@@ -85,7 +89,7 @@ export class CrashLine {
     const home = mkdtempSync(join(tmpdir(), `imprint-crash-${options.name}-`));
     startFromCompiledCode();
     const authorityHome = join(home, 'authority');
-    await makeQuickAuthority(authorityHome, 'imprint.local/crash');
+    await makeQuickAuthority(authorityHome, 'imprint.local/crash', options.database);
     const authority = await openAuthority(authorityHome);
     const serveArgs = ['serve', '--home', authorityHome, '--json'];
     const serveChild = new Child('serve', serveArgs);
@@ -138,6 +142,7 @@ export class CrashLine {
       authority,
       serve,
       publicUrl: String(ready.public),
+      stationPort,
       station,
       tray,
       lanes,
@@ -252,6 +257,7 @@ interface ConstructorParts {
   authority: OpenAuthority;
   serve: CrashProcess;
   publicUrl: string;
+  stationPort: number;
   station: CrashProcess;
   tray: Tray;
   lanes: Lane[];

@@ -8,8 +8,12 @@ import { createKeyFolder, openKeyFolder, scryptLogN } from '@imprint/authority/t
 import { initAuthority } from 'imprint/init-authority';
 import { homePassphrase, systemEntropy } from 'imprint/open-authority';
 
-/** Makes it for a log of this origin, with listeners on free ports of 127.0.0.1. */
-export async function makeQuickAuthority(folder: string, logOrigin: string): Promise<void> {
+/** Makes it for a log of this origin, with listeners on free ports of 127.0.0.1, and its database in a file or at a URL. */
+export async function makeQuickAuthority(
+  folder: string,
+  logOrigin: string,
+  database?: string,
+): Promise<void> {
   const home = await initAuthority(folder, {
     version: 1,
     realm: 'dev',
@@ -18,6 +22,7 @@ export async function makeQuickAuthority(folder: string, logOrigin: string): Pro
     hosts: [],
     listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
     minimum_station_version: '0.1.0',
+    ...(database === undefined ? {} : { database }),
   });
   const passphrase = await homePassphrase(home, 'dev', undefined);
   const sealed = await openKeyFolder(home.keys, passphrase, systemEntropy);

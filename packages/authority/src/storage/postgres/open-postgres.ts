@@ -7,6 +7,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import type { ClientBase } from 'pg';
 import { createSchema, type MetaTable, primaryKeys, schemaVersion } from '../schema.ts';
+import { statement } from '../statement.ts';
 import type { Storage } from '../storage.ts';
 import type { Tables } from '../tables.ts';
 import { connect } from './connections.ts';
@@ -134,6 +135,7 @@ async function opened(
     writer,
     reader,
     openReader: () => readerOf(readerPool(1)),
+    serverClock: async (tx) => new Date((await selectClock(tx, {})).rows[0]!.ms),
     fault: postgresFault,
     damage: () => damageOf(reader),
     async close() {
@@ -150,6 +152,11 @@ async function opened(
   patienceMs = laterPatienceMs;
   return storage;
 }
+
+// now() would be when the transaction began to wait for the right to write
+const selectClock = statement<object, { ms: number }>((db) =>
+  db.selectNoFrom(sql<number>`(extract(epoch from clock_timestamp()) * 1000)::float8`.as('ms')),
+);
 
 interface Server {
   version: number;
