@@ -52,7 +52,6 @@ const longFiles: Record<string, string> = {
   'authority/src/storage/tables.ts': 'every column, with its meaning',
   'contract/src/audit/entry.ts': 'every type of entry',
   'contract/src/x509/der.ts': 'one strict reader',
-  'station/src/dut-session.ts': 'one side of the wire protocol',
 };
 
 interface SourceFile {

@@ -27,6 +27,7 @@ import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import { parseProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { AuthorityClient } from './authority-client.ts';
 import { certificationRequest } from './certification-request.ts';
+import { GatheringAuthority } from './gathering-authority.ts';
 
 export interface AuthorityUnderTest {
   /** A client of an enrolled station with at least two lanes, that is assigned to the order. */
@@ -306,6 +307,36 @@ export function authorityContractSuite(
         }
         const again = await work.client.call('issueCredentials', {}, { units: [...asks] });
         assert.deepEqual(again.outcomes, [one, two]);
+      } finally {
+        await work.close();
+      }
+    });
+
+    it('I-22: lanes that ask at one time are asked for together, and each is told what it would be told alone', async () => {
+      const work = await begin();
+      try {
+        const asks = [];
+        for (const deviceId of work.deviceIds.slice(0, 2)) {
+          const unit = new PaperUnit();
+          const { job_id } = await work.client.call('openJob', {}, work.openRequest(unit, deviceId));
+          asks.push({ at: { job_id }, request: { request_id: id(), attempt: 1, csr_b64: unit.csr } });
+        }
+        const [first, second] = asks as [(typeof asks)[0], (typeof asks)[0]];
+        const stranger = { at: { job_id: 'j-of-nobody' }, request: { ...first.request, request_id: id() } };
+        const together = new GatheringAuthority(work.client);
+        const settled = await Promise.allSettled(
+          [first, stranger, second].map(({ at, request }) => together.call('issueCredential', at, request)),
+        );
+        for (const [ask, outcome] of [
+          [first, settled[0]],
+          [second, settled[2]],
+        ] as const) {
+          assert.equal(outcome?.status, 'fulfilled');
+          const alone = await work.client.call('issueCredential', ask.at, ask.request);
+          assert.deepEqual(outcome?.status === 'fulfilled' && outcome.value, alone);
+        }
+        const [, refused] = settled;
+        assert.ok(refused?.status === 'rejected' && code('unknown_job')(refused.reason));
       } finally {
         await work.close();
       }

@@ -211,8 +211,8 @@ export class AuthorityDouble implements AuthorityClient {
       chain_pem: toPem('CERTIFICATE', this.#issuingDer),
       outcomes: units.map(({ job_id, ...request }) => {
         try {
-          const job = this.#live(job_id, request.attempt, ['opened', 'keyed', 'issued', 'written']);
-          const { chain_pem: _, ...credential } = this.#issue(job, request);
+          const issued = this.#once('issueCredential', { job_id }, request);
+          const { chain_pem: _, ...credential } = issued as StationResponse<'issueCredential'>;
           return { credential };
         } catch (error) {
           return { problem: toProblem(error) };

@@ -12,6 +12,7 @@ import { AuthorityDouble, type AuthorityDoubleOptions } from './authority.double
 import type { AuthorityClient } from './authority-client.ts';
 import type { DutLink, DutLinkEvents } from './dut-link.ts';
 import { DutSession } from './dut-session.ts';
+import { GatheringAuthority } from './gathering-authority.ts';
 import { type Journal, openJournal } from './journal.ts';
 import type { LineEvent } from './line-event.ts';
 import { Outbox } from './outbox.ts';
@@ -113,7 +114,7 @@ export class Bench {
       ...options.plan,
     };
     const wrapped = options.wrap?.(this.authority) ?? this.authority;
-    this.#client = new RetryingAuthority(wrapped, systemTimers, {
+    this.#client = new RetryingAuthority(new GatheringAuthority(wrapped), systemTimers, {
       firstPauseMs: 1,
       maxPauseMs: 2,
       patienceMs: 40,

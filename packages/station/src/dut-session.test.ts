@@ -48,6 +48,19 @@ function unit(answer: Answer, helloFields: Partial<HelloReply> = {}) {
   return { link, session: new DutSession(link, new RushedTimers()) };
 }
 
+/** A unit that hears nothing until it has booted, and says what it says then before it takes a line. */
+function bootingUnit(bootMs: number, baud: number | null, banner = '') {
+  const timers = new RushedTimers();
+  const heardAtMs: number[] = [];
+  const link = new ScriptedLink(() => {
+    heardAtMs.push(timers.nowMs());
+    return timers.nowMs() < bootMs ? [] : [say({ seq: 0, ok: true, ...hello })];
+  });
+  link.baud = baud;
+  if (banner !== '') timers.after(bootMs, () => link.say(banner));
+  return { session: new DutSession(link, timers), heardAtMs, sent: link.sent };
+}
+
 const readId: Answer = ({ seq }) => [say({ seq, ok: true, device_id: 'SN-00000001' })];
 const code = (expected: ErrorCode) => (error: unknown) => isImprintError(error, expected);
 
@@ -245,5 +258,74 @@ describe('a session with a unit', () => {
     await session.start();
     await session.call('selftest', { timeout_s: 60 }, { workMs: 60_000 });
     assert.equal(new Set(link.sent.slice(1)).size, 1);
+  });
+
+  it('a unit that boots is heard a moment after it is ready, whenever that is in its first second', async () => {
+    for (const bootMs of [1, 30, 100, 333, 700, 990]) {
+      for (const [baud, lineMs] of [
+        [null, 0],
+        [115_200, 6],
+      ] as const) {
+        const { session, heardAtMs } = bootingUnit(bootMs, baud);
+        await session.start();
+        const lateMs = heardAtMs.at(-1)! - bootMs;
+        assert.ok(lateMs <= 25 + lineMs, `${bootMs} ms: ${lateMs} ms late`);
+      }
+    }
+  });
+
+  it('asks again at once when a booting unit says its first word, and once only', async () => {
+    const { session, heardAtMs } = bootingUnit(110, null, 'boot fw-1\r\n');
+    await session.start();
+    assert.equal(heardAtMs.at(-1), 110);
+
+    const chatty = bootingUnit(110, null, 'I (10) one\r\nI (20) two\r\n');
+    await chatty.session.start();
+    assert.equal(chatty.heardAtMs.filter((atMs) => atMs === 110).length, 1);
+  });
+
+  it('waits some fourteen seconds for a unit that is silent, with few lines', async () => {
+    const { session, heardAtMs, sent } = bootingUnit(60_000, 115_200);
+    await assert.rejects(session.start(), code('dut_silent'));
+    assert.ok(heardAtMs.at(-1)! > 9_000, `${heardAtMs.at(-1)}`);
+    assert.ok(sent.length <= 50, `${sent.length}`);
+    const inFirstSecond = heardAtMs.filter((atMs) => atMs < 1_000).length;
+    assert.ok(inFirstSecond * sent[0]!.length < 115_200 / 10 / 3, 'most of the wire stays free');
+    const late = bootingUnit(9_000, null);
+    await late.session.start();
+  });
+
+  it('does not ask again while an answer is still coming in', async () => {
+    const timers = new RushedTimers();
+    const link = new ScriptedLink(() => {
+      const bytes = say({ seq: 0, ok: true, ...hello });
+      // as a wire of 115,200 baud brings them
+      for (let at = 0; at < bytes.length; at += 16)
+        timers.after((at * 10_000) / 115_200, () => link.say(bytes.slice(at, at + 16)));
+      return [];
+    });
+    await new DutSession(link, timers).start();
+    assert.equal(link.sent.length, 1);
+  });
+
+  it('a unit that heard hello twice is believed by its second answer, held or not', async () => {
+    const texts = ['0000000a', '0000000b'].map((session) => {
+      const { version, ...fields } = hello;
+      return JSON.stringify({ version, ...fields, session });
+    });
+    const answers = texts.map((text) => {
+      const sha256 = createHash('sha256').update(text).digest('hex');
+      return say({ seq: 0, ok: true, held: { length: text.length, sha256 } });
+    });
+    const link = new ScriptedLink((line) => {
+      const framed = parseRequestLine(line);
+      assert.equal(framed.kind, 'frame');
+      if (framed.frame.cmd === 'hello') return link.sent.length === 1 ? [] : answers;
+      const { offset } = framed.frame.payload as { offset: number };
+      const data_b64 = Buffer.from(texts[1]!.slice(offset, offset + 90)).toString('base64');
+      return [say({ seq: framed.frame.seq, ok: true, data_b64 })];
+    });
+    const said = await new DutSession(link, new RushedTimers()).start();
+    assert.equal(said.session, '0000000b');
   });
 });

@@ -4,63 +4,56 @@
  */
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from '@imprint/contract/bytes';
 import { type FramedReply, type FramedRequest, frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
-import { LineSplitter } from '@imprint/contract/dut/line-splitter';
 import {
   type DutCommand,
   type DutPayload,
   type DutReply,
   dutCommands,
-  dutErrors,
   type HelloReply,
-  isDutErrorCode,
 } from '@imprint/contract/dut/message';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
-import { quoteText } from '@imprint/contract/quote-text';
+import { articleOnly, garbled, protocolWrong, refusal, silent } from './dut-failures.ts';
 import type { DutLink } from './dut-link.ts';
+import { DutWire } from './dut-wire.ts';
 import type { Timers } from './timers.ts';
 
 /** How long a healthy unit takes to begin its answer; each resend waits twice as long, up to `limits.dutReplyTimeoutMs`. */
 const firstReplyMs = 400;
-/** A unit that boots hears nothing for a moment: hello is asked soon and often, since asking twice does no harm. */
-const firstHelloMs = 20;
+/**
+ * A unit that boots hears nothing for a moment: hello is asked at a steady pace for its first second, and only then ever more
+ * slowly. Asking twice does no harm, and forty short lines in a second leave most of the slowest usual wire free.
+ */
+const helloEveryMs = 25;
+const helloSteadyMs = 1_000;
 const helloSends = 10;
 /** Bytes of a long answer, for the time that they take on a paced wire. */
 const longReplyBytes = 2_048;
-const reopenTries = 20;
-const reopenPauseMs = 250;
 
-type Heard = { kind: 'line'; line: string } | { kind: 'silent' };
+type Held = NonNullable<FramedReply['held']>;
+type Answer = FramedReply | 'silent' | 'damaged' | 'plain' | 'stirring';
 
 export interface CallOptions {
   /** How long the unit may be at work on this command; the line is sent again meanwhile, which a unit answers once. */
   workMs?: number;
 }
 
-interface Patience extends CallOptions {
-  sends?: number;
-  firstMs?: number;
-}
-
 export class DutSession {
-  readonly #link: DutLink;
+  readonly #wire: DutWire;
   readonly #timers: Timers;
-  #splitter = new LineSplitter(limits.dutLineBytes);
-  #lines: string[] = [];
-  #heardBytes = 0;
-  #lost: string | undefined = 'it is not open';
-  #wake: () => void = () => {};
   #seq = 0;
   #hello: HelloReply | undefined;
+  /** A unit that heard hello twice answered twice, and counts from the second one on. */
+  #laterHello: FramedReply | undefined;
 
   constructor(link: DutLink, timers: Timers) {
-    this.#link = link;
+    this.#wire = new DutWire(link, timers);
     this.#timers = timers;
   }
 
   get port(): string {
-    return this.#link.port;
+    return this.#wire.port;
   }
 
   /** What the unit said of itself at the last {@link start}. */
@@ -76,12 +69,12 @@ export class DutSession {
    */
   async start(): Promise<HelloReply> {
     this.#hello = undefined;
-    await this.#openPort();
-    this.#forget();
+    this.#laterHello = undefined;
+    await this.#wire.open();
     this.#seq = 0;
-    const request: FramedRequest = { seq: 0, cmd: 'hello', payload: { versions: [1] } };
-    const reply = await this.#exchange(request, { sends: helloSends, firstMs: firstHelloMs });
-    const fields = reply.held ? await this.#fetchHeld('hello', reply.held) : plainFields(reply);
+    const reply = await this.#sayHello();
+    const held = () => this.#laterHello?.held ?? reply.held!;
+    const fields = reply.held ? await this.#fetchHeld('hello', held) : plainFields(reply);
     this.#hello = readReply('hello', fields);
     return this.#hello;
   }
@@ -104,13 +97,12 @@ export class DutSession {
       request = { seq: this.#nextSeq(), cmd, staged };
     }
     const reply = await this.#exchange(request, options);
-    return readReply(cmd, reply.held ? await this.#fetchHeld(cmd, reply.held) : plainFields(reply));
+    const held = reply.held;
+    return readReply(cmd, held ? await this.#fetchHeld(cmd, () => held) : plainFields(reply));
   }
 
-  async close(): Promise<void> {
-    this.#lost = 'it is closed';
-    await this.#link.close();
-    this.#wake();
+  close(): Promise<void> {
+    return this.#wire.close();
   }
 
   #nextSeq(): number {
@@ -118,133 +110,101 @@ export class DutSession {
     return this.#seq;
   }
 
-  async #openPort(): Promise<void> {
-    for (let attempt = 1; this.#lost !== undefined; attempt++) {
-      try {
-        await this.#link.open({
-          bytes: (bytes) => this.#take(bytes),
-          closed: (reason) => {
-            this.#lost = reason;
-            this.#wake();
-          },
-        });
-        this.#lost = undefined;
-      } catch (error) {
-        if (attempt >= reopenTries) throw error;
-        await new Promise<void>((resolve) => {
-          this.#timers.after(reopenPauseMs, resolve);
-        });
+  /** As {@link exchange}, at the pace that a unit needs which may still be booting. */
+  async #sayHello(): Promise<FramedReply> {
+    const request: FramedRequest = { seq: 0, cmd: 'hello', payload: { versions: [1] } };
+    const line = toUtf8(`${frameLine(request)}\n`);
+    const lineMs = this.#wire.msFor(line.length);
+    const replyMs = this.#wire.msFor(line.length + longReplyBytes);
+    const begunMs = this.#timers.nowMs();
+    const isSteady = () => this.#timers.nowMs() - begunMs < helloSteadyMs;
+    this.#wire.countAnew();
+    let sends = 0;
+    let tries = 0;
+    let damaged = 0;
+    let plain = 0;
+    let stirred = false;
+    let waitMs = helloEveryMs;
+    while (tries < helloSends) {
+      sends++;
+      await this.#wire.send(line);
+      const sentMs = this.#timers.nowMs();
+      const latestMs = sentMs + waitMs + replyMs;
+      // While bytes come, an answer may be among them, and asking again would only lengthen it.
+      const quietMs = () => Math.max(sentMs, this.#wire.heardAtMs) + helloEveryMs + lineMs;
+      const untilMs = isSteady()
+        ? () => Math.min(quietMs(), sentMs + firstReplyMs + replyMs)
+        : () => latestMs;
+      const answer = await this.#answerTo(request, untilMs, !stirred);
+      if (answer === 'stirring') stirred = true;
+      else if (answer !== 'silent' || !isSteady()) {
+        tries++;
+        if (answer === 'silent') waitMs = Math.min(waitMs * 2, limits.dutReplyTimeoutMs);
+        else if (answer === 'damaged') damaged++;
+        else if (answer === 'plain') {
+          plain++;
+          if (plain > 2) throw articleOnly();
+        } else return answer;
       }
     }
-  }
-
-  #take(bytes: Uint8Array): void {
-    this.#heardBytes += bytes.length;
-    // An endless output is not kept: past the cap of one exchange nothing more is split or stored.
-    if (this.#heardBytes > limits.dutNoiseBytes) {
-      this.#lines = [];
-    } else {
-      this.#lines.push(...this.#splitter.push(bytes).lines);
-    }
-    this.#wake();
-  }
-
-  #forget(): void {
-    this.#splitter.clear();
-    this.#lines = [];
-    this.#heardBytes = 0;
+    if (plain > 1) throw articleOnly();
+    throw this.#unanswered('hello', sends, damaged);
   }
 
   /** Sends until an answer with this sequence number comes, a bounded number of times. */
-  async #exchange(request: FramedRequest, patience: Patience = {}): Promise<FramedReply> {
+  async #exchange(request: FramedRequest, { workMs = 0 }: CallOptions = {}): Promise<FramedReply> {
     const line = toUtf8(`${frameLine(request)}\n`);
-    const { baud } = this.#link;
-    const wireMs = baud === null ? 0 : Math.ceil(((line.length + longReplyBytes) * 10_000) / baud);
-    const mostSends = patience.sends ?? limits.dutResends + 1;
-    const workMs = patience.workMs ?? 0;
+    const replyMs = this.#wire.msFor(line.length + longReplyBytes);
     const begunMs = this.#timers.nowMs();
-    this.#heardBytes = 0;
+    this.#wire.countAnew();
     let sends = 0;
     let damaged = 0;
-    let plain = 0;
-    let waitMs = patience.firstMs ?? firstReplyMs;
-    while (sends < mostSends || this.#timers.nowMs() - begunMs < workMs) {
+    let waitMs = firstReplyMs;
+    while (sends <= limits.dutResends || this.#timers.nowMs() - begunMs < workMs) {
       sends++;
-      await this.#send(line);
-      const answer = await this.#answerTo(request, waitMs + wireMs);
+      await this.#wire.send(line);
+      const untilMs = this.#timers.nowMs() + waitMs + replyMs;
+      const answer = await this.#answerTo(request, () => untilMs);
       if (answer === 'silent') waitMs = Math.min(waitMs * 2, limits.dutReplyTimeoutMs);
       else if (answer === 'damaged') damaged++;
-      else if (answer === 'plain') {
-        plain++;
-        if (plain > 2 && request.cmd === 'hello') throw articleOnly();
-      } else return answer;
+      else if (typeof answer !== 'string') return answer;
     }
-    const context = { port: this.port, cmd: request.cmd, sends, damaged };
-    if (plain > 1 && request.cmd === 'hello') throw articleOnly();
-    if (damaged > 0 || this.#heardBytes > 0) throw garbled(context, this.#heardBytes);
-    throw new ImprintError('dut_silent', `the unit did not answer ${request.cmd} after ${sends} tries`, {
-      hint: 'Check power, cable and seat of the unit in the fixture, then scan again.',
-      context,
-    });
+    throw this.#unanswered(request.cmd, sends, damaged);
   }
 
-  async #send(line: Uint8Array): Promise<void> {
-    if (this.#lost !== undefined) throw this.#linkLost();
-    await this.#link.write(line);
+  #unanswered(cmd: string, sends: number, damaged: number): ImprintError {
+    const context = { port: this.port, cmd, sends, damaged };
+    const { heardBytes } = this.#wire;
+    return damaged > 0 || heardBytes > 0 ? garbled(context, heardBytes) : silent(context);
   }
 
-  async #answerTo(
-    request: FramedRequest,
-    waitMs: number,
-  ): Promise<FramedReply | 'silent' | 'damaged' | 'plain'> {
-    const untilMs = this.#timers.nowMs() + waitMs;
+  /** `tellsNoise`: a line that is no message ends the wait too (`stirring`). */
+  async #answerTo(request: FramedRequest, untilMs: () => number, tellsNoise = false): Promise<Answer> {
     for (;;) {
-      const heard = await this.#hear(untilMs);
-      if (heard.kind === 'silent') return 'silent';
-      const framed = parseReplyLine(heard.line);
+      const line = await this.#wire.hear(untilMs);
+      if (line === undefined) return 'silent';
+      const framed = parseReplyLine(line);
       if (framed.kind === 'wrong') throw protocolWrong(request.cmd, framed.reason);
       if (framed.kind === 'garbled') {
-        if (isPlainReply(heard.line)) return 'plain';
+        if (isPlainReply(line)) return 'plain';
         // Noise and boot messages are skipped; what was meant as a frame is asked for again at once.
-        if (/"(?:seq|crc|ok)"/.test(heard.line)) return 'damaged';
+        if (/"(?:seq|crc|ok)"/.test(line)) return 'damaged';
+        if (tellsNoise) return 'stirring';
         continue;
       }
       const reply = framed.frame;
       if (!reply.ok && reply.error === 'bad_frame') return 'damaged';
       // The station keeps to the unit's longest line: where one was too long, a lost newline joined two.
       if (!reply.ok && reply.error === 'too_long' && reply.seq !== request.seq) return 'damaged';
-      if (reply.seq !== request.seq) continue;
+      if (reply.seq !== request.seq) {
+        if (reply.seq === 0 && reply.ok) this.#laterHello = reply;
+        continue;
+      }
       if (reply.ok) return reply;
       if (reply.error === 'busy') continue;
       throw refusal(request.cmd, reply);
     }
   }
-
-  async #hear(untilMs: number): Promise<Heard> {
-    for (;;) {
-      const line = this.#lines.shift();
-      if (line !== undefined) return { kind: 'line', line };
-      if (this.#lost !== undefined) throw this.#linkLost();
-      if (this.#heardBytes > limits.dutNoiseBytes) throw garbled({ port: this.port }, this.#heardBytes);
-      const leftMs = untilMs - this.#timers.nowMs();
-      if (leftMs <= 0) return { kind: 'silent' };
-      await new Promise<void>((resolve) => {
-        const cancel = this.#timers.after(leftMs, resolve);
-        this.#wake = () => {
-          cancel();
-          resolve();
-        };
-      });
-    }
-  }
-
-  #linkLost(): ImprintError {
-    return new ImprintError('link_lost', `the link to the unit at ${this.port} is gone: ${this.#lost}`, {
-      hint: 'Check the cable and the fixture, then scan again.',
-      context: { port: this.port },
-    });
-  }
-
   /** Sends a payload that is longer than a line in pieces; the unit checks the whole by its hash. */
   async #stage(whole: Uint8Array): Promise<{ length: number; sha256: string }> {
     if (whole.length > limits.dutMessageBytes) {
@@ -265,21 +225,22 @@ export class DutSession {
   }
 
   /** Fetches the reply that the unit holds, whose text names no more than it announced. */
-  async #fetchHeld(cmd: string, held: { length: number; sha256: string }): Promise<Record<string, unknown>> {
-    const whole = new Uint8Array(held.length);
+  async #fetchHeld(cmd: string, announced: () => Held): Promise<Record<string, unknown>> {
+    const { length } = announced();
+    const whole = new Uint8Array(length);
     let offset = 0;
-    while (offset < held.length) {
-      const payload = { offset, length: Math.min(held.length - offset, limits.dutLineBytes) };
+    while (offset < length) {
+      const payload = { offset, length: Math.min(length - offset, limits.dutLineBytes) };
       const reply = await this.#exchange({ seq: this.#nextSeq(), cmd: 'get_chunk', payload });
       const { data_b64 } = readReply('get_chunk', plainFields(reply));
       const piece = fromBase64(data_b64, 'dut_protocol');
-      if (piece.length === 0 || piece.length > held.length - offset) {
+      if (piece.length === 0 || piece.length > length - offset) {
         throw protocolWrong(cmd, 'a piece of the held reply has the wrong length');
       }
       whole.set(piece, offset);
       offset += piece.length;
     }
-    if (sha256Hex(whole) !== held.sha256)
+    if (sha256Hex(whole) !== announced().sha256)
       throw protocolWrong(cmd, 'the held reply does not have the hash it was announced with');
     try {
       const value: unknown = JSON.parse(fromUtf8(whole, 'dut_protocol'));
@@ -319,50 +280,4 @@ function isPlainReply(line: string): boolean {
   } catch {
     return false;
   }
-}
-
-function refusal(cmd: string, reply: FramedReply): ImprintError {
-  const error = reply.error ?? '';
-  if (!isDutErrorCode(error))
-    return protocolWrong(cmd, `the unit refuses with ${quoteText(error)}, which is no known code`);
-  const detail = reply.detail === undefined ? '' : ` (${quoteText(reply.detail)})`;
-  if (error === 'no_session' || error === 'bad_seq') {
-    return new ImprintError('dut_reset', `the unit was reset before ${cmd}: ${dutErrors[error]}`, {
-      hint: 'Leave the unit in the fixture; the station identifies it anew and goes on.',
-      context: { cmd, dut_error: error },
-    });
-  }
-  return new ImprintError('dut_refused', `the unit refuses ${cmd}: ${dutErrors[error]}${detail}`, {
-    hint: 'Scan again; if it stays, set the unit aside for the line lead.',
-    context: { cmd, dut_error: error },
-  });
-}
-
-function protocolWrong(cmd: string, reason: string): ImprintError {
-  return new ImprintError('dut_protocol', `the unit's answer to ${cmd} is not of this protocol: ${reason}`, {
-    hint: 'Check that the unit bears the firmware that its contract names.',
-    context: { cmd },
-  });
-}
-
-function articleOnly(): ImprintError {
-  return new ImprintError(
-    'dut_protocol',
-    'the firmware does not speak hello: it knows the four plain commands at most',
-    {
-      hint: 'Flash current firmware, or use `imprint station run-job`, which never yields a receipt.',
-      context: { article_only: true },
-    },
-  );
-}
-
-function garbled(context: Record<string, unknown>, bytes: number): ImprintError {
-  return new ImprintError(
-    'dut_garbled',
-    `the unit's line is damaged or full of noise (${bytes} bytes, no whole answer)`,
-    {
-      hint: 'Check cable, connector, ground and baud rate of the fixture, then scan again.',
-      context,
-    },
-  );
 }

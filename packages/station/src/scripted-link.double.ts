@@ -8,7 +8,7 @@ export type Script = (line: string, link: ScriptedLink) => string[];
 
 export class ScriptedLink implements DutLink {
   readonly port = 'scripted';
-  readonly baud = null;
+  baud: number | null = null;
   /** Every line that the station sent. */
   readonly sent: string[] = [];
   opens = 0;

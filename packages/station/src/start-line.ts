@@ -5,6 +5,7 @@
 import { isImprintError } from '@imprint/contract/errors';
 import type { AuthorityClient } from './authority-client.ts';
 import type { DutLink } from './dut-link.ts';
+import { GatheringAuthority } from './gathering-authority.ts';
 import type { OpenedJournal } from './journal.ts';
 import type { LabelPrinter } from './label.ts';
 import { Line } from './line.ts';
@@ -48,7 +49,7 @@ export interface StartedLine {
 export async function startLine(ports: StationPorts): Promise<StartedLine> {
   const { settings, timers, now, emit, newRequestId } = ports;
   const { journal, setAside } = ports.opened;
-  const authority = new RetryingAuthority(ports.authority, timers);
+  const authority = new RetryingAuthority(new GatheringAuthority(ports.authority), timers);
   const outbox = new Outbox(authority, journal, newRequestId);
   const openSession = () =>
     openStationSession({

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import type { DutLink } from '@imprint/station/dut-link';
 import { DutSession } from '@imprint/station/dut-session';
+import { GatheringAuthority } from '@imprint/station/gathering-authority';
 import { HttpsAuthorityClient } from '@imprint/station/https-authority-client';
 import { openJournal } from '@imprint/station/journal';
 import { Outbox } from '@imprint/station/outbox';
@@ -28,7 +29,7 @@ export async function openBenchStation(home: BenchHome, url: string, folder: str
   const { journal } = openJournal(join(folder, 'journal.sqlite'), now);
   const { certificatePem, keyPem, authorityCaPem } = home.identity;
   const client = new HttpsAuthorityClient({ url, authorityCaPem, identity: { certificatePem, keyPem } });
-  const authority = new RetryingAuthority(client, systemTimers);
+  const authority = new RetryingAuthority(new GatheringAuthority(client), systemTimers);
   const outbox = new Outbox(authority, journal, newRequestId);
   const station = await openStationSession({
     authority,

@@ -114,8 +114,8 @@ export class AuthorityHost {
         if (life.alive) this.#watcher.fault(error);
       },
       beforeReply: (message) => {
-        const unit = this.#network.unitOf(message);
-        const struck = this.#faults.strike('authority-request', (concerned) => concerned === unit);
+        const units = this.#network.unitsOf(message);
+        const struck = this.#faults.strike('authority-request', (concerned) => units.includes(concerned));
         if (struck !== undefined) life.kill();
       },
     });

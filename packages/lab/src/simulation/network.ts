@@ -46,6 +46,9 @@ const ofNoUnit: ReadonlySet<StationRouteName> = new Set([
   'collectEnrolment',
 ]);
 
+/** Their replies are about jobs, and their path names none. */
+const ofUnnamedJobs: ReadonlySet<StationRouteName> = new Set(['openJob', 'issueCredentials']);
+
 export class Network {
   readonly #world: World;
   readonly #faults: Faults;
@@ -79,13 +82,21 @@ export class Network {
     this.#downUntilMs.set(stationId, this.#world.nowMs + ms);
   }
 
-  /** The unit that a request is about, as far as its sender says. */
-  unitOf(message: Message): number | undefined {
-    const { job_id } = message.params;
-    if (job_id !== undefined) return this.#unitOfJob.get(job_id);
-    if (message.route !== 'openJob' && message.route !== 'openCheck') return undefined;
-    const { hardware_uid } = JSON.parse(message.body) as StationRequest<'openJob'>;
-    return this.#unitOfHardware(hardware_uid.map(({ kind, value }) => `${kind}=${value}`).join(';'));
+  /** The units that a request is about, as far as its sender says. */
+  unitsOf({ route, params, body }: Message): number[] {
+    if (params.job_id !== undefined) return this.#unitsOfJobs([params.job_id]);
+    if (route === 'issueCredentials') {
+      const { units } = JSON.parse(body) as Partial<StationRequest<'issueCredentials'>>;
+      return this.#unitsOfJobs(Array.isArray(units) ? units.map((unit) => unit?.job_id) : []);
+    }
+    if (route !== 'openJob' && route !== 'openCheck') return [];
+    const { hardware_uid } = JSON.parse(body) as StationRequest<'openJob'>;
+    const unit = this.#unitOfHardware(hardware_uid.map(({ kind, value }) => `${kind}=${value}`).join(';'));
+    return unit === undefined ? [] : [unit];
+  }
+
+  #unitsOfJobs(jobs: string[]): number[] {
+    return jobs.flatMap((job) => this.#unitOfJob.get(job) ?? []);
   }
 
   /** One attempt; `unavailable` where no answer came. */
@@ -117,10 +128,10 @@ export class Network {
   }
 
   #strike(message: Message) {
-    const unit = this.unitOf(message);
+    const units = this.unitsOf(message);
     return this.#faults.strike(
       'request',
-      (concerned) => concerned === unit || this.#isShared(message, concerned),
+      (concerned) => units.includes(concerned) || this.#isShared(message, concerned),
       (fault) => fault.startsWith('network-'),
     )?.fault;
   }
@@ -151,7 +162,7 @@ export class Network {
   #learn(message: Message, answer: Answer): void {
     if (answer.status !== 200) return;
     this.overhear(message, answer.text);
-    const unit = this.unitOf(message);
+    const [unit] = this.unitsOf(message);
     if (message.route === 'openJob' && unit !== undefined) {
       this.#unitOfJob.set((JSON.parse(answer.text) as StationResponse<'openJob'>).job_id, unit);
     }
@@ -169,7 +180,7 @@ export class Network {
     const other = former.find((each) =>
       isOld
         ? each.answer !== answer
-        : each.job !== job_id || message.route === 'openJob'
+        : each.job !== job_id || ofUnnamedJobs.has(message.route)
           ? each.answer !== answer
           : false,
     );

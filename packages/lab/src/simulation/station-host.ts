@@ -159,9 +159,9 @@ export class StationHost {
         this.#intents = database.prepare('select hardware_uid from acts where seen_at is null');
       },
       journalGate: (act: DiskAct) => this.#journalFault(act),
-      atRequest: (moment: 'asks' | 'heard', message: Parameters<Network['unitOf']>[0]) => {
+      atRequest: (moment: 'asks' | 'heard', message: Parameters<Network['unitsOf']>[0]) => {
         if (moment === 'asks' && (message.route === 'endAttempt' || message.route === 'quarantineJob')) {
-          const unit = this.#parts.network.unitOf(message);
+          const [unit] = this.#parts.network.unitsOf(message);
           const lane = [...this.#unitAt].find(([, at]) => at === unit)?.[0];
           if (lane !== undefined && this.#started !== undefined)
             this.#parts.watcher.phase(this, lane, 'report');

@@ -17,10 +17,9 @@ const keyWorkMs = 10_000;
 const clockSlackMs = 2_000;
 
 export async function ensureKey(work: Work): Promise<void> {
-  const { visit, job, contract } = work;
+  const { visit, job, contract, unit } = work;
   const { key_type: type, storage } = contract.contract.credential;
-  const status = await visit.dut.call('status', {});
-  const replace = status.torn.includes('key');
+  const replace = unit.status.torn.includes('key');
   const made = await visit.dut.call(
     'generate_key',
     { slot: storage.slot, type, replace },

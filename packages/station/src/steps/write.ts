@@ -3,7 +3,7 @@
  * already, and each read back. What counts is what was read.
  */
 import { concatBytes, toUtf8 } from '@imprint/contract/bytes';
-import type { DutReply, StatusReply } from '@imprint/contract/dut/message';
+import type { DutReply } from '@imprint/contract/dut/message';
 import { sha256Hex } from '@imprint/contract/hash';
 import { fromPem } from '@imprint/contract/x509/pem';
 import { LineFailure } from '../line-failure.ts';
@@ -24,9 +24,9 @@ export async function writeIdentity(work: Work): Promise<void> {
     ],
   ];
 
-  const status = await dut.call('status', {});
-  const missing = await missingItems(work, status, wanted);
-  if (missing.size > 0 && status.debug_lock !== 'open') {
+  // What it was read to hold when it was identified holds on: nothing was written since, and a reset ends the session.
+  const missing = await missingItems(work, wanted);
+  if (missing.size > 0 && work.unit.status.debug_lock !== 'open') {
     throw new LineFailure(
       'certificate_wrong',
       `the unit is sealed already, and its ${[...missing].join(', ')} is not what was issued`,
@@ -55,7 +55,8 @@ function wantedItems({ job, certified, unit }: Work): ReadBack {
 }
 
 /** What must be written, by the unit's own account; certificate and chain are one item. */
-async function missingItems(work: Work, status: StatusReply, wanted: ReadBack): Promise<Set<keyof ReadBack>> {
+async function missingItems(work: Work, wanted: ReadBack): Promise<Set<keyof ReadBack>> {
+  const { status } = work.unit;
   const torn = new Set<string>(status.torn);
   const missing = new Set<keyof ReadBack>();
   if (status.trust_anchor_sha256 !== wanted.trust_anchor_sha256 || torn.has('trust_anchor'))

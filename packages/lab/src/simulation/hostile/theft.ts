@@ -1,5 +1,6 @@
 /** Puts a thief beside the honest factory: what it sees, the boards that it gets hold of, and the day on which somebody notices. */
 import { DutSession } from '@imprint/station/dut-session';
+import { askedAlone } from '../asked-alone.ts';
 import type { AuthorityHost } from '../authority-host.ts';
 import { minder } from '../authority-host.ts';
 import type { Floor, Place } from '../floor.ts';
@@ -45,9 +46,13 @@ function sightsOf({ world, network, floor, finished, strangeId }: Scene): Sights
   network.overhear = (message, text) => {
     // its own words would crowd out those of others
     if (message.stationId === stolenStation) return;
-    overheard.push({ message, text });
-    if (overheard.length > rememberedMessages) overheard.shift();
-    for (const hear of waiting) hear({ message, text });
+    for (const { message: alone, answer } of askedAlone({ message, answer: { status: 200, text } })) {
+      if (answer.status !== 200) continue;
+      const heard = { message: alone, text: answer.text };
+      overheard.push(heard);
+      if (overheard.length > rememberedMessages) overheard.shift();
+      for (const hear of waiting) hear(heard);
+    }
   };
   return {
     overheard,

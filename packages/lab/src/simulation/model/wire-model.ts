@@ -3,8 +3,9 @@
  * told twice differently, and whatever the log signs is of the one log.
  */
 import { createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
-import type { StationRequest, StationResponse } from '@imprint/contract/api/station';
+import type { StationRequest } from '@imprint/contract/api/station';
 import type { Answer } from '@imprint/station/read-answer';
+import { askedAlone } from '../asked-alone.ts';
 import type { Message } from '../network.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
 import type { LogModel } from './log-model.ts';
@@ -91,26 +92,13 @@ export class WireModel {
   /** Each unit of a request for many as if it had asked alone. */
   #answeredMany(message: Message, text: string): void {
     const { units } = JSON.parse(message.body) as StationRequest<'issueCredentials'>;
-    const { chain_pem, outcomes } = JSON.parse(text) as StationResponse<'issueCredentials'>;
+    const alone = askedAlone({ message, answer: { status: 200, text } });
     this.#violations.unless(
-      outcomes.length === units.length,
+      alone.length === units.length && JSON.parse(text).outcomes.length === units.length,
       'I-10',
-      () => `${units.length} units are answered with ${outcomes.length} outcomes`,
+      () => `${units.length} units are not answered with as many outcomes`,
     );
-    for (const [at, { job_id, ...request }] of units.entries()) {
-      const outcome = outcomes[at]!;
-      const alone: Message = {
-        ...message,
-        route: 'issueCredential',
-        params: { job_id },
-        body: JSON.stringify(request),
-      };
-      if ('credential' in outcome) {
-        this.answered(alone, { status: 200, text: JSON.stringify({ ...outcome.credential, chain_pem }) });
-      } else {
-        this.answered(alone, { status: outcome.problem.status, text: JSON.stringify(outcome.problem) });
-      }
-    }
+    for (const exchange of alone) this.answered(exchange.message, exchange.answer);
   }
 
   #refused({ route, stationId }: Message, text: string): void {
