@@ -39,8 +39,8 @@ export interface BenchHome extends AuthorityHome {
   identity: StationIdentity;
 }
 
-/** Makes the home in `folder`/authority and leaves it open in this process. */
-export async function makeBenchHome(folder: string): Promise<BenchHome> {
+/** Makes the home in `folder`/authority, with its database in a file or at a URL, and leaves it open in this process. */
+export async function makeBenchHome(folder: string, database?: string): Promise<BenchHome> {
   const home = join(folder, 'authority');
   await initAuthority(home, {
     version: 1,
@@ -50,6 +50,7 @@ export async function makeBenchHome(folder: string): Promise<BenchHome> {
     hosts: [],
     listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
     minimum_station_version: stationVersion,
+    ...(database === undefined ? {} : { database }),
   });
   const authority = await openAuthority(home);
   const unlocked = await authority.unlock();

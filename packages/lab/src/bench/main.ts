@@ -6,7 +6,7 @@ import { limits } from '@imprint/contract/limits';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
 import { measureGrowth } from './growth/growth-rounds.ts';
-import { growthStorages } from './growth/growth-storage.ts';
+import { storageNames } from './growth/growth-storage.ts';
 import { measureIssuing } from './issuing-rounds.ts';
 import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
@@ -37,8 +37,8 @@ Every figure goes to bench/results/PART.json, with plots and a page (bench/resul
             (default: imprint-home/bench-<time>)
   --keep    leave that folder there; one that was there before is never removed
   --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
-            some 25 GB; growth takes up a kept folder again
-  --storage of growth: ${growthStorages.map(({ name }) => name).join(' or ')} (default: ${growthStorages[0]!.name})
+            some 25 GB on each storage; growth takes up a kept folder again
+  --storage of growth: ${storageNames.join(', ')} or both (default: both)
 
 Examples:
   npm run bench -- --only issuing --quick
@@ -52,7 +52,7 @@ const options = {
   home: { type: 'string' },
   keep: { type: 'boolean', default: false },
   sizes: { type: 'string' },
-  storage: { type: 'string', default: growthStorages[0]!.name },
+  storage: { type: 'string', default: 'both' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -64,20 +64,20 @@ function readFlags() {
   if (values.only !== undefined && only === undefined) {
     throw new TypeError(`--only is one of ${partNames.join(', ')}, not ${values.only}`);
   }
-  const storage = growthStorages.find(({ name }) => name === values.storage);
-  if (storage === undefined) throw new TypeError(`there is no storage ${values.storage}`);
+  const storages = storageNames.filter((name) => [name, 'both'].includes(values.storage));
+  if (storages.length === 0) throw new TypeError(`there is no storage ${values.storage}`);
   const sizes = (values.sizes ?? (values.quick ? '100,1000' : '1000,100000')).split(',').map(Number);
   if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0 && size <= limits.orderQuantity)) {
     throw new TypeError(`--sizes are whole numbers from 1 to ${limits.orderQuantity}, with commas between`);
   }
-  return { ...values, only, storage, sizes: sizes.sort((a, b) => a - b) };
+  return { ...values, only, storages, sizes: sizes.sort((a, b) => a - b) };
 }
 
 /** Measures one part; each makes its authority anew. */
 function measure(
   part: PartName,
   folder: string,
-  { quick, sizes, storage }: Flags,
+  { quick, sizes, storages }: Flags,
   say: (sentence: string) => void,
 ): Promise<ReportPart> {
   switch (part) {
@@ -99,7 +99,7 @@ function measure(
       const plan = quick
         ? { rounds: 2, issued: 100, lookedUp: 300, receipts: 50 }
         : { rounds: 5, issued: 200, lookedUp: 2_000, receipts: 200 };
-      return measureGrowth(folder, { storage, sizes, ...plan }, say);
+      return measureGrowth(folder, { storages, sizes, ...plan }, say);
     }
   }
 }
@@ -114,7 +114,8 @@ async function run(flags: Flags): Promise<void> {
   const out = flags.json ? process.stderr : process.stdout;
   const reports: Report[] = [];
   const keep = flags.keep || existsSync(folder);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // each authority closes its own; a database's server, under another account, goes through this one
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
   try {
     for (const part of flags.only === undefined ? partNames : [flags.only]) {
       const machine = thisMachine();
@@ -140,7 +141,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function commandOf(part: PartName, { quick, sizes, storage }: Flags): string {
-  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage.name}` : '';
+  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage}` : '';
   return `npm run bench -- --only ${part}${growth}${quick ? ' --quick' : ''}`;
 }
 

@@ -1,4 +1,4 @@
-/** What growth is told as: a row for each measure and size, ratios of the largest by the smallest, and plots. */
+/** What growth is told as: a row for each measure, size and storage, ratios of the largest by the smallest, and plots. */
 import { pairRatios, spreadOf } from '../figures.ts';
 import type { GrowthPlot, PlotData } from '../plot.ts';
 import type { Ratio, Reach, ReportPart, Row } from '../report.ts';
@@ -16,11 +16,13 @@ type Measure =
   | 'startUpSeconds'
   | 'bytesADevice'
   | 'importSeconds'
+  | 'sha256'
   | keyof VerifyRate;
 
-/** One size, with its figures by what was measured. */
+/** One size on one storage, with its figures by what was measured. */
 export interface Sized {
   devices: number;
+  storage: string;
   figures: Record<Measure, number[]>;
 }
 
@@ -78,18 +80,22 @@ const measures: Record<Measure, { name: string; unit: string; note: string; grow
     startUpSeconds: {
       name: 'start-up after a kill',
       unit: 's',
-      note: 'imprint serve from its start to the first connection, after another process was killed in the midst of issuing',
+      note: 'imprint serve from its start to the first connection, after another process was killed in the midst of issuing; the server of PostgreSQL goes on',
     },
-    residentMb: { name: 'memory', unit: 'MB', note: 'resident, of the process that did all of this' },
+    residentMb: {
+      name: 'memory',
+      unit: 'MB',
+      note: 'resident, of the process that did all of this; without the server of PostgreSQL',
+    },
     bytesADevice: {
       name: 'bytes a device',
       unit: 'bytes',
-      note: 'all of the database’s files by devices, right after filling: eight log entries, the tables, their indexes, and six remembered requests',
+      note: 'all of the database’s files (PostgreSQL: pg_database_size, without its write-ahead log) by devices, right after filling: eight log entries, the tables, their indexes, and six remembered requests',
     },
     filledASecond: {
       name: 'filling',
       unit: 'devices a second',
-      note: 'through the ledger, 250 devices to a decision; their certificates and signatures are random bytes',
+      note: 'through the ledger, 250 devices to a decision; their certificates and signatures are random bytes; PostgreSQL: up to 1,000 more devices, in an authority of that size that was moved there from a file',
     },
     entriesASecond: {
       name: 'audit verify, entries',
@@ -101,6 +107,7 @@ const measures: Record<Measure, { name: string; unit: string; note: string; grow
       unit: 'MB a second',
       note: 'bytes of entries hashed, the same run',
     },
+    sha256: { name: 'SHA-256', unit: 'MB a second', note: 'this machine, one core, blocks of 16 KiB' },
     importSeconds: {
       name: 'import of an order',
       unit: 's',
@@ -117,36 +124,32 @@ export function noFigures(): Sized['figures'] {
   return Object.fromEntries(Object.keys(measures).map((name) => [name, []])) as unknown as Sized['figures'];
 }
 
-/** `sha256`: this machine's rate, taken beside each size. */
-export function growthPart(sized: readonly Sized[], sha256: number[]): ReportPart {
-  const rows: Row[] = (Object.keys(measures) as Measure[]).flatMap((measure) =>
-    sized.map(({ devices, figures }) => {
+export function growthPart(sized: readonly Sized[], storages: readonly string[]): ReportPart {
+  const measured = Object.keys(measures) as Measure[];
+  const rows: Row[] = measured.flatMap((measure) =>
+    sized.map(({ devices, storage, figures }) => {
       const { name, unit, note } = measures[measure];
-      return { name, at: at(devices), unit, figures: figures[measure], note };
+      return { name, at: `${shown(devices)} devices, ${storage}`, unit, figures: figures[measure], note };
     }),
   );
-  rows.push({
-    name: 'SHA-256',
-    unit: 'MB a second',
-    figures: sha256,
-    note: 'this machine, one core, blocks of 16 KiB',
-  });
+  const series = storages.map((storage) => sized.filter((each) => each.storage === storage));
   const limited = growing.filter((measure) => measures[measure].growth === 'limited');
   return {
     rows,
-    ratios: ratiosOf(sized, growing),
-    reach: [...ratiosOf(sized, limited).map(growthReach), ...restReach(sized, sha256)],
+    ratios: series.flatMap((sizes) => ratiosOf(sizes, growing)),
+    reach: series.flatMap((sizes) => [...ratiosOf(sizes, limited).map(growthReach), ...restReach(sizes)]),
     leftOut: [],
-    plots: growthPlots(sized, sha256),
+    plots: growthPlots(series),
   };
 }
 
-function ratiosOf(sized: readonly Sized[], of: readonly Measure[]): Ratio[] {
-  const least = sized[0]!;
-  const most = sized.at(-1)!;
+/** `sizes`: of one storage. */
+function ratiosOf(sizes: readonly Sized[], of: readonly Measure[]): Ratio[] {
+  const least = sizes[0]!;
+  const most = sizes.at(-1)!;
   if (least === most) return [];
   return of.map((measure) => ({
-    name: `${measures[measure].name}, ${shown(most.devices)} / ${shown(least.devices)} devices`,
+    name: `${measures[measure].name}, ${most.storage}, ${shown(most.devices)} / ${shown(least.devices)} devices`,
     figures: pairRatios(most.figures[measure], least.figures[measure]),
   }));
 }
@@ -156,39 +159,42 @@ function growthReach({ name, figures }: Ratio): Reach {
   return { what: name, wanted: `at most ${wantedGrowth}`, found, reached: found <= wantedGrowth };
 }
 
-function restReach(sized: readonly Sized[], sha256: readonly number[]): Reach[] {
-  const { devices, figures } = sized.at(-1)!;
+function restReach(sizes: readonly Sized[]): Reach[] {
+  const { devices, storage, figures } = sizes.at(-1)!;
   const startUp = spreadOf(figures.startUpSeconds).median;
-  const ofSha256 = spreadOf(pairRatios(figures.megabytesASecond, sha256.slice(-1))).median;
+  const ofSha256 = spreadOf(pairRatios(figures.megabytesASecond, figures.sha256)).median;
   const reach: Reach[] = [
     {
-      what: `seconds of start-up after a kill, ${shown(devices)} devices`,
+      what: `seconds of start-up after a kill, ${storage}, ${shown(devices)} devices`,
       wanted: `under ${wantedStartUpSeconds}`,
       found: startUp,
       reached: startUp < wantedStartUpSeconds,
     },
     {
-      what: `audit verify by the rate of SHA-256, ${shown(devices)} devices`,
+      what: `audit verify by the rate of SHA-256, ${storage}, ${shown(devices)} devices`,
       wanted: `at least ${wantedOfSha256}`,
       found: ofSha256,
       reached: ofSha256 >= wantedOfSha256,
     },
   ];
-  const imported = sized.find((each) => each.devices === wantedImport.ids);
+  const imported = sizes.find((each) => each.devices === wantedImport.ids);
   if (imported !== undefined) {
     const found = spreadOf(imported.figures.importSeconds).median;
     const wanted = `at most ${wantedImport.seconds}`;
-    const what = `seconds for the import of ${shown(wantedImport.ids)} IDs`;
+    const what = `seconds for the import of ${shown(wantedImport.ids)} IDs, ${storage}`;
     reach.push({ what, wanted, found, reached: found <= wantedImport.seconds });
   }
   return reach;
 }
 
-function growthPlots(sized: readonly Sized[], sha256: readonly number[]): PlotData[] {
-  const line = (measure: Measure, label = measures[measure].name): GrowthPlot['lines'][number] => ({
+/** `series`: the sizes of each storage. Time has a plot for each, since its lines are many. */
+function growthPlots(series: readonly (readonly Sized[])[]): PlotData[] {
+  const lineOf = (sizes: readonly Sized[], measure: Measure, label: string) => ({
     label,
-    points: sized.map(({ devices, figures }) => ({ devices, figures: figures[measure] })),
+    points: sizes.map(({ devices, figures }) => ({ devices, figures: figures[measure] })),
   });
+  const lines = (measure: Measure): GrowthPlot['lines'] =>
+    series.map((sizes) => lineOf(sizes, measure, `${measures[measure].name}, ${sizes[0]!.storage}`));
   const plot = (name: string, title: string, unit: string, lines: GrowthPlot['lines']): PlotData => ({
     kind: 'growth',
     name,
@@ -196,32 +202,26 @@ function growthPlots(sized: readonly Sized[], sha256: readonly number[]): PlotDa
     unit,
     lines,
   });
-  const hashing = {
-    label: 'SHA-256, one core',
-    points: sized.map(({ devices }, at) => ({ devices, figures: [sha256[at]!] })),
-  };
   return [
-    plot(
-      'growth-time',
-      'What one piece of work takes as the registry grows',
-      'milliseconds',
-      growing.map((measure) => line(measure)),
+    ...series.map((sizes) =>
+      plot(
+        `growth-time-${sizes[0]!.storage}`,
+        `What one piece of work takes as the registry grows (${sizes[0]!.storage})`,
+        'milliseconds',
+        growing.map((measure) => lineOf(sizes, measure, measures[measure].name)),
+      ),
     ),
     plot('growth-long', 'What takes seconds as the registry grows', 'seconds', [
-      line('startUpSeconds'),
-      line('importSeconds'),
+      ...lines('startUpSeconds'),
+      ...lines('importSeconds'),
     ]),
     plot('growth-verify', 'How fast the log is verified', 'megabytes of entries a second', [
-      line('megabytesASecond'),
-      hashing,
+      ...lines('megabytesASecond'),
+      lineOf(series[0]!, 'sha256', 'SHA-256, one core'),
     ]),
-    plot('growth-disk', 'What a device takes on the disk', 'bytes', [line('bytesADevice')]),
-    plot('growth-memory', 'What an authority takes in memory', 'megabytes', [line('residentMb')]),
+    plot('growth-disk', 'What a device takes on the disk', 'bytes', lines('bytesADevice')),
+    plot('growth-memory', 'What an authority takes in memory', 'megabytes', lines('residentMb')),
   ];
-}
-
-function at(devices: number): string {
-  return `${shown(devices)} devices`;
 }
 
 /** A number of devices, for people. */

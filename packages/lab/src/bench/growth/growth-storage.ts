@@ -1,23 +1,55 @@
-/** The storages on which growth is measured: how an authority is made on each, and what it takes on the disk. */
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { type AuthorityHome, makeBenchHome } from '../bench-home.ts';
+/** The storages on which growth is measured: how an authority is made and filled on each, and what it takes on the disk. */
+import { rmSync } from 'node:fs';
+import type { AuthorityHome } from '../bench-home.ts';
+import { openPostgresStorage } from './postgres-storage.ts';
+import { sqliteStorage } from './sqlite-storage.ts';
 
-export interface GrowthStorage {
-  name: string;
-  /** Makes an authority with one enrolled station in `folder`/authority. */
-  makeHome(folder: string): Promise<AuthorityHome>;
-  bytesOnDisk(home: string): number;
+/** What filling gives. */
+export interface Filled {
+  bytesADevice: number;
+  filledASecond: number;
 }
 
-const sqlite: GrowthStorage = {
-  name: 'sqlite',
-  makeHome: makeBenchHome,
-  bytesOnDisk: (home) => {
-    const data = join(home, 'data');
-    return readdirSync(data).reduce((sum, file) => sum + statSync(join(data, file)).size, 0);
-  },
-};
+export type Say = (sentence: string) => void;
 
-/** By name; another storage is one more of these. */
-export const growthStorages: readonly GrowthStorage[] = [sqlite];
+/** A folder holds one authority, in `folder`/authority. */
+export interface GrowthStorage {
+  readonly name: string;
+  /** Makes an authority with one enrolled station, and leaves it open. */
+  makeHome(folder: string): Promise<AuthorityHome>;
+  /** Takes away what {@link makeHome} made; the authority is closed. */
+  removeHome(folder: string): Promise<void>;
+  /** Makes and fills the authority, or fills what one that was begun lacks. */
+  fillHome(folder: string, devices: number, say: Say): Promise<Filled>;
+  /** Makes an authority that was filled in an earlier run ready to be opened. */
+  takeUpHome(folder: string): void;
+  close(): Promise<void>;
+}
+
+export const storageNames = ['sqlite', 'postgres'] as const;
+export type StorageName = (typeof storageNames)[number];
+
+/** Opens those storages whose authorities stand in `folder`; a server that one of them needs runs until it is closed. */
+export async function openStorages(folder: string, names: readonly StorageName[]): Promise<GrowthStorage[]> {
+  const opened: GrowthStorage[] = [];
+  for (const name of names) {
+    opened.push(name === 'sqlite' ? sqliteStorage : await openPostgresStorage(folder));
+  }
+  return opened;
+}
+
+/** Makes an authority of no devices, works on it, and takes it away. */
+export async function withNewHome<T>(
+  storage: GrowthStorage,
+  folder: string,
+  work: (home: AuthorityHome) => Promise<T>,
+): Promise<T> {
+  rmSync(folder, { recursive: true, force: true });
+  const home = await storage.makeHome(folder);
+  try {
+    return await work(home);
+  } finally {
+    await home.authority.close();
+    await storage.removeHome(folder);
+  }
+}
