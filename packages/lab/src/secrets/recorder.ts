@@ -7,7 +7,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, threadId } from 'node:worker_threads';
 
 /** Names the folder; each process gets a folder of its own in it, named after its ID. */
 export const recordingVariable = 'IMPRINT_RECORDING';
@@ -23,7 +23,12 @@ export interface ProcessFacts {
 }
 
 const folder = process.env[recordingVariable];
-if (folder !== undefined && isMainThread) record(join(folder, String(process.pid)));
+if (folder !== undefined) {
+  const own = join(folder, String(process.pid));
+  if (isMainThread) record(own);
+  // each thread has sockets of its own
+  recordSockets(own);
+}
 
 function record(own: string): void {
   mkdirSync(own, { recursive: true });
@@ -36,7 +41,6 @@ function record(own: string): void {
   writeFileSync(join(own, 'facts.json'), JSON.stringify(facts));
   writeFileSync(join(own, 'arguments'), readFileSync('/proc/self/cmdline'));
   writeFileSync(join(own, 'environment'), readFileSync('/proc/self/environ'));
-  recordSockets(own);
   process.on(faultSignal, () => {
     throw new Error('a provoked fault');
   });
@@ -61,7 +65,8 @@ function recordSockets(own: string): void {
       typeof bytes === 'string' ? Buffer.from(bytes, encoding) : bytes,
     );
   };
-  let count = 0;
+  // no two threads give the same name
+  let count = threadId * 1_000_000;
   const prototype = Socket.prototype;
   const { push, _write: write, _writev: writeAll } = prototype;
   prototype.push = function (this: Socket, chunk: Uint8Array | string | null, encoding?: BufferEncoding) {
