@@ -22,7 +22,8 @@ const busyTimeoutMs = 10_000;
 const cacheKiB = 65_536;
 const walPages = 4_000;
 
-const flavor = {
+/** What of the schema is said in SQLite's way. */
+export const sqliteFlavor = {
   bytes: 'blob',
   tableOptions: sql`strict`,
   keyedTableOptions: sql`strict, without rowid`,
@@ -76,7 +77,7 @@ export async function createSqlite(file: string, realm: RealmName): Promise<Stor
   const storage = openConnections(file);
   await storage.writer
     .transaction()
-    .execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
+    .execute((tx) => createSchema(tx as unknown as Kysely<Tables>, sqliteFlavor, realm));
   return storage;
 }
 
@@ -84,7 +85,7 @@ export async function createSqlite(file: string, realm: RealmName): Promise<Stor
 export async function openScratchSqlite(realm: RealmName): Promise<Storage> {
   const database = new Database('');
   const db = writing(database);
-  await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
+  await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, sqliteFlavor, realm));
   return {
     writer: db,
     reader: db,
