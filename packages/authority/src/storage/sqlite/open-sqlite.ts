@@ -18,7 +18,7 @@ import { readerDatabase } from './reader-database.ts';
 
 const busyTimeoutMs = 10_000;
 
-/** KiB of pages that the writer keeps, and pages that the WAL may hold before they are copied into the database. */
+/** KiB of pages that a connection keeps, and pages that the WAL may hold before they are copied into the database. */
 const cacheKiB = 65_536;
 const walPages = 4_000;
 
@@ -130,7 +130,12 @@ function openConnections(file: string): SqliteStorage {
   }
   // a reading connection cannot make the WAL's files, so the writing one does it by reading first
   database.pragma('schema_version');
-  const connect = () => new Database(file, { timeout: busyTimeoutMs, readonly: true });
+  const connect = () => {
+    const connection = new Database(file, { timeout: busyTimeoutMs, readonly: true });
+    // what leads to the rows of a million devices; mapped into memory, a page that the disk cannot read would end the process
+    connection.pragma(`cache_size = -${cacheKiB}`);
+    return connection;
+  };
   const readonly = connect();
   return {
     database,
