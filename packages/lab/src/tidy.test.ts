@@ -42,8 +42,9 @@ const adapters = [
 
 /** Who names an adapter though it is neither a test nor the command line, and why that is right. */
 const adaptersNamedBy: Record<string, string> = {
-  'authority/src/audit/replay.ts':
-    'rebuilds the tables in a scratch database in memory, whatever engine holds the live ones',
+  'authority/src/audit/rebuilding.ts':
+    'rebuilds the tables in a database of its own, whatever engine holds the live ones',
+  'authority/src/audit/rebuilding-beside.ts': 'reads what the thread beside it has rebuilt so',
 };
 
 /** Files that are long because they are one list, or one grammar, that reads worse in pieces. */

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
-import { type Row, rowsInKeyOrder } from '../storage/rows-in-key-order.ts';
+import { pagesInKeyOrder, type Row } from '../storage/rows-in-key-order.ts';
 import { columnsOf, primaryKeys, projectedTables, type TableName } from '../storage/schema.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { Findings } from './finding.ts';
@@ -25,51 +25,85 @@ async function compareTable(
   rebuilt: Kysely<Tables>,
   findings: Findings,
 ): Promise<void> {
-  const stored = rowsInKeyOrder(live, table);
-  const expected = rowsInKeyOrder(rebuilt, table);
-  let left = await stored.next();
-  let right = await expected.next();
-  while (!left.done || !right.done) {
-    const order = left.done ? 1 : right.done ? -1 : compareKeys(table, left.value, right.value);
+  const columns = columnsOf(table);
+  const stored = await RowCursor.at(live, table);
+  const expected = await RowCursor.at(rebuilt, table);
+  for (;;) {
+    const [left, right] = [stored.row, expected.row];
+    if (left === undefined && right === undefined) return;
+    const order = left === undefined ? 1 : right === undefined ? -1 : compareKeys(table, left, right);
     if (order === 0) {
-      compareRow(table, left.value as Row, right.value as Row, findings);
-      left = await stored.next();
-      right = await expected.next();
+      compareRow(table, columns, left!, right!, findings);
     } else if (order < 0) {
-      findings.add({
-        table,
-        row: keyText(table, left.value as Row),
-        what: 'is in the table and not in the log',
-      });
-      left = await stored.next();
+      findings.add({ table, row: keyText(table, left!), what: 'is in the table and not in the log' });
     } else {
-      findings.add({
-        table,
-        row: keyText(table, right.value as Row),
-        what: 'is in the log and missing from the table',
-      });
-      right = await expected.next();
+      findings.add({ table, row: keyText(table, right!), what: 'is in the log and missing from the table' });
     }
+    // awaited at the end of a page alone: there are very many rows
+    if (order <= 0 && !stored.step()) await stored.turn();
+    if (order >= 0 && !expected.step()) await expected.turn();
   }
 }
 
-function compareRow(table: TableName, stored: Row, expected: Row, findings: Findings): void {
-  for (const column of columnsOf(table)) {
-    if (isDeepStrictEqual(stored[column], expected[column])) continue;
+/** A table's rows one after another. */
+class RowCursor {
+  readonly #pages: AsyncGenerator<Row[]>;
+  #page: Row[] = [];
+  #next = 0;
+
+  private constructor(pages: AsyncGenerator<Row[]>) {
+    this.#pages = pages;
+  }
+
+  /** At the first row. */
+  static async at(db: Kysely<Tables>, table: TableName): Promise<RowCursor> {
+    const cursor = new RowCursor(pagesInKeyOrder(db, table));
+    await cursor.turn();
+    return cursor;
+  }
+
+  /** Undefined after the last one. */
+  get row(): Row | undefined {
+    return this.#page[this.#next];
+  }
+
+  /** Goes on within the page; false at its end, where `turn` is next. */
+  step(): boolean {
+    this.#next++;
+    return this.#next < this.#page.length;
+  }
+
+  async turn(): Promise<void> {
+    const { value } = await this.#pages.next();
+    this.#page = value ?? [];
+    this.#next = 0;
+  }
+}
+
+function compareRow(
+  table: TableName,
+  columns: readonly string[],
+  stored: Row,
+  expected: Row,
+  findings: Findings,
+): void {
+  for (const column of columns) {
+    const [is, should] = [stored[column], expected[column]];
+    if (is === should || isDeepStrictEqual(is, should)) continue;
     findings.add({
       table,
       row: keyText(table, stored),
       column,
-      what: `is ${valueText(stored[column])} and by the log ${valueText(expected[column])}`,
+      what: `is ${valueText(is)} and by the log ${valueText(should)}`,
     });
   }
 }
 
 /** As the databases order: numbers by value, text (ASCII in every key) by its bytes. */
-function compareKeys(table: TableName, left: Row | undefined, right: Row | undefined): number {
+function compareKeys(table: TableName, left: Row, right: Row): number {
   for (const column of primaryKeys[table] as readonly string[]) {
-    const a = left![column] as string | number;
-    const b = right![column] as string | number;
+    const a = left[column] as string | number;
+    const b = right[column] as string | number;
     if (a !== b) return a < b ? -1 : 1;
   }
   return 0;

@@ -9,11 +9,12 @@ import {
   type NodeRef,
   type ProofPlan,
 } from '@imprint/contract/audit/merkle';
-import { parseTilePath, readTileNode, tileSlot } from '@imprint/contract/audit/tile';
+import { parseTilePath, tileSlot } from '@imprint/contract/audit/tile';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import { statement } from '../storage/statement.ts';
 import type { Tables } from '../storage/tables.ts';
+import { tileNode } from './tile-nodes.ts';
 
 const hashLength = 32;
 
@@ -67,7 +68,7 @@ async function readNode(
     tile = (await readTile(reader, slot.level, slot.n)) ?? new Uint8Array(0);
     tiles.set(key, tile);
   }
-  return readTileNode(slot, tile);
+  return tileNode(slot, tile);
 }
 
 async function readTile(

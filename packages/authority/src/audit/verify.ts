@@ -17,7 +17,8 @@ import type { Kysely } from 'kysely';
 import type { LogEntryTable, LogHeadTable, Tables } from '../storage/tables.ts';
 import { type Finding, Findings } from './finding.ts';
 import { logEntries } from './log-entries.ts';
-import { notReplayable, Rebuilding } from './replay.ts';
+import { notReplayable, type Rebuilding, RebuildingHere } from './rebuilding.ts';
+import { RebuildingBeside } from './rebuilding-beside.ts';
 
 export interface VerifyOptions {
   realm: RealmName;
@@ -25,6 +26,8 @@ export interface VerifyOptions {
   earlier?: { texts: readonly string[]; key: VerifierKey };
   /** Called now and then with the number of entries read. */
   onProgress?: (entries: number) => void;
+  /** A log of so many entries has its tables rebuilt in a thread of their own, which takes longer to start than a short log. */
+  besideFrom?: number;
 }
 
 export interface VerifyReport {
@@ -38,6 +41,7 @@ export interface VerifyReport {
 
 const tileHeight = 8;
 const progressEvery = 10_000;
+const besideFromEntries = 20_000;
 
 /**
  * Verifies what `reader` shows. The caller holds a snapshot where others may write.
@@ -47,7 +51,7 @@ export async function verifyLog(reader: Kysely<Tables>, options: VerifyOptions):
   const earlier = (options.earlier?.texts ?? []).map((text) => verifyCheckpoint(text, options.earlier!.key));
   const findings = new Findings();
   const tree = new TreeCheck(reader, findings, new Set(earlier.map((checkpoint) => checkpoint.size)));
-  const rebuilding = await Rebuilding.begin(options.realm);
+  const rebuilding = await beginRebuilding(reader, options);
   try {
     let replayable = true;
     let lastAt = '';
@@ -57,7 +61,7 @@ export async function verifyLog(reader: Kysely<Tables>, options: VerifyOptions):
       if (entry === undefined) replayable = false;
       else lastAt = entry.at;
       if (replayable && entry !== undefined) {
-        replayable = await added(rebuilding, entry, row.log_index, findings);
+        replayable = await added(rebuilding, row, entry, findings);
       }
       if (tree.size % progressEvery === 0) options.onProgress?.(tree.size);
     }
@@ -99,14 +103,24 @@ function checkEntry(
   }
 }
 
+/** The head's size only chooses the way. */
+async function beginRebuilding(
+  reader: Kysely<Tables>,
+  { realm, besideFrom = besideFromEntries }: VerifyOptions,
+): Promise<Rebuilding> {
+  const heads = await reader.selectFrom('log_head').select('size').execute();
+  const isLong = heads.some(({ size }) => size >= besideFrom);
+  return isLong ? new RebuildingBeside(realm) : RebuildingHere.begin(realm);
+}
+
 async function added(
   rebuilding: Rebuilding,
+  row: LogEntryTable,
   entry: AuditEntry,
-  index: number,
   findings: Findings,
 ): Promise<boolean> {
   try {
-    await rebuilding.add(entry, index);
+    await rebuilding.add(row, entry);
     return true;
   } catch (error) {
     findings.add(notReplayable(error));

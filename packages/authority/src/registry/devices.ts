@@ -4,7 +4,15 @@ import type { HardwareUid } from '@imprint/contract/hardware-uid';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { limits } from '@imprint/contract/limits';
 import type { Kysely, Selectable } from 'kysely';
-import type { AttemptTable, CredentialTable, DeviceTable, JobTable, Tables } from '../storage/tables.ts';
+import { statement } from '../storage/statement.ts';
+import type {
+  AttemptTable,
+  CredentialTable,
+  DeviceTable,
+  JobTable,
+  ProductionOrderTable,
+  Tables,
+} from '../storage/tables.ts';
 import { jobDocuments } from './job-documents.ts';
 
 export type CredentialView = Omit<Selectable<CredentialTable>, 'certificate' | 'owner' | 'lease_expires_at'>;
@@ -88,30 +96,10 @@ export interface DeviceLine {
 /** @throws unknown_device */
 export async function showDevice(reader: Kysely<Tables>, deviceId: string): Promise<DeviceReport> {
   const device = await requireDevice(reader, deviceId);
-  const order = await reader
-    .selectFrom('production_order')
-    .innerJoin('contract', 'contract.contract_sha256', 'production_order.contract_sha256')
-    .select([
-      'production_order.product',
-      'production_order.sku',
-      'production_order.lot',
-      'production_order.contract_sha256',
-      'contract.revision',
-    ])
-    .where('order_id', '=', device.order_id)
-    .executeTakeFirstOrThrow();
+  const [order] = (await selectOrder(reader, { order_id: device.order_id })).rows;
+  if (order === undefined) throw new ImprintError('log_inconsistent', `order ${device.order_id} is missing`);
   const job = await jobOf(reader, device);
-  const attempt =
-    job === undefined
-      ? undefined
-      : await reader
-          .selectFrom('attempt')
-          .leftJoin('person', 'person.operator_id', 'attempt.operator_id')
-          .selectAll('attempt')
-          .select('person.name as operator')
-          .where('job_id', '=', job.job_id)
-          .orderBy('attempt', 'desc')
-          .executeTakeFirst();
+  const [attempt] = job === undefined ? [] : (await selectLastAttempt(reader, { job_id: job.job_id })).rows;
   return {
     device_id: deviceId,
     state: device.state,
@@ -144,20 +132,9 @@ export async function showDevice(reader: Kysely<Tables>, deviceId: string): Prom
         ? null
         : { job_id: job.job_id, state: job.state, attempts: job.attempt, reason: job.reason },
     credentials: await credentialsOf(reader, deviceId),
-    operations: await reader
-      .selectFrom('operation_result')
-      .select(['operation', 'outcome', 'station_id', 'reported_at'])
-      .where('device_id', '=', deviceId)
-      .orderBy('log_index')
-      .execute(),
+    operations: (await selectOperations(reader, { device_id: deviceId })).rows,
     completed_index: device.completed_index,
-    history: await reader
-      .selectFrom('device_history')
-      .select(['log_index', 'at', 'actor', 'field', 'value', 'reason'])
-      .where('device_id', '=', deviceId)
-      .orderBy('log_index')
-      .orderBy('field')
-      .execute(),
+    history: (await selectHistory(reader, { device_id: deviceId })).rows,
   };
 }
 
@@ -232,36 +209,91 @@ export async function listDevices(
 }
 
 async function requireDevice(reader: Kysely<Tables>, deviceId: string): Promise<Selectable<DeviceTable>> {
-  const device = await reader
-    .selectFrom('device')
-    .selectAll()
-    .where('device_id', '=', deviceId)
-    .executeTakeFirst();
+  const [device] = (await selectDevice(reader, { device_id: deviceId })).rows;
   if (device !== undefined) return device;
   throw new ImprintError('unknown_device', `there is no device ${deviceId}`, {
     hint: 'Check the ID letter by letter, and that this is the authority of its realm.',
   });
 }
 
-function jobOf(
+async function jobOf(
   reader: Kysely<Tables>,
   device: Selectable<DeviceTable>,
 ): Promise<Selectable<JobTable> | undefined> {
-  if (device.job_id === null) return Promise.resolve(undefined);
-  return reader.selectFrom('job').selectAll().where('job_id', '=', device.job_id).executeTakeFirst();
+  if (device.job_id === null) return undefined;
+  return (await selectJob(reader, { job_id: device.job_id })).rows[0];
 }
 
 async function credentialsOf(reader: Kysely<Tables>, deviceId: string): Promise<CredentialView[]> {
-  const rows = await reader
-    .selectFrom('credential')
-    .selectAll()
-    .where('device_id', '=', deviceId)
-    .orderBy('intended_at')
-    .orderBy('credential_id')
-    .execute();
+  const { rows } = await selectCredentials(reader, { device_id: deviceId });
   return rows.map(({ certificate: _, owner: _owner, lease_expires_at: _lease, ...view }) => view);
 }
 
 function parsed(json: string | null): unknown {
   return json === null ? null : (JSON.parse(json) as unknown);
 }
+
+const selectDevice = statement<{ device_id: string }, Selectable<DeviceTable>>((db, arg) =>
+  db.selectFrom('device').selectAll().where('device_id', '=', arg('device_id')),
+);
+
+const selectOrder = statement<
+  { order_id: string },
+  Pick<ProductionOrderTable, 'product' | 'sku' | 'lot' | 'contract_sha256'> & { revision: string }
+>((db, arg) =>
+  db
+    .selectFrom('production_order')
+    .innerJoin('contract', 'contract.contract_sha256', 'production_order.contract_sha256')
+    .select([
+      'production_order.product',
+      'production_order.sku',
+      'production_order.lot',
+      'production_order.contract_sha256',
+      'contract.revision',
+    ])
+    .where('order_id', '=', arg('order_id')),
+);
+
+const selectJob = statement<{ job_id: string }, Selectable<JobTable>>((db, arg) =>
+  db.selectFrom('job').selectAll().where('job_id', '=', arg('job_id')),
+);
+
+const selectLastAttempt = statement<
+  { job_id: string },
+  Selectable<AttemptTable> & { operator: string | null }
+>((db, arg) =>
+  db
+    .selectFrom('attempt')
+    .leftJoin('person', 'person.operator_id', 'attempt.operator_id')
+    .selectAll('attempt')
+    .select('person.name as operator')
+    .where('job_id', '=', arg('job_id'))
+    .orderBy('attempt', 'desc')
+    .limit(1),
+);
+
+const selectCredentials = statement<{ device_id: string }, Selectable<CredentialTable>>((db, arg) =>
+  db
+    .selectFrom('credential')
+    .selectAll()
+    .where('device_id', '=', arg('device_id'))
+    .orderBy('intended_at')
+    .orderBy('credential_id'),
+);
+
+const selectOperations = statement<{ device_id: string }, DeviceReport['operations'][number]>((db, arg) =>
+  db
+    .selectFrom('operation_result')
+    .select(['operation', 'outcome', 'station_id', 'reported_at'])
+    .where('device_id', '=', arg('device_id'))
+    .orderBy('log_index'),
+);
+
+const selectHistory = statement<{ device_id: string }, DeviceReport['history'][number]>((db, arg) =>
+  db
+    .selectFrom('device_history')
+    .select(['log_index', 'at', 'actor', 'field', 'value', 'reason'])
+    .where('device_id', '=', arg('device_id'))
+    .orderBy('log_index')
+    .orderBy('field'),
+);

@@ -28,7 +28,3 @@ export async function* pagesInKeyOrder(
     after = rows.at(-1);
   }
 }
-
-export async function* rowsInKeyOrder(db: Kysely<Tables>, table: TableName): AsyncGenerator<Row, undefined> {
-  for await (const rows of pagesInKeyOrder(db, table)) yield* rows;
-}

@@ -342,10 +342,16 @@ export function columnsOf(table: TableName): string[] {
 
 /** Makes all tables, the empty log's head and the mark that tells version and realm; runs inside the caller's transaction. */
 export async function createSchema(db: Kysely<Tables>, flavor: SchemaFlavor, realm: string): Promise<void> {
+  await createTables(db, flavor, realm);
+  await createFindingIndexes(db);
+}
+
+/** As {@link createSchema}, without the indexes that only find: all that is forbidden is forbidden, and rows are found by their keys. */
+export async function createTables(db: Kysely<Tables>, flavor: SchemaFlavor, realm: string): Promise<void> {
   for (const table of Object.keys(columns) as TableName[]) {
     await createTable(db, flavor, table, columns[table], primaryKeys[table]);
   }
-  await createIndexes(db);
+  await createForbiddingIndexes(db);
   await createTable(
     db,
     flavor,
@@ -400,8 +406,8 @@ function sqlTypeOf(kind: Kind, flavor: SchemaFlavor) {
 /** A partial index over what changes at each step is written at each step; this changes once, with the end. */
 const isOpenJob = sql<boolean>`ended_at is null`;
 
-/** Indexes that forbid come first, those that only find afterwards. */
-async function createIndexes(db: Kysely<Tables>): Promise<void> {
+/** Indexes without which rows could be that must not be. */
+async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
   const { schema } = db;
   const unique = (name: string) => schema.createIndex(name).unique();
   // I-4
@@ -419,7 +425,10 @@ async function createIndexes(db: Kysely<Tables>): Promise<void> {
   await unique('contract_revision').on('contract').columns(['product', 'revision']).execute();
   await unique('person_badge').on('person').column('badge_sha256').execute();
   await unique('station_public_key').on('station').column('public_key_sha256').execute();
+}
 
+/** Indexes that only find. */
+async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
   // what is released, or certified, leaves these two: they stay as small as what is under way
   await schema
     .createIndex('credential_open_intent')

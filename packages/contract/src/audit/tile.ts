@@ -115,16 +115,19 @@ export function readTileNode(slot: TileSlot, tile: Uint8Array): Uint8Array {
       },
     );
   }
-  let hashes: Uint8Array[] = [];
-  for (let at = slot.offset; at < slot.offset + slot.count; at++) {
-    hashes.push(tile.slice(at * hashBytes, (at + 1) * hashBytes));
-  }
-  while (hashes.length > 1) {
-    const parents: Uint8Array[] = [];
-    for (let at = 0; at < hashes.length; at += 2) parents.push(nodeHash(hashes[at]!, hashes[at + 1]!));
+  let hashes = tile.slice(slot.offset * hashBytes, (slot.offset + slot.count) * hashBytes);
+  while (hashes.length > hashBytes) {
+    const parents = new Uint8Array(hashes.length / 2);
+    for (let at = 0; at < hashes.length; at += 2 * hashBytes) {
+      const [left, right] = [
+        hashes.subarray(at, at + hashBytes),
+        hashes.subarray(at + hashBytes, at + 2 * hashBytes),
+      ];
+      parents.set(nodeHash(left, right), at / 2);
+    }
     hashes = parents;
   }
-  return hashes[0]!;
+  return hashes;
 }
 
 /** The frontier of a log of `size` entries out of its tiles, which `readTile` gives by reference. */

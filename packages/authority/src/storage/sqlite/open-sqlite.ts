@@ -18,11 +18,12 @@ import { readerDatabase } from './reader-database.ts';
 
 const busyTimeoutMs = 10_000;
 
-/** KiB of pages that the writer keeps, and pages that the WAL may hold before they are copied into the database. */
+/** KiB of pages that a connection keeps, and pages that the WAL may hold before they are copied into the database. */
 const cacheKiB = 65_536;
 const walPages = 4_000;
 
-const flavor = {
+/** What of the schema is said in SQLite's way. */
+export const sqliteFlavor = {
   bytes: 'blob',
   tableOptions: sql`strict`,
   keyedTableOptions: sql`strict, without rowid`,
@@ -76,7 +77,7 @@ export async function createSqlite(file: string, realm: RealmName): Promise<Stor
   const storage = openConnections(file);
   await storage.writer
     .transaction()
-    .execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
+    .execute((tx) => createSchema(tx as unknown as Kysely<Tables>, sqliteFlavor, realm));
   return storage;
 }
 
@@ -84,7 +85,7 @@ export async function createSqlite(file: string, realm: RealmName): Promise<Stor
 export async function openScratchSqlite(realm: RealmName): Promise<Storage> {
   const database = new Database('');
   const db = writing(database);
-  await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, flavor, realm));
+  await db.transaction().execute((tx) => createSchema(tx as unknown as Kysely<Tables>, sqliteFlavor, realm));
   return {
     writer: db,
     reader: db,
@@ -101,7 +102,10 @@ export function openSqliteReader(file: string): Kysely<Tables> {
 }
 
 function readonly(file: string): Database.Database {
-  return new Database(file, { timeout: busyTimeoutMs, readonly: true });
+  const database = new Database(file, { timeout: busyTimeoutMs, readonly: true });
+  // what leads to the rows of a million devices; mapped into memory, a page that the disk cannot read would end the process
+  database.pragma(`cache_size = -${cacheKiB}`);
+  return database;
 }
 
 function writing(database: Database.Database): Kysely<Tables> {

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { makeSerial } from '@imprint/authority/issuing/serial';
+import { newId } from '@imprint/authority/jobs/new-id';
 import type { Draft } from '@imprint/authority/ledger/ledger';
 import type { RequestTable } from '@imprint/authority/storage/tables';
 import type { EntryData } from '@imprint/contract/audit/entry';
@@ -31,8 +32,8 @@ export function deviceDrafts(home: AuthorityHome, now: Date, orderId: string, de
   const { line } = home.unlocked;
   const { issuer } = line.issuer;
   const at = now.toISOString();
-  const jobId = `j-${hex(10)}`;
-  const credentialId = `k-${hex(10)}`;
+  const jobId = newId('j', now, line.entropy);
+  const credentialId = newId('k', now, line.entropy);
   const serial = Buffer.from(makeSerial(now, line.entropy)).toString('hex');
   const certificate = randomBytes(certificateBytes);
   const certificate_sha256 = sha256Hex(certificate);

@@ -44,7 +44,7 @@ const measures: Record<Measure, { name: string; unit: string; note: string; grow
     byDeviceIdMs: {
       name: 'look-up by device ID',
       unit: 'ms',
-      note: 'all that `imprint device show` shows: seven queries, not compiled beforehand',
+      note: 'all that `imprint device show` shows: seven queries',
       growth: 'limited',
     },
     byHardwareUidMs: {
