@@ -75,6 +75,23 @@ test('a home whose database belongs to another authority is refused', async () =
   await assert.rejects(openAuthority(home), { code: 'realm_mismatch' });
 });
 
+test('I-20: a home of one realm is not served from a database of another, and none is made over it', async () => {
+  const url = await server.database();
+  await (await createPostgres(url, 'prod')).close();
+  const home = freshHome();
+  done('init', '--home', home);
+  const paths = authorityHome(home);
+  for (const realm of ['dev', 'test'] as const) {
+    writeConfiguration(paths, { ...readConfiguration(paths), realm, database: url });
+    const { status, stderr } = imprint('serve', '--home', home, '--station-port', '0', '--public-port', '0');
+    assert.equal(status, 1);
+    assert.match(stderr, new RegExp(`realm_mismatch: .* belongs to the prod realm, not to ${realm}`));
+  }
+  const over = imprint('init', '--home', freshHome(), '--database', url);
+  assert.equal(over.status, 1);
+  assert.match(over.stderr, /home_exists: .* holds an authority of the prod realm/);
+});
+
 test('a database that is away is told when a command starts, with its place', () => {
   const home = freshHome();
   const { status, stderr } = imprint(

@@ -88,7 +88,7 @@ export class Outbox {
   }
 }
 
-/** Whether nobody knows if the request was carried out; everything else is the authority's answer. */
+/** Whether nobody knows if the request was carried out, or nobody can now; everything else is the authority's answer. */
 export function isUnanswered(error: unknown): boolean {
   return isImprintError(
     error,
@@ -96,6 +96,7 @@ export function isUnanswered(error: unknown): boolean {
     'rate_limited',
     'request_timeout',
     'storage_failed',
+    'clock_untrusted',
     'internal',
   );
 }

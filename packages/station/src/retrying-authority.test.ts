@@ -30,13 +30,7 @@ describe('asking the authority again', () => {
   });
 
   it('never asks again after a refusal', async () => {
-    for (const code of [
-      'order_closed',
-      'storage_failed',
-      'internal',
-      'nonce_invalid',
-      'station_revoked',
-    ] as const) {
+    for (const code of ['order_closed', 'internal', 'nonce_invalid', 'station_revoked'] as const) {
       const { seen, authority } = failing(code);
       await assert.rejects(authority.call('closeShift', { shift_id: 's-1' }, request), (error) =>
         isImprintError(error, code),
@@ -44,6 +38,19 @@ describe('asking the authority again', () => {
       assert.equal(seen.length, 1);
     }
   });
+
+  for (const code of ['storage_failed', 'clock_untrusted'] as const) {
+    it(`asks others where one process says ${code}, three times at most`, async () => {
+      const one = failing(code, code, code);
+      await one.authority.call('closeShift', { shift_id: 's-1' }, request);
+      assert.deepEqual(one.seen, [request, request, request, request]);
+      const all = failing(...Array.from({ length: 9 }, () => code));
+      await assert.rejects(all.authority.call('closeShift', { shift_id: 's-1' }, request), (error) =>
+        isImprintError(error, code),
+      );
+      assert.equal(all.seen.length, 4);
+    });
+  }
 
   it('gives up when its patience is over', async () => {
     const { timers, authority } = failing(...Array.from({ length: 100 }, () => 'unavailable' as const));

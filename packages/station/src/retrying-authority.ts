@@ -1,6 +1,6 @@
 /**
  * Asks again where no answer came, with the very same request, until a bounded time is over. The one retry loop towards
- * the authority: what is refused is never asked again.
+ * the authority: what is refused is never asked again, and what one process cannot do only a few times.
  */
 import type { StationRequest, StationResponse, StationRouteName } from '@imprint/contract/api/station';
 import { isImprintError } from '@imprint/contract/errors';
@@ -32,11 +32,13 @@ export class RetryingAuthority implements AuthorityClient {
   ): Promise<StationResponse<N>> {
     const untilMs = this.#timers.nowMs() + this.#options.patienceMs;
     let pauseMs = this.#options.firstPauseMs;
+    let unfit = 0;
     for (;;) {
       try {
         return await this.#inner.call(route, params, request);
       } catch (error) {
-        if (!mayPass(error) || this.#timers.nowMs() + pauseMs > untilMs) throw error;
+        const asksAgain = mayPass(error) || (isUnfit(error) && unfit++ < mostUnfit);
+        if (!asksAgain || this.#timers.nowMs() + pauseMs > untilMs) throw error;
         await sleep(this.#timers, pauseMs);
         pauseMs = Math.min(pauseMs * 2, this.#options.maxPauseMs);
       }
@@ -47,4 +49,12 @@ export class RetryingAuthority implements AuthorityClient {
 /** No answer, or one that asks for time. Everything else is an answer. */
 function mayPass(error: unknown): boolean {
   return isImprintError(error, 'unavailable', 'rate_limited', 'request_timeout');
+}
+
+/** How many processes of an authority may say so, one after another, before it is taken for the whole authority's answer. */
+const mostUnfit = 3;
+
+/** This process cannot write now. It has closed the connection: who asks again may be led to another one. */
+function isUnfit(error: unknown): boolean {
+  return isImprintError(error, 'storage_failed', 'clock_untrusted');
 }

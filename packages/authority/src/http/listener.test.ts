@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { FastifyInstance } from 'fastify';
 import { createListener } from './listener.ts';
@@ -24,6 +25,11 @@ before(async () => {
   listener = createListener({ hosts: [], report: (error) => faults.push(error), requestTimeoutMs });
   listener.post('/x', async () => ({}));
   listener.get('/g', async () => ({}));
+  for (const code of ['storage_failed', 'clock_untrusted', 'unavailable'] as const) {
+    listener.get(`/${code}`, async () => {
+      throw new ImprintError(code, 'not here');
+    });
+  }
   listener.get('/short', async () => 'x'.repeat(limits.keptAnswerBytes));
   listener.get('/long', async () => 'x'.repeat(limits.keptAnswerBytes + 1));
   listener.server.on('connection', (socket) => taken.push(socket));
@@ -145,5 +151,16 @@ describe('a listener', () => {
     const answers = await speak(get('/short') + get('/long'));
     assert.equal(answers.match(/HTTP\/1\.1 200/g)?.length, 2);
     assert.equal(answers.match(/\r\nconnection: close\r\n/gi)?.length, 1);
+  });
+
+  it('closes the connection where this process cannot write, so that whoever asks again may be led to another', async () => {
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\n${host}\r\n`;
+    for (const code of ['storage_failed', 'clock_untrusted']) {
+      const answer = await speak(get(`/${code}`));
+      assert.deepEqual([statusOf(answer), codeOf(answer)], [503, code]);
+      assert.match(answer, /\r\nconnection: close\r\n/i);
+    }
+    const answers = await speak(get('/unavailable') + get('/long'));
+    assert.equal(answers.match(/HTTP\/1\.1 (503|200)/g)?.length, 2);
   });
 });

@@ -3,7 +3,7 @@
  * catalogue. It trusts no error to be fit for strangers: what is not ours says `internal` and nothing about itself.
  */
 import { type Problem, toProblem } from '@imprint/contract/api/problem';
-import { ImprintError } from '@imprint/contract/errors';
+import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
 import type { FastifyReply } from 'fastify';
 import { ZodError } from 'zod';
 
@@ -64,9 +64,14 @@ export function problemOf(error: unknown, report: () => void): Problem {
   return problem;
 }
 
+/** What is wrong with this process or its way to the database, and perhaps with no other. */
+const unfit: ReadonlySet<string> = new Set<ErrorCode>(['storage_failed', 'clock_untrusted']);
+
 export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
   const { method, url } = reply.request;
   const problem = problemOf(error, () => report(error, { method, path: pathOf(url) }));
+  // whoever asks again may be led to another process, which can
+  if (unfit.has(problem.code)) reply.header('connection', 'close');
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')

@@ -21,9 +21,15 @@ export function closing(): ImprintError {
 }
 
 /** What each submitter of a tick that was not written hears. */
-export function asTickError(error: unknown): ImprintError {
+export function asTickError(error: unknown, fault: StorageFault): ImprintError {
   const cause = causeOf(error);
   if (cause instanceof ImprintError) return cause;
+  if (fault === 'full') {
+    return new ImprintError('storage_failed', 'the disk of the database is full: nothing was written', {
+      hint: 'Make room there; writing goes on by itself, and reading goes on meanwhile.',
+      cause,
+    });
+  }
   return new ImprintError('storage_failed', 'the database did not take the changes', {
     hint: 'Try again; if it stays, look at the database, its disk and the authority’s own log.',
     cause,

@@ -146,7 +146,7 @@ export class TickLedger implements Ledger {
         } else if (error instanceof DecisionBroke && !apart) {
           apart = true;
         } else {
-          return batch.map(() => ({ error: asTickError(error) }));
+          return batch.map(() => ({ error: asTickError(error, this.#storage.fault(causeOf(error))) }));
         }
       }
     }

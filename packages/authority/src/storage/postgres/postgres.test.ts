@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { after, test } from 'node:test';
 import { limits } from '@imprint/contract/limits';
 import { sql } from 'kysely';
 import { append, draft } from '../../ledger/history.test-kit.ts';
@@ -82,6 +84,32 @@ test('refuses a database that cannot be written to, and one that would change ou
   await assert.rejects(createPostgres(readOnly, 'dev'), { code: 'storage_failed', message: /only be read/ });
   const latin = await server.database(`encoding 'LATIN1' locale_provider libc locale 'C' template template0`);
   await assert.rejects(createPostgres(latin, 'dev'), { code: 'storage_failed', message: /LATIN1/ });
+});
+
+/** The real server, but for the number that it gives as its version. */
+async function ofVersion(number: string): Promise<string> {
+  const [real] = await server.query<{ server_version_num: string }>('show server_version_num');
+  const proxy = createServer((client) => {
+    const behind = connect(server.socket);
+    client.pipe(behind).on('data', (answer) => {
+      const told = answer.toString('latin1').replaceAll(real!.server_version_num, number);
+      client.write(Buffer.from(told, 'latin1'));
+    });
+    for (const socket of [client, behind]) socket.on('error', () => undefined);
+  });
+  after(() => proxy.close());
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return `postgres://imprint@127.0.0.1:${(proxy.address() as AddressInfo).port}/postgres`;
+}
+
+test('refuses a server that is too old, and takes the oldest that will do', async () => {
+  await assert.rejects(openPostgres(await ofVersion('120022'), 'dev'), {
+    code: 'storage_failed',
+    message: /is of PostgreSQL 12/,
+    hint: /PostgreSQL 13 or newer/,
+  });
+  await assert.rejects(openPostgres(await ofVersion('130000'), 'dev'), { code: 'home_missing' });
 });
 
 test('I-1: refuses a server that could forget a commit', async () => {

@@ -5,11 +5,21 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import pg from 'pg';
+import type { Account, SmallDisk } from './small-disk.test-kit.ts';
 
 const debianFolder = '/usr/lib/postgresql';
 
@@ -30,7 +40,7 @@ function findPrograms(): { folder: string; major: number } {
 }
 
 /** The server refuses to run as root: then the account that Debian's package made runs it. */
-function account(): { uid: number; gid: number } | undefined {
+export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const row = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -58,11 +68,15 @@ export interface ServerPlace {
   settings: readonly string[];
   /** Whether a new data folder is brought to the disk before it is used. */
   sync: boolean;
+  /** A disk that the server's programs see beside all others. */
+  disk?: SmallDisk;
+  /** Where a new server's write-ahead log goes, in parts of a megabyte; absent, among its data. */
+  walFolder?: string;
 }
 
 export class PostgresProcess {
   readonly #programs = findPrograms();
-  readonly #account = account();
+  readonly #account = serverAccount();
   readonly #place: ServerPlace;
   readonly #port: number;
   #process: ChildProcessByStdio<null, null, Readable> | undefined;
@@ -106,7 +120,7 @@ export class PostgresProcess {
 
   /** Makes the folder of the data where it is not there, whole or not at all. */
   make(): void {
-    const { data, sync } = this.#place;
+    const { data, sync, walFolder } = this.#place;
     if (existsSync(data)) return;
     const unfinished = `${data}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
@@ -125,6 +139,7 @@ export class PostgresProcess {
       '--locale=C.UTF-8',
       '--data-checksums',
       ...(sync ? [] : ['--no-sync']),
+      ...(walFolder === undefined ? [] : ['--wal-segsize=1', `--waldir=${walFolder}`]),
       ...locale,
     );
     assert.equal(made.status, 0, `${made.stderr}(its account must be able to enter each folder above)`);
@@ -136,11 +151,14 @@ export class PostgresProcess {
     const { data, sockets, settings } = this.#place;
     if (isLeftRunning(data)) this.#run('pg_ctl', 'stop', '-D', data, '-m', 'fast', '-w');
     const all = [`unix_socket_directories=${sockets}`, 'listen_addresses=', ...settings];
-    const started = spawn(
-      join(this.#programs.folder, 'postgres'),
-      ['-D', data, ...all.flatMap((setting) => ['-c', setting])],
-      { cwd: sockets, stdio: ['ignore', 'ignore', 'pipe'], ...this.#account },
-    );
+    const [program, args] = this.#command('postgres', [
+      ...['-D', data],
+      ...all.flatMap((setting) => ['-c', setting]),
+    ]);
+    const started = spawn(program, args, {
+      ...{ cwd: sockets, stdio: ['ignore', 'ignore', 'pipe'] as const },
+      ...this.#runsAs,
+    });
     this.#process = started;
     const said: string[] = [];
     const isReady = new Promise<void>((resolve, reject) => {
@@ -163,11 +181,36 @@ export class PostgresProcess {
     await ended;
   }
 
+  /** Resolves when it has ended by itself, as it does where it cannot write its log. */
+  async ended(): Promise<void> {
+    if (this.#process?.exitCode === null) await once(this.#process, 'close');
+  }
+
+  /** Makes the data of a standby, which has what `primary` has now; one that `follows` hears of everything afterwards too. */
+  makeStandbyOf(primary: PostgresProcess, follows: boolean): void {
+    const { data } = this.#place;
+    const from = ['-h', primary.#place.sockets, '-p', String(primary.#port), '-U', 'imprint', '-D', data];
+    const more = follows ? ['-R'] : [];
+    const made = this.#run('pg_basebackup', ...from, '--checkpoint=fast', '--no-sync', ...more);
+    assert.equal(made.status, 0, made.stderr);
+    const signal = join(data, 'standby.signal');
+    if (!follows) writeFileSync(signal, '');
+    this.own(signal);
+  }
+
   #run(program: string, ...args: string[]) {
-    return spawnSync(join(this.#programs.folder, program), args, {
-      cwd: this.#place.sockets,
-      encoding: 'utf8',
-      ...this.#account,
-    });
+    const [command, all] = this.#command(program, args);
+    return spawnSync(command, all, { cwd: this.#place.sockets, encoding: 'utf8', ...this.#runsAs });
+  }
+
+  /** One of PostgreSQL's programs, where the server's disks are. */
+  #command(name: string, args: string[]): [string, string[]] {
+    const program = join(this.#programs.folder, name);
+    return this.#place.disk?.command(program, args) ?? [program, args];
+  }
+
+  /** Who enters a disk changes the account there. */
+  get #runsAs(): Partial<Account> {
+    return this.#place.disk === undefined ? { ...this.#account } : {};
   }
 }

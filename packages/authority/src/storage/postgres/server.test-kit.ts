@@ -4,28 +4,66 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type pg from 'pg';
-import { PostgresProcess } from './server-process.test-kit.ts';
+import { PostgresProcess, type ServerPlace, serverAccount } from './server-process.test-kit.ts';
+import { SmallDisk } from './small-disk.test-kit.ts';
 
 export class TestServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'imprint-postgres-'));
-  readonly #data = join(this.#folder, 'data');
+  readonly #folder: string;
+  readonly #data: string;
+  readonly #disk: SmallDisk | undefined;
   readonly #process: PostgresProcess;
   #databases = 0;
 
-  private constructor(settings: string[]) {
-    chmodSync(this.#folder, 0o700);
+  private constructor(folder: string, place: Pick<ServerPlace, 'settings' | 'disk' | 'walFolder'>) {
+    this.#folder = folder;
+    this.#data = join(folder, 'data');
+    this.#disk = place.disk;
+    chmodSync(folder, 0o700);
     // what is thrown away after the tests need not outlive a power cut
-    this.#process = new PostgresProcess({ data: this.#data, sockets: this.#folder, settings, sync: false });
-    this.#process.own(this.#folder);
+    this.#process = new PostgresProcess({ ...place, data: this.#data, sockets: folder, sync: false });
+    this.#process.own(folder);
   }
 
   /** Runs until the tests of this file are over. `settings` as `name=value`. */
   static async start(...settings: string[]): Promise<TestServer> {
-    const server = new TestServer(settings);
+    const server = new TestServer(freshFolder(), { settings });
     after(() => server.dispose());
     server.#process.make();
     await server.start();
     return server;
+  }
+
+  /**
+   * Runs with a part of its data on a disk of `megabytes`: its write-ahead log, or a tablespace `small` for whatever database
+   * is made there.
+   */
+  static async startOnSmallDisk(
+    part: 'wal' | 'tablespace',
+    megabytes: number,
+    ...settings: string[]
+  ): Promise<TestServer & { disk: SmallDisk }> {
+    const folder = freshFolder();
+    const disk = await SmallDisk.mount(join(folder, 'small'), megabytes, serverAccount());
+    const wal = part === 'wal' ? { walFolder: join(disk.folder, 'wal') } : {};
+    const server = new TestServer(folder, { settings, disk, ...wal });
+    after(() => server.dispose());
+    server.#process.make();
+    await server.start();
+    if (part === 'tablespace') {
+      await server.query(`create tablespace small location '${disk.makeFolder('tables')}'`);
+    }
+    return Object.assign(server, { disk });
+  }
+
+  /**
+   * A standby of this server, from `pg_basebackup`: one that follows it, or one that has what there is now and hears of
+   * nothing more. Whoever asks for it disposes of it.
+   */
+  async standby(follows: boolean): Promise<TestServer> {
+    const standby = new TestServer(freshFolder(), { settings: [] });
+    standby.#process.makeStandbyOf(this.#process, follows);
+    await standby.start();
+    return standby;
   }
 
   /** The socket's file, to which a proxy may connect. */
@@ -73,9 +111,19 @@ export class TestServer {
     return this.#process.stop(how);
   }
 
+  /** Resolves when it has ended by itself. */
+  ended(): Promise<void> {
+    return this.#process.ended();
+  }
+
   async dispose(): Promise<void> {
     // a checkpoint of what is thrown away would take half a minute
     await this.stop('immediate');
+    this.#disk?.unmount();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function freshFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'imprint-postgres-'));
 }
