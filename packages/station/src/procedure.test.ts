@@ -69,9 +69,10 @@ describe('a unit on the line', () => {
   it('asks the unit nothing that it has said in this session already, save before and after what cannot be undone', async () => {
     using bench = new Bench();
     passed(await bench.run(bench.newUnit(), id));
-    const commands = bench.link.sent.map((line) => JSON.parse(line).cmd as string);
+    // a line that was sent again, as on a busy machine, is one request
+    const asked = bench.link.sent.filter((line, at, sent) => line !== sent[at - 1]);
     assert.deepEqual(
-      commands.filter((cmd, at) => cmd !== 'hello' || commands[at - 1] !== 'hello'),
+      asked.map((line) => JSON.parse(line).cmd),
       [
         ...['hello', 'status', 'generate_key'],
         ...['write_trust_anchor', 'set_device_id', 'write_factory_config', 'write_certs'],
