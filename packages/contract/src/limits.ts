@@ -49,6 +49,8 @@ export const limits = {
   dutLineBytesMin: 256,
   /** A command's payload or a reply, put together from chunks. */
   dutMessageBytes: 64 * 1024,
+  /** Requests that a unit may be asked before the first of them is answered: as many lines as one at work keeps. */
+  dutWindow: 8,
   dutReplyTimeoutMs: 4_000,
   dutResends: 4,
   /** Bytes of noise before or between replies that are skipped in one exchange. */

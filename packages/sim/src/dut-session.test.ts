@@ -91,6 +91,20 @@ test('answers any number but the last and the next bad_seq, and stays where it w
   assert.ok((await driver.ask('status')).ok);
 });
 
+test('keeps as many of its last replies as its window is wide, and says so in hello', async () => {
+  assert.equal((await (await powered()).hello()).window, undefined);
+  const driver = await powered({ window: 3 });
+  assert.equal((await driver.hello()).window, 3);
+  const lines = [1, 2, 3, 4].map((seq) => frameLine({ seq, cmd: 'status' }));
+  const replies = [];
+  for (const line of lines) replies.push(await driver.raw(line));
+  for (const at of [3, 1, 2, 3]) assert.equal(await driver.raw(lines[at]!), replies[at]);
+  assert.equal((await driver.framed({ seq: 1, cmd: 'status' })).error, 'bad_seq');
+  assert.equal((await driver.framed({ seq: 6, cmd: 'status' })).error, 'bad_seq', 'the fifth was lost');
+  await driver.hello();
+  assert.equal((await driver.framed({ seq: 4, cmd: 'status' })).error, 'bad_seq', 'a new session keeps none');
+});
+
 test('each hello draws a session and forgets the one before', async () => {
   const driver = await powered();
   const first = await driver.hello();

@@ -29,6 +29,8 @@ export interface DutSessionOptions {
   hardwareUid: HardwareUid;
   hwRev: string;
   maxLine: number;
+  /** Requests that may be under way at once: as many replies are kept. */
+  window?: number;
   entropy: Entropy;
   /** Called before a command that is carried out anew; resends and refused frames do not come here. */
   beforeCommand?: (name: string) => Promise<void>;
@@ -43,7 +45,8 @@ export class DutSession {
   readonly #options: DutSessionOptions;
   #session: string | undefined;
   #lastSeq = 0;
-  #lastAnswer: Answer | undefined;
+  /** The last replies by sequence number, as many as the window is wide. */
+  readonly #kept = new Map<number, Answer>();
   #staged: { total: number; pieces: Buffer } | undefined;
   #held: Held | undefined;
 
@@ -93,13 +96,15 @@ export class DutSession {
     if (cmd === 'hello') return this.#hello(request);
     if (this.#session === undefined) return this.#refuse(seq, 'no_session');
     // Sequence number 0 is the hello's; it has no reply to give again.
-    if (seq === this.#lastSeq && this.#lastAnswer) return { line: this.#lastAnswer.line, reboot: false };
+    const kept = this.#kept.get(seq);
+    if (kept) return { line: kept.line, reboot: false };
     if (seq !== this.#lastSeq + 1) return this.#refuse(seq, 'bad_seq', `the last one was ${this.#lastSeq}`);
     await this.#options.beforeCommand?.(cmd);
     const outcome = await this.#carryOut(request);
     const answer = this.#frame(seq, outcome);
     this.#lastSeq = seq;
-    this.#lastAnswer = answer;
+    this.#kept.set(seq, answer);
+    this.#kept.delete(seq - (this.#options.window ?? 1));
     return answer;
   }
 
@@ -111,13 +116,15 @@ export class DutSession {
     await this.#options.beforeCommand?.('hello');
     this.#session = Buffer.from(this.#options.entropy(4)).toString('hex');
     this.#lastSeq = 0;
-    this.#lastAnswer = undefined;
+    this.#kept.clear();
     this.#staged = undefined;
     const { image } = this.#options.firmware;
+    const { window = 1 } = this.#options;
     const body: HelloReply = {
       version: 1,
       session: this.#session,
       max_line: this.#options.maxLine,
+      ...(window > 1 && { window }),
       features: [...image.features],
       hardware_uid: this.#options.hardwareUid,
       hw_rev: this.#options.hwRev,

@@ -21,6 +21,8 @@ export interface SimulatedUnitOptions {
   /** `article`: the four commands in plain JSON and nothing else; the slot must hold a key from the start. */
   protocol?: 'full' | 'article';
   maxLine?: number;
+  /** Requests that it takes before the first of them is answered. */
+  window?: number;
   /** Time that making a key takes, as a secure element takes it. */
   keyDelayMs?: number;
   /** Time that a command takes besides. */
@@ -96,6 +98,7 @@ export class SimulatedUnit {
             hardwareUid: this.board.hardwareUid,
             hwRev: this.board.hwRev,
             maxLine: this.#options.maxLine ?? defaultMaxLine,
+            window: this.#options.window ?? 1,
             entropy: this.#options.entropy,
             beforeCommand,
           });

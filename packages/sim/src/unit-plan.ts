@@ -24,6 +24,7 @@ export interface UnitPlan {
   factoryKeyType: KeyType;
   protocol: 'full' | 'article';
   maxLine?: number;
+  window?: number;
   keyDelayMs?: number;
   commandDelayMs?: (name: string) => number;
   bootDelayMs?: number;
@@ -112,10 +113,11 @@ export function makeUnit(plan: UnitPlan, unit: number): SimulatedUnit {
 }
 
 function settings(plan: UnitPlan): Partial<SimulatedUnitOptions> & Pick<SimulatedUnitOptions, 'protocol'> {
-  const { protocol, maxLine, keyDelayMs, commandDelayMs, bootDelayMs, timing } = plan;
+  const { protocol, maxLine, window, keyDelayMs, commandDelayMs, bootDelayMs, timing } = plan;
   return {
     protocol,
     ...(maxLine !== undefined && { maxLine }),
+    ...(window !== undefined && { window }),
     ...(keyDelayMs !== undefined && { keyDelayMs }),
     ...(commandDelayMs && { commandDelayMs }),
     ...(bootDelayMs !== undefined && { bootDelayMs }),

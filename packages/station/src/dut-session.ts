@@ -1,9 +1,9 @@
 /**
- * The station's side of the DUT protocol: each command is carried out once by the unit however often its line is sent,
- * and no byte is believed before its CRC and its schema fit. It trusts neither the wire nor the unit.
+ * The station's side of the DUT protocol: the commands, and what is longer than a line. No byte is believed before its CRC and
+ * its schema fit. It trusts neither the wire nor the unit.
  */
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from '@imprint/contract/bytes';
-import { type FramedReply, type FramedRequest, frameLine, parseReplyLine } from '@imprint/contract/dut/frame';
+import { type FramedReply, frameLine } from '@imprint/contract/dut/frame';
 import {
   type DutCommand,
   type DutPayload,
@@ -14,42 +14,38 @@ import {
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
-import { articleOnly, garbled, protocolWrong, refusal, silent } from './dut-failures.ts';
+import { type Ask, DutExchange } from './dut-exchange.ts';
+import { protocolWrong } from './dut-failures.ts';
 import type { DutLink } from './dut-link.ts';
 import { DutWire } from './dut-wire.ts';
 import type { Timers } from './timers.ts';
 
-/** How long a healthy unit takes to begin its answer; each resend waits twice as long, up to `limits.dutReplyTimeoutMs`. */
-const firstReplyMs = 400;
-/**
- * A unit that boots hears nothing for a moment: hello is asked at a steady pace for its first second, and only then ever more
- * slowly. Asking twice does no harm, and forty short lines in a second leave most of the slowest usual wire free.
- */
-const helloEveryMs = 25;
-const helloSteadyMs = 1_000;
-const helloSends = 10;
-/** Bytes of a long answer, for the time that they take on a paced wire. */
-const longReplyBytes = 2_048;
+/** The longest sequence number, for how long a line may become. */
+const longestSeq = 0xffffffff;
+/** By so much the pieces of one reply may differ, since the sequence number before them grows. */
+const pieceSlackBytes = 6;
 
 type Held = NonNullable<FramedReply['held']>;
-type Answer = FramedReply | 'silent' | 'damaged' | 'plain' | 'stirring';
 
-export interface CallOptions {
-  /** How long the unit may be at work on this command; the line is sent again meanwhile, which a unit answers once. */
-  workMs?: number;
-}
+export type CallOptions = Pick<Ask, 'workMs'>;
+
+/** Commands that do the same when they are carried out once more, and that nobody regrets when one before them was refused. */
+type Repeatable =
+  | Extract<DutCommand, `read_${string}` | 'set_device_id' | 'status'>
+  | 'write_trust_anchor'
+  | 'write_factory_config'
+  | 'write_certs';
+export type RepeatableCall = { [C in Repeatable]: { cmd: C; payload: DutPayload<C> } }[Repeatable];
+type RepliesTo<Calls extends readonly RepeatableCall[]> = { [At in keyof Calls]: DutReply<Calls[At]['cmd']> };
 
 export class DutSession {
   readonly #wire: DutWire;
-  readonly #timers: Timers;
-  #seq = 0;
+  readonly #exchange: DutExchange;
   #hello: HelloReply | undefined;
-  /** A unit that heard hello twice answered twice, and counts from the second one on. */
-  #laterHello: FramedReply | undefined;
 
   constructor(link: DutLink, timers: Timers) {
     this.#wire = new DutWire(link, timers);
-    this.#timers = timers;
+    this.#exchange = new DutExchange(this.#wire, timers);
   }
 
   get port(): string {
@@ -69,11 +65,9 @@ export class DutSession {
    */
   async start(): Promise<HelloReply> {
     this.#hello = undefined;
-    this.#laterHello = undefined;
     await this.#wire.open();
-    this.#seq = 0;
-    const reply = await this.#sayHello();
-    const held = () => this.#laterHello?.held ?? reply.held!;
+    const reply = await this.#exchange.hello();
+    const held = () => this.#exchange.laterHello?.held ?? reply.held!;
     const fields = reply.held ? await this.#fetchHeld('hello', held) : plainFields(reply);
     this.#hello = readReply('hello', fields);
     return this.#hello;
@@ -87,141 +81,72 @@ export class DutSession {
   async call<C extends DutCommand>(
     cmd: C,
     payload: DutPayload<C>,
-    options: CallOptions = {},
+    { workMs }: CallOptions = {},
   ): Promise<DutReply<C>> {
-    const maxLine = this.unit.max_line;
-    let request: FramedRequest = { seq: this.#nextSeq(), cmd, payload: payload as Record<string, unknown> };
-    if (frameLine(request).length > maxLine) {
-      this.#seq--;
-      const staged = await this.#stage(toUtf8(JSON.stringify(payload)));
-      request = { seq: this.#nextSeq(), cmd, staged };
+    const asks = this.#asksOf(cmd, payload);
+    if (workMs !== undefined) asks.at(-1)!.workMs = workMs;
+    const reply = (await this.#exchange.ask(asks, this.#window)).at(-1)!;
+    return readReply(cmd, await this.#fieldsOf(cmd, reply));
+  }
+
+  /**
+   * Commands that need no answer of one another, in order; under way at once where the unit allows it. After a refusal some of
+   * those behind it may have been carried out. @throws as {@link call}
+   */
+  async callAll<const Calls extends readonly RepeatableCall[]>(calls: Calls): Promise<RepliesTo<Calls>> {
+    const asks = calls.map(({ cmd, payload }) => this.#asksOf(cmd, payload));
+    const replies = await this.#exchange.ask(asks.flat(), this.#window);
+    let end = 0;
+    const own = asks.map((each) => {
+      end += each.length;
+      return replies[end - 1]!;
+    });
+    // A unit holds one long reply, and drops it at the next command: the last one's is there, others are asked for once more.
+    const found: unknown[] = [];
+    for (let at = calls.length - 1; at >= 0; at--) {
+      const { cmd, payload } = calls[at]!;
+      const isDropped = own[at]!.held !== undefined && at < calls.length - 1;
+      found[at] = isDropped
+        ? await this.call(cmd, payload)
+        : readReply(cmd, await this.#fieldsOf(cmd, own[at]!));
     }
-    const reply = await this.#exchange(request, options);
-    const held = reply.held;
-    return readReply(cmd, held ? await this.#fetchHeld(cmd, () => held) : plainFields(reply));
+    return found as RepliesTo<Calls>;
   }
 
   close(): Promise<void> {
     return this.#wire.close();
   }
 
-  #nextSeq(): number {
-    this.#seq++;
-    return this.#seq;
+  /** Until the unit has said otherwise, one request is under way at a time. */
+  get #window(): number {
+    return this.#hello?.window ?? 1;
   }
 
-  /** As {@link exchange}, at the pace that a unit needs which may still be booting. */
-  async #sayHello(): Promise<FramedReply> {
-    const request: FramedRequest = { seq: 0, cmd: 'hello', payload: { versions: [1] } };
-    const line = toUtf8(`${frameLine(request)}\n`);
-    const lineMs = this.#wire.msFor(line.length);
-    const replyMs = this.#wire.msFor(line.length + longReplyBytes);
-    const begunMs = this.#timers.nowMs();
-    const isSteady = () => this.#timers.nowMs() - begunMs < helloSteadyMs;
-    this.#wire.countAnew();
-    let sends = 0;
-    let tries = 0;
-    let damaged = 0;
-    let plain = 0;
-    let stirred = false;
-    let waitMs = helloEveryMs;
-    while (tries < helloSends) {
-      sends++;
-      await this.#wire.send(line);
-      const sentMs = this.#timers.nowMs();
-      const latestMs = sentMs + waitMs + replyMs;
-      // While bytes come, an answer may be among them, and asking again would only lengthen it.
-      const quietMs = () => Math.max(sentMs, this.#wire.heardAtMs) + helloEveryMs + lineMs;
-      const untilMs = isSteady()
-        ? () => Math.min(quietMs(), sentMs + firstReplyMs + replyMs)
-        : () => latestMs;
-      const answer = await this.#answerTo(request, untilMs, !stirred);
-      if (answer === 'stirring') stirred = true;
-      else if (answer !== 'silent' || !isSteady()) {
-        tries++;
-        if (answer === 'silent') waitMs = Math.min(waitMs * 2, limits.dutReplyTimeoutMs);
-        else if (answer === 'damaged') damaged++;
-        else if (answer === 'plain') {
-          plain++;
-          if (plain > 2) throw articleOnly();
-        } else return answer;
-      }
-    }
-    if (plain > 1) throw articleOnly();
-    throw this.#unanswered('hello', sends, damaged);
-  }
-
-  /** Sends until an answer with this sequence number comes, a bounded number of times. */
-  async #exchange(request: FramedRequest, { workMs = 0 }: CallOptions = {}): Promise<FramedReply> {
-    const line = toUtf8(`${frameLine(request)}\n`);
-    const replyMs = this.#wire.msFor(line.length + longReplyBytes);
-    const begunMs = this.#timers.nowMs();
-    this.#wire.countAnew();
-    let sends = 0;
-    let damaged = 0;
-    let waitMs = firstReplyMs;
-    while (sends <= limits.dutResends || this.#timers.nowMs() - begunMs < workMs) {
-      sends++;
-      await this.#wire.send(line);
-      const untilMs = this.#timers.nowMs() + waitMs + replyMs;
-      const answer = await this.#answerTo(request, () => untilMs);
-      if (answer === 'silent') waitMs = Math.min(waitMs * 2, limits.dutReplyTimeoutMs);
-      else if (answer === 'damaged') damaged++;
-      else if (typeof answer !== 'string') return answer;
-    }
-    throw this.#unanswered(request.cmd, sends, damaged);
-  }
-
-  #unanswered(cmd: string, sends: number, damaged: number): ImprintError {
-    const context = { port: this.port, cmd, sends, damaged };
-    const { heardBytes } = this.#wire;
-    return damaged > 0 || heardBytes > 0 ? garbled(context, heardBytes) : silent(context);
-  }
-
-  /** `tellsNoise`: a line that is no message ends the wait too (`stirring`). */
-  async #answerTo(request: FramedRequest, untilMs: () => number, tellsNoise = false): Promise<Answer> {
-    for (;;) {
-      const line = await this.#wire.hear(untilMs);
-      if (line === undefined) return 'silent';
-      const framed = parseReplyLine(line);
-      if (framed.kind === 'wrong') throw protocolWrong(request.cmd, framed.reason);
-      if (framed.kind === 'garbled') {
-        if (isPlainReply(line)) return 'plain';
-        // Noise and boot messages are skipped; what was meant as a frame is asked for again at once.
-        if (/"(?:seq|crc|ok)"/.test(line)) return 'damaged';
-        if (tellsNoise) return 'stirring';
-        continue;
-      }
-      const reply = framed.frame;
-      if (!reply.ok && reply.error === 'bad_frame') return 'damaged';
-      // The station keeps to the unit's longest line: where one was too long, a lost newline joined two.
-      if (!reply.ok && reply.error === 'too_long' && reply.seq !== request.seq) return 'damaged';
-      if (reply.seq !== request.seq) {
-        if (reply.seq === 0 && reply.ok) this.#laterHello = reply;
-        continue;
-      }
-      if (reply.ok) return reply;
-      if (reply.error === 'busy') continue;
-      throw refusal(request.cmd, reply);
-    }
-  }
-  /** Sends a payload that is longer than a line in pieces; the unit checks the whole by its hash. */
-  async #stage(whole: Uint8Array): Promise<{ length: number; sha256: string }> {
-    if (whole.length > limits.dutMessageBytes) {
-      throw new ImprintError(
-        'dut_protocol',
-        `a payload of ${whole.length} bytes is more than any unit takes`,
-      );
-    }
+  /** The command as it goes over the wire: in one line, or staged in pieces, whose whole the unit checks by its hash. */
+  #asksOf(cmd: string, payload: object): Ask[] {
+    const ask: Ask = { cmd, payload: payload as Record<string, unknown> };
+    const maxLine = this.unit.max_line;
+    if (lineBytes(ask) <= maxLine) return [ask];
+    const whole = toUtf8(JSON.stringify(payload));
     const total = whole.length;
-    const empty = { seq: 0xffffffff, cmd: 'put_chunk', payload: { offset: total, total, data_b64: '' } };
-    const pieceBytes = Math.floor((this.unit.max_line - frameLine(empty).length) / 4) * 3;
-    for (let offset = 0; offset < total; offset += pieceBytes) {
-      const data_b64 = toBase64(whole.subarray(offset, offset + pieceBytes));
-      const payload = { offset, total, data_b64 };
-      await this.#exchange({ seq: this.#nextSeq(), cmd: 'put_chunk', payload });
+    if (total > limits.dutMessageBytes) {
+      throw new ImprintError('dut_protocol', `a payload of ${total} bytes is more than any unit takes`);
     }
-    return { length: total, sha256: sha256Hex(whole) };
+    const pieceOf = (offset: number, data_b64: string): Ask => ({
+      cmd: 'put_chunk',
+      payload: { offset, total, data_b64 },
+    });
+    const pieceBytes = Math.floor((maxLine - lineBytes(pieceOf(total, ''))) / 4) * 3;
+    const pieces: Ask[] = [];
+    for (let offset = 0; offset < total; offset += pieceBytes) {
+      pieces.push(pieceOf(offset, toBase64(whole.subarray(offset, offset + pieceBytes))));
+    }
+    return [...pieces, { cmd, staged: { length: total, sha256: sha256Hex(whole) } }];
+  }
+
+  async #fieldsOf(cmd: string, reply: FramedReply): Promise<Record<string, unknown>> {
+    const { held } = reply;
+    return held ? this.#fetchHeld(cmd, () => held) : plainFields(reply);
   }
 
   /** Fetches the reply that the unit holds, whose text names no more than it announced. */
@@ -229,16 +154,24 @@ export class DutSession {
     const { length } = announced();
     const whole = new Uint8Array(length);
     let offset = 0;
+    /** How much the unit gives at a time, once its first piece showed it. */
+    let stepBytes: number | undefined;
     while (offset < length) {
-      const payload = { offset, length: Math.min(length - offset, limits.dutLineBytes) };
-      const reply = await this.#exchange({ seq: this.#nextSeq(), cmd: 'get_chunk', payload });
-      const { data_b64 } = readReply('get_chunk', plainFields(reply));
-      const piece = fromBase64(data_b64, 'dut_protocol');
-      if (piece.length === 0 || piece.length > length - offset) {
-        throw protocolWrong(cmd, 'a piece of the held reply has the wrong length');
+      const asks = piecesFrom(offset, length, stepBytes);
+      const replies = await this.#exchange.ask(asks, this.#window);
+      for (const [at, reply] of replies.entries()) {
+        const { data_b64 } = readReply('get_chunk', plainFields(reply));
+        const piece = fromBase64(data_b64, 'dut_protocol');
+        if (piece.length === 0 || piece.length > length - offset) {
+          throw protocolWrong(cmd, 'a piece of the held reply has the wrong length');
+        }
+        whole.set(piece, offset);
+        offset += piece.length;
+        // Less than was asked for: what the others gave is not what follows.
+        if (piece.length === asks[at]!.payload.length) continue;
+        if (this.#window > 1) stepBytes = Math.max(1, piece.length - pieceSlackBytes);
+        break;
       }
-      whole.set(piece, offset);
-      offset += piece.length;
     }
     if (sha256Hex(whole) !== announced().sha256)
       throw protocolWrong(cmd, 'the held reply does not have the hash it was announced with');
@@ -253,6 +186,20 @@ export class DutSession {
   }
 }
 
+/** All that is left in pieces of this size; one piece, as long as a unit can give it, while the size is not known. */
+function piecesFrom(offset: number, end: number, stepBytes: number | undefined) {
+  const pieces = [];
+  for (let at = offset; at < end; at += stepBytes ?? end) {
+    const length = Math.min(end - at, stepBytes ?? limits.dutLineBytes);
+    pieces.push({ cmd: 'get_chunk', payload: { offset: at, length } });
+  }
+  return pieces;
+}
+
+function lineBytes(ask: Ask): number {
+  return toUtf8(frameLine({ seq: longestSeq, ...ask })).length;
+}
+
 function readReply<C extends DutCommand>(cmd: C, fields: Record<string, unknown>): DutReply<C> {
   const result = dutCommands[cmd].reply.safeParse(fields);
   if (result.success) return result.data as DutReply<C>;
@@ -263,21 +210,4 @@ function readReply<C extends DutCommand>(cmd: C, fields: Record<string, unknown>
 function plainFields(reply: FramedReply): Record<string, unknown> {
   const { seq: _seq, ok: _ok, ...fields } = reply;
   return fields;
-}
-
-/** An answer of the article's form, without sequence number and CRC: the firmware knows no hello. */
-function isPlainReply(line: string): boolean {
-  try {
-    const value: unknown = JSON.parse(line);
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      'ok' in value &&
-      typeof value.ok === 'boolean' &&
-      !('seq' in value) &&
-      !('crc' in value)
-    );
-  } catch {
-    return false;
-  }
 }

@@ -62,6 +62,8 @@ export function openJournal(
 export class Journal {
   readonly #db: JournalDatabase;
   readonly #now: () => string;
+  /** Each statement is compiled once: every lane waits meanwhile. */
+  readonly #prepared = new Map<string, Database.Statement>();
 
   constructor(db: JournalDatabase, now: () => string) {
     this.#db = db;
@@ -71,7 +73,7 @@ export class Journal {
   /** A single value that outlives the process, such as the last checkpoint. */
   fact(name: string): string | null {
     return this.#guard(() => {
-      const row = this.#db.prepare('SELECT value FROM facts WHERE name = ?').get(name) as
+      const row = this.#prepare('SELECT value FROM facts WHERE name = ?').get(name) as
         | { value: string }
         | undefined;
       return row?.value ?? null;
@@ -80,14 +82,12 @@ export class Journal {
 
   recordFact(name: string, value: string | null): void {
     this.#guard(() => {
-      if (value === null) this.#db.prepare('DELETE FROM facts WHERE name = ?').run(name);
+      if (value === null) this.#prepare('DELETE FROM facts WHERE name = ?').run(name);
       else {
-        this.#db
-          .prepare(
-            `INSERT INTO facts VALUES (?, ?, ?)
+        this.#prepare(
+          `INSERT INTO facts VALUES (?, ?, ?)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value, digest = excluded.digest`,
-          )
-          .run(name, value, factDigest(name, value));
+        ).run(name, value, factDigest(name, value));
       }
     });
   }
@@ -100,31 +100,29 @@ export class Journal {
     attempt: number;
   }): void {
     this.#guard(() =>
-      this.#db
-        .prepare(
-          `INSERT INTO attempts (lane, hardware_uid, device_id, job_id, attempt, step, started_at)
+      this.#prepare(
+        `INSERT INTO attempts (lane, hardware_uid, device_id, job_id, attempt, step, started_at)
            VALUES (@lane, @hardwareUid, @deviceId, @jobId, @attempt, 'open', @now)
            ON CONFLICT (job_id, attempt) DO UPDATE SET lane = excluded.lane`,
-        )
-        .run({ ...attempt, now: this.#now() }),
+      ).run({ ...attempt, now: this.#now() }),
     );
   }
 
   recordStep(jobId: string, attempt: number, step: string): void {
     this.#guard(() =>
-      this.#db
-        .prepare('UPDATE attempts SET step = ? WHERE job_id = ? AND attempt = ?')
-        .run(step, jobId, attempt),
+      this.#prepare('UPDATE attempts SET step = ? WHERE job_id = ? AND attempt = ?').run(
+        step,
+        jobId,
+        attempt,
+      ),
     );
   }
 
   recordEnd(jobId: string, attempt: number, outcome: string, failureCode: string | null): void {
     this.#guard(() =>
-      this.#db
-        .prepare(
-          'UPDATE attempts SET ended_at = ?, outcome = ?, failure_code = ? WHERE job_id = ? AND attempt = ?',
-        )
-        .run(this.#now(), outcome, failureCode, jobId, attempt),
+      this.#prepare(
+        'UPDATE attempts SET ended_at = ?, outcome = ?, failure_code = ? WHERE job_id = ? AND attempt = ?',
+      ).run(this.#now(), outcome, failureCode, jobId, attempt),
     );
   }
 
@@ -132,35 +130,33 @@ export class Journal {
   openAttempts(): OpenAttempt[] {
     return this.#guard(
       () =>
-        this.#db
-          .prepare(
-            'SELECT id, lane, device_id, job_id, attempt, step FROM attempts WHERE ended_at IS NULL ORDER BY id',
-          )
-          .all() as OpenAttempt[],
+        this.#prepare(
+          'SELECT id, lane, device_id, job_id, attempt, step FROM attempts WHERE ended_at IS NULL ORDER BY id',
+        ).all() as OpenAttempt[],
     );
   }
 
   /** Before an irreversible act: that it is about to be done, on which unit, for which job (I-25). Gives the act's number. */
   recordIntendedAct(hardwareUid: string, jobId: string, act: IrreversibleAct, detail: string): number {
     return this.#guard(() => {
-      const { lastInsertRowid } = this.#db
-        .prepare('INSERT INTO acts (hardware_uid, job_id, act, detail, intended_at) VALUES (?, ?, ?, ?, ?)')
-        .run(hardwareUid, jobId, act, detail, this.#now());
+      const { lastInsertRowid } = this.#prepare(
+        'INSERT INTO acts (hardware_uid, job_id, act, detail, intended_at) VALUES (?, ?, ?, ?, ?)',
+      ).run(hardwareUid, jobId, act, detail, this.#now());
       return Number(lastInsertRowid);
     });
   }
 
   /** After the unit was read again and showed the act's effect. */
   recordSeenAct(id: number): void {
-    this.#guard(() => this.#db.prepare('UPDATE acts SET seen_at = ? WHERE id = ?').run(this.#now(), id));
+    this.#guard(() => this.#prepare('UPDATE acts SET seen_at = ? WHERE id = ?').run(this.#now(), id));
   }
 
   acts(hardwareUid: string): { act: IrreversibleAct; detail: string; seen: boolean }[] {
     return this.#guard(() =>
       (
-        this.#db
-          .prepare('SELECT act, detail, seen_at FROM acts WHERE hardware_uid = ? ORDER BY id')
-          .all(hardwareUid) as {
+        this.#prepare('SELECT act, detail, seen_at FROM acts WHERE hardware_uid = ? ORDER BY id').all(
+          hardwareUid,
+        ) as {
           act: IrreversibleAct;
           detail: string;
           seen_at: string | null;
@@ -172,11 +168,9 @@ export class Journal {
   /** The unanswered request with exactly this route, path and body, if there is one: its ID is to be used again (I-22). */
   unansweredRequest(route: string, params: string, body: string): string | null {
     return this.#guard(() => {
-      const row = this.#db
-        .prepare(
-          'SELECT request_id FROM requests WHERE answered_at IS NULL AND route = ? AND params = ? AND body = ?',
-        )
-        .get(route, params, body) as { request_id: string } | undefined;
+      const row = this.#prepare(
+        'SELECT request_id FROM requests WHERE answered_at IS NULL AND route = ? AND params = ? AND body = ?',
+      ).get(route, params, body) as { request_id: string } | undefined;
       return row?.request_id ?? null;
     });
   }
@@ -184,20 +178,20 @@ export class Journal {
   /** Before a request is sent. `mustArrive`: it is sent again after a restart, whatever becomes of the unit. */
   recordRequest(request: JournalledRequest, mustArrive: boolean): void {
     this.#guard(() =>
-      this.#db
-        .prepare(
-          `INSERT INTO requests (request_id, route, params, body, must_arrive, created_at)
+      this.#prepare(
+        `INSERT INTO requests (request_id, route, params, body, must_arrive, created_at)
            VALUES (@request_id, @route, @params, @body, @mustArrive, @now)`,
-        )
-        .run({ ...request, mustArrive: mustArrive ? 1 : 0, now: this.#now() }),
+      ).run({ ...request, mustArrive: mustArrive ? 1 : 0, now: this.#now() }),
     );
   }
 
   recordAnswer(requestId: string, refusal: string | null): void {
     this.#guard(() =>
-      this.#db
-        .prepare('UPDATE requests SET answered_at = ?, refusal = ? WHERE request_id = ?')
-        .run(this.#now(), refusal, requestId),
+      this.#prepare('UPDATE requests SET answered_at = ?, refusal = ? WHERE request_id = ?').run(
+        this.#now(),
+        refusal,
+        requestId,
+      ),
     );
   }
 
@@ -205,12 +199,10 @@ export class Journal {
   undelivered(): JournalledRequest[] {
     return this.#guard(
       () =>
-        this.#db
-          .prepare(
-            `SELECT request_id, route, params, body FROM requests
+        this.#prepare(
+          `SELECT request_id, route, params, body FROM requests
              WHERE answered_at IS NULL AND must_arrive = 1 ORDER BY created_at, rowid`,
-          )
-          .all() as JournalledRequest[],
+        ).all() as JournalledRequest[],
     );
   }
 
@@ -218,13 +210,11 @@ export class Journal {
   purge(before: string): number {
     return this.#guard(() =>
       this.#db.transaction(() => {
-        const attempts = this.#db.prepare('DELETE FROM attempts WHERE ended_at < ?').run(before).changes;
-        const requests = this.#db
-          .prepare(
-            'DELETE FROM requests WHERE answered_at < @before OR (must_arrive = 0 AND created_at < @before)',
-          )
-          .run({ before }).changes;
-        const acts = this.#db.prepare('DELETE FROM acts WHERE seen_at < ?').run(before).changes;
+        const attempts = this.#prepare('DELETE FROM attempts WHERE ended_at < ?').run(before).changes;
+        const requests = this.#prepare(
+          'DELETE FROM requests WHERE answered_at < @before OR (must_arrive = 0 AND created_at < @before)',
+        ).run({ before }).changes;
+        const acts = this.#prepare('DELETE FROM acts WHERE seen_at < ?').run(before).changes;
         return attempts + requests + acts;
       })(),
     );
@@ -232,6 +222,15 @@ export class Journal {
 
   close(): void {
     this.#db.close();
+  }
+
+  #prepare(sql: string): Database.Statement {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
   }
 
   #guard<Result>(work: () => Result): Result {

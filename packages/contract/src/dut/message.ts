@@ -27,6 +27,8 @@ export const helloReply = z.strictObject({
   session: z.string().regex(/^[0-9a-f]{8}$/),
   /** The longest line, in bytes without its newline, that the unit takes and gives. */
   max_line: z.int().min(limits.dutLineBytesMin).max(limits.dutLineBytes),
+  /** So many requests may be under way at once: the unit keeps as many lines and as many of its last replies. Left out for one. */
+  window: z.optional(z.int().min(1).max(limits.dutWindow)),
   /** `sign-challenge`: a development build that still answers `sign_challenge`; only the dev realm accepts it. */
   features: z.array(z.enum(['sign-challenge'])).max(8),
   hardware_uid: hardwareUid,

@@ -33,6 +33,7 @@ interface SimOptions {
   commandDelayMs: number;
   baud?: number;
   maxLine: number;
+  window: number;
   protocol: 'full' | 'article';
   hostile?: HostileMode;
   devBuild?: boolean;
@@ -87,6 +88,14 @@ export function addSimCommand(program: Command): void {
         limits.dutLineBytesMin,
         limits.dutLineBytes,
       ).default(4096),
+    )
+    .addOption(
+      whole(
+        '--window <n>',
+        'requests that the units take before the first is answered',
+        1,
+        limits.dutWindow,
+      ).default(1),
     )
     .addOption(
       new Option('--protocol <kind>', 'article: four plain commands and nothing else')
@@ -200,6 +209,7 @@ function planOf(options: SimOptions): UnitPlan {
     firmware: { ...plan.firmware, features: options.devBuild ? ['sign-challenge'] : [] },
     protocol: options.protocol,
     maxLine: isArticle ? articleMaxLine : options.maxLine,
+    window: options.window,
     keyDelayMs: options.keyDelayMs,
     faultRate: options.faults,
     ...(commandDelayMs > 0 && { commandDelayMs: () => commandDelayMs }),

@@ -39,6 +39,7 @@ export const helloSample: FramedReply = {
   version: 1,
   session: '0a1b2c3d',
   max_line: 4096,
+  window: 3,
   features: [],
   hardware_uid: [{ kind: 'mcu-uid', value: '0123ABCD' }],
   hw_rev: 'B2',

@@ -85,6 +85,8 @@ export function makeBoard(
       hostile,
       timing: world.timing,
       bootDelayMs: 20,
+      // of every three boards one takes one request at a time, one takes several, and one of these has short lines
+      ...[{}, { window: 4 }, { window: 3, maxLine: 600 }][unit % 3],
       makeKeySlot: (entropy) => {
         const slot = new SeededKeySlot(entropy);
         slots.push(slot);

@@ -6,6 +6,7 @@ import { concatBytes, toUtf8 } from '@imprint/contract/bytes';
 import type { DutReply } from '@imprint/contract/dut/message';
 import { sha256Hex } from '@imprint/contract/hash';
 import { fromPem } from '@imprint/contract/x509/pem';
+import type { RepeatableCall } from '../dut-session.ts';
 import { LineFailure } from '../line-failure.ts';
 import type { ReadBack, Work } from '../visit.ts';
 
@@ -14,14 +15,13 @@ export async function writeIdentity(work: Work): Promise<void> {
   const { dut } = visit;
   const wanted = wantedItems(work);
   const { deviceCertPem, chainPem } = work.certified!;
-  const writes: [keyof ReadBack, () => Promise<unknown>][] = [
-    ['trust_anchor_sha256', () => dut.call('write_trust_anchor', { trust_anchor_pem: job.trust_anchor_pem })],
-    ['device_id', () => dut.call('set_device_id', { device_id: job.device_id })],
-    ['factory_config_sha256', () => dut.call('write_factory_config', { config: job.factory_config })],
-    [
-      'certificate_sha256',
-      () => dut.call('write_certs', { device_cert_pem: deviceCertPem, chain_pem: chainPem }),
-    ],
+  const { trust_anchor_pem, device_id, factory_config: config } = job;
+  const certs = { device_cert_pem: deviceCertPem, chain_pem: chainPem };
+  const writes: [keyof ReadBack, RepeatableCall][] = [
+    ['trust_anchor_sha256', { cmd: 'write_trust_anchor', payload: { trust_anchor_pem } }],
+    ['device_id', { cmd: 'set_device_id', payload: { device_id } }],
+    ['factory_config_sha256', { cmd: 'write_factory_config', payload: { config } }],
+    ['certificate_sha256', { cmd: 'write_certs', payload: certs }],
   ];
 
   // What it was read to hold when it was identified holds on: nothing was written since, and a reset ends the session.
@@ -32,7 +32,7 @@ export async function writeIdentity(work: Work): Promise<void> {
       `the unit is sealed already, and its ${[...missing].join(', ')} is not what was issued`,
     );
   }
-  for (const [item, write] of writes) if (missing.has(item)) await write();
+  await dut.callAll(writes.filter(([item]) => missing.has(item)).map(([, write]) => write));
 
   const read = await readBack(work);
   const wrong = (Object.keys(wanted) as (keyof ReadBack)[]).find((item) => read[item] !== wanted[item]);
@@ -76,10 +76,12 @@ async function missingItems(work: Work, wanted: ReadBack): Promise<Set<keyof Rea
 }
 
 async function readBack({ visit: { dut } }: Work): Promise<ReadBack> {
-  const anchor = await dut.call('read_trust_anchor', {});
-  const { device_id } = await dut.call('read_device_id', {});
-  const { config } = await dut.call('read_factory_config', {});
-  const certs = await dut.call('read_certs', {});
+  const [anchor, { device_id }, { config }, certs] = await dut.callAll([
+    { cmd: 'read_trust_anchor', payload: {} },
+    { cmd: 'read_device_id', payload: {} },
+    { cmd: 'read_factory_config', payload: {} },
+    { cmd: 'read_certs', payload: {} },
+  ]);
   return {
     device_id,
     certificate_sha256: sha256Hex(ders(certs.device_cert_pem, 1)),

@@ -42,6 +42,13 @@ export function dutStationTarget(): FuzzTarget {
         assert.ok(hello.max_line >= limits.dutLineBytesMin && hello.max_line <= limits.dutLineBytes);
         assertPlain(await session.call('status', {}));
         // past the unit's longest line, so it goes out in pieces
+        if (link.hasMore) {
+          const [{ device_id }, { config }] = await session.callAll([
+            { cmd: 'read_device_id', payload: {} },
+            { cmd: 'read_factory_config', payload: {} },
+          ]);
+          assertPlain({ device_id, config });
+        }
         if (link.hasMore)
           assertPlain(await session.call('write_factory_config', { config: 'x'.repeat(hello.max_line) }));
         return undefined;

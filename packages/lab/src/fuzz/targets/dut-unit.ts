@@ -72,7 +72,8 @@ function newUnit(): DutSession {
     keySlot: new SeededKeySlot(entropy),
   });
   const firmware = new Firmware(board, image);
-  return new DutSession({ firmware, hardwareUid: board.hardwareUid, hwRev: board.hwRev, maxLine, entropy });
+  const { hardwareUid, hwRev } = board;
+  return new DutSession({ firmware, hardwareUid, hwRev, maxLine, window: 3, entropy });
 }
 
 /** A hello, then commands in their order, most of them broken and framed again so that their CRC fits. */
