@@ -99,7 +99,7 @@ class PostgresStorage implements GrowthStorage {
 
   async close(): Promise<void> {
     await this.#server.stop();
-    rmSync(this.#sockets, { recursive: true });
+    rmSync(this.#sockets, { recursive: true, force: true });
   }
 
   /** Copies an authority whose database is a file, begun anew where it was broken off. Gives the number of its devices. */
