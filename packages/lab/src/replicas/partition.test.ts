@@ -10,7 +10,7 @@ import { type Replica, Replicas } from './replicas.ts';
 
 const seed = 20261124;
 const lanes = 3;
-const strikesOfEach = 3;
+const strikesOfEach = 2;
 const mostUnitsInStorm = 60;
 /** Of the commits of the one, and of what stations ask it. */
 const shares = { back: { cut: 0.2, 'cut-reply': 0.2 }, front: { cut: 0.1, 'cut-reply': 0.1 } };
