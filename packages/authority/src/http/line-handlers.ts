@@ -22,7 +22,7 @@ import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
 import { openSession } from '../stations/session.ts';
 import type { StationCore } from '../stations/station-core.ts';
 import { Pace } from './pace.ts';
-import { problemOf } from './problem.ts';
+import { problemOf, unfitToWrite } from './problem.ts';
 import type { StationHandlers } from './station-handlers.ts';
 
 type Completion = ResponseOf<StationRoutes['completeJob']>;
@@ -74,8 +74,10 @@ export function lineHandlers(
   };
 }
 
-/** These are said of the station and not of a unit: a request about many is refused whole. */
-const ofTheCaller = [
+/** These are said of the station or of this process, and not of a unit: a request about many is refused whole. */
+const ofAll = [
+  ...unfitToWrite,
+
   'not_authenticated',
   'station_pending',
   'station_revoked',
@@ -91,7 +93,7 @@ async function outcomeOf(
     const { device_cert_pem, public_key_sha256, serial } = await issuing;
     return { credential: { device_cert_pem, public_key_sha256, serial } };
   } catch (error) {
-    if (isImprintError(error, ...ofTheCaller)) throw error;
+    if (isImprintError(error, ...ofAll)) throw error;
     return { problem: problemOf(error, () => report(error)) };
   }
 }

@@ -65,13 +65,13 @@ export function problemOf(error: unknown, report: () => void): Problem {
 }
 
 /** What is wrong with this process or its way to the database, and perhaps with no other. */
-const unfit: ReadonlySet<string> = new Set<ErrorCode>(['storage_failed', 'clock_untrusted']);
+export const unfitToWrite: readonly ErrorCode[] = ['storage_failed', 'clock_untrusted'];
 
 export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
   const { method, url } = reply.request;
   const problem = problemOf(error, () => report(error, { method, path: pathOf(url) }));
   // whoever asks again may be led to another process, which can
-  if (unfit.has(problem.code)) reply.header('connection', 'close');
+  if (unfitToWrite.some((code) => code === problem.code)) reply.header('connection', 'close');
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')

@@ -24,9 +24,7 @@ describe('a server that is taken over', { timeout: 120_000 }, () => {
     lags = await primary.standby(false);
     replicas = new Replicas(line, primary.socket);
     replica = await replicas.add({ name: 'replica' });
-    replicas.share([replica.frontPort]);
-    line.network.unplug();
-    line.network.plug();
+    replicas.lead(replica.frontPort);
     await line.serve.stop();
     // from here on it is read over the same way
     await line.authority.close();

@@ -10,7 +10,7 @@ import { type Replica, Replicas } from './replicas.ts';
 
 const seed = 20261124;
 const lanes = 3;
-const strikesOfEach = 3;
+const strikesOfEach = 2;
 const mostUnitsInStorm = 60;
 /** Of the commits of the one, and of what stations ask it. */
 const shares = { back: { cut: 0.2, 'cut-reply': 0.2 }, front: { cut: 0.1, 'cut-reply': 0.1 } };
@@ -43,13 +43,6 @@ describe(`a network that parts one of two authorities from its database (seed ${
     await line.close();
   });
 
-  /** Leads the stations to these from now on, with what they ask now too. */
-  function lead(...ports: number[]): void {
-    replicas.share(ports);
-    line.network.unplug();
-    line.network.plug();
-  }
-
   async function work(units: number, at = line.lanes): Promise<void> {
     const last = line.unitsUsed + units;
     await Promise.all(
@@ -80,7 +73,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
     while (struckLeast() < strikesOfEach) {
       assert.ok(line.unitsUsed < mostUnitsInStorm, `${line.unitsUsed} units, and not every strike fell`);
       // a station keeps the connections that were not cut
-      lead(far.frontPort, line.stationPort);
+      replicas.lead(far.frontPort, line.stationPort);
       await work(lanes);
     }
     for (const wire of [far.back, far.front]) wire.judge = () => 'pass';
@@ -93,7 +86,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
 
   it('I-2, I-29: stalled between intent and certificate, with the right to write, it stops the other for ten seconds and releases nothing afterwards', async () => {
     const before = line.unitsUsed;
-    lead(far.frontPort);
+    replicas.lead(far.frontPort);
     far.back.judge = (bytes) => (bytes.includes('credential.issued') ? 'stall' : 'pass');
     const [lane] = line.lanes;
     const working = work(1, [lane!]);
@@ -102,7 +95,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
     const [intent] = ofType(await readLog(line), 'credential.intended').slice(-1);
     assert.equal((await checkpointOf(line.publicUrl)).status, 200, 'the other is read from meanwhile');
     // as a balancer does that hears nothing
-    lead(line.stationPort);
+    replicas.lead(line.stationPort);
     await working;
     const waitedMs = performance.now() - stalledAt;
     assert.ok(waitedMs < mostWaitMs, `a unit waited ${waitedMs} ms for the right to write`);
@@ -111,7 +104,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
     assert.ok(far.back.stalled, 'all of that without the one');
     far.back.judge = () => 'pass';
     far.back.flow();
-    lead(far.frontPort);
+    replicas.lead(far.frontPort);
     await work(1, [lane!]);
     const entries = await readLog(line);
     const fate = entries.filter(
@@ -130,7 +123,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
 
   it('away from its database it says so to who reads, serves what needs none, and goes on without a restart', async () => {
     far.back.unplug();
-    lead(line.stationPort);
+    replicas.lead(line.stationPort);
     const [away] = await Promise.all([checkpointOf(far.publicUrl), work(2)]);
     assert.equal(away.status, 503);
     assert.equal(JSON.parse(away.text).code, 'storage_failed');
@@ -139,7 +132,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
     assert.equal((await checkpointOf(line.publicUrl)).status, 200);
     far.back.plug();
     assert.equal((await checkpointOf(far.publicUrl)).text, (await checkpointOf(line.publicUrl)).text);
-    lead(far.frontPort);
+    replicas.lead(far.frontPort);
     await work(1);
   });
 

@@ -70,10 +70,13 @@ export class Replicas {
     return replica;
   }
 
-  /** From now on each new connection of a station goes to the next of these, as a balancer gives them out. */
-  share(ports: readonly number[]): void {
+  /** Leads the stations to these ports in turn, as a balancer does, and lets go of the connections that they have. */
+  lead(...ports: readonly number[]): void {
+    const { network } = this.#line;
     let turn = 0;
-    this.#line.network.target = () => ports[turn++ % ports.length]!;
+    network.target = () => ports[turn++ % ports.length]!;
+    network.unplug();
+    network.plug();
   }
 
   /** Ends those that were added. */

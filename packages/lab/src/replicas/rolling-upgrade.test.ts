@@ -47,12 +47,6 @@ describe('an upgrade, one process after the other', { timeout: 120_000 }, () => 
     return unit.id;
   }
 
-  function lead(to: Replica): void {
-    replicas.share([to.frontPort]);
-    line.network.unplug();
-    line.network.plug();
-  }
-
   /** Each intent of a device, with the types of the entries that tell its fate. */
   async function credentialsOf(id: string) {
     const entries = await readLog(line);
@@ -70,18 +64,18 @@ describe('an upgrade, one process after the other', { timeout: 120_000 }, () => 
   ] as const) {
     it(`I-2, I-13: a certificate that is begun by ${title} is a new intent of other bytes, and the late one releases nothing`, async () => {
       const { first, second } = parts();
-      lead(first);
+      replicas.lead(first.frontPort);
       first.back.judge = (bytes) => (bytes.includes('credential.issued') ? 'stall' : 'pass');
       const working = workUnit();
       await line.until(async () => first.back.stalled);
       // its session ends, and it does not hear of it
       await server.query(`select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = 'imprint-writer' and state = 'idle in transaction'`);
-      lead(second);
+      replicas.lead(second.frontPort);
       const id = await working;
       first.back.judge = () => 'pass';
       first.back.flow();
-      lead(first);
+      replicas.lead(first.frontPort);
       const [own] = await credentialsOf(await workUnit());
       const [begun, finished, ...more] = await credentialsOf(id);
       assert.deepEqual(more, []);

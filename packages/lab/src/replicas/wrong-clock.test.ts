@@ -29,12 +29,6 @@ describe('a machine whose clock is wrong', { timeout: 120_000 }, () => {
     await line.close();
   });
 
-  function lead(...ports: number[]): void {
-    replicas.share(ports);
-    line.network.unplug();
-    line.network.plug();
-  }
-
   async function workUnit() {
     const { unit, id } = line.newUnit();
     return line.work(line.lanes[0]!, { unit, id });
@@ -62,7 +56,7 @@ describe('a machine whose clock is wrong', { timeout: 120_000 }, () => {
   }
 
   it('I-8: its clock gone wrong at work, it writes nothing and is read from, stations are led on, and it goes on when it is right', async () => {
-    lead(wrong.frontPort);
+    replicas.lead(wrong.frontPort);
     assert.equal((await workUnit()).event, 'passed');
     const [owner] = ofType(await readLog(line), 'credential.issued')
       .map(({ actor }) => actor.id)
@@ -77,13 +71,13 @@ describe('a machine whose clock is wrong', { timeout: 120_000 }, () => {
     assert.equal(await headOf(), before);
     assert.equal((await fetch(new URL('/checkpoint', wrong.publicUrl))).status, 200);
 
-    lead(wrong.frontPort, line.stationPort);
+    replicas.lead(wrong.frontPort, line.stationPort);
     const done = await line.scan(line.lanes[0]!, id);
     assert.equal(done?.event, 'passed', `the first scan with another one in reach: ${JSON.stringify(done)}`);
     await line.lift(line.lanes[0]!);
 
     clock.set(0);
-    lead(wrong.frontPort);
+    replicas.lead(wrong.frontPort);
     assert.equal((await workUnit()).event, 'passed');
     assert.equal(
       ofType(await readLog(line), 'credential.issued').at(-1)!.actor.id,
