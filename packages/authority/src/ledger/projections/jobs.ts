@@ -47,6 +47,7 @@ export const jobProjections: Projections<JobEntries> = {
     const { lease_expires_at, ...attempt } = data;
     await insertAttempt(tx, {
       ...attempt,
+      log_index: index,
       lane: where.lane,
       carrier: where.carrier,
       position: where.position,
@@ -268,6 +269,7 @@ const insertAttempt = statement<
   db.insertInto('attempt').values({
     job_id: arg('job_id'),
     attempt: arg('attempt'),
+    log_index: arg('log_index'),
     operation: arg('operation'),
     station_id: arg('station_id'),
     site: arg('site'),
