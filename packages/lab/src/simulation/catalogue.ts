@@ -33,6 +33,7 @@ export type Site =
   | 'journal'
   | 'journal-file'
   | 'database'
+  | 'statement'
   | 'authority-request'
   | 'signing'
   | 'any-time';
@@ -94,11 +95,6 @@ const others = {
   'journal-lost': { site: 'journal-file', words: 'the journal is gone' },
   'station-clock-wrong': { site: 'any-time', words: "the station's clock is a year off" },
 
-  'authority-killed': { site: 'any-time', words: 'the authority is killed' },
-  'authority-killed-at-database': {
-    site: 'database',
-    words: 'the authority is killed at a statement or commit',
-  },
   'authority-killed-at-reply': {
     site: 'authority-request',
     words: 'the authority is killed before it replies',
@@ -107,21 +103,57 @@ const others = {
     site: 'signing',
     words: 'the authority is killed when its key has signed',
   },
-  'database-eio': { site: 'database', words: "the authority's disk gives EIO" },
-  'commit-lost': { site: 'database', words: 'a commit fails and is lost' },
-  'commit-kept': { site: 'database', words: 'a commit fails and is kept' },
-  'database-full': { site: 'database', words: "the authority's disk is full" },
-  'database-busy': { site: 'database', words: 'another process holds the database' },
   'signer-refuses': { site: 'signing', words: 'the signing key does not answer' },
   'signer-uncertain': { site: 'signing', words: 'the key signs, and the answer is an error' },
   'signer-hangs': { site: 'signing', words: 'the key signs, and the answer never comes' },
   'signer-wrong-key': { site: 'signing', words: 'another key signs' },
   'signer-wrong-bytes': { site: 'signing', words: 'other bytes are signed' },
+} as const satisfies Record<string, FaultEntry>;
+
+/** Where one process has the database for itself. */
+const onlySole = {
+  'authority-killed': { site: 'any-time', words: 'the authority is killed' },
+  'authority-killed-at-database': {
+    site: 'database',
+    words: 'the authority is killed at a statement or commit',
+  },
+  'database-eio': { site: 'database', words: "the authority's disk gives EIO" },
+  'commit-lost': { site: 'database', words: 'a commit fails and is lost' },
+  'commit-kept': { site: 'database', words: 'a commit fails and is kept' },
+  'database-full': { site: 'database', words: "the authority's disk is full" },
+  'database-busy': { site: 'database', words: 'another process holds the database' },
   'clock-hour': { site: 'any-time', words: "the authority's clock jumps by an hour" },
   'clock-year': { site: 'any-time', words: "the authority's clock jumps by a year" },
 } as const satisfies Record<string, FaultEntry>;
 
-export type FaultName = Exclude<FaultKind, 'swap'> | keyof typeof others;
+/** Where several processes share a database on a server. */
+const onlyReplicas = {
+  'replica-killed': { site: 'any-time', words: 'one of the authorities is killed' },
+  'replica-killed-at-statement': {
+    site: 'statement',
+    words: 'an authority is killed before, during or after a statement',
+  },
+  'replica-hangs': { site: 'statement', words: 'an authority halts in the middle of a tick' },
+  'replica-cut-off': { site: 'any-time', words: 'an authority is cut from the database' },
+  'replica-clock-off': { site: 'any-time', words: "an authority's clock is half a minute off" },
+  'replica-clock-hour': { site: 'any-time', words: "an authority's clock jumps by an hour" },
+  'station-cut-from-replica': { site: 'any-time', words: 'a station is cut from one of the authorities' },
+  'connection-lost': { site: 'statement', words: 'the connection is lost before a statement' },
+  'commit-unsent': { site: 'statement', words: 'the connection is lost before a commit' },
+  'commit-unanswered': { site: 'statement', words: 'the connection is lost after a commit' },
+  'commit-late': { site: 'statement', words: 'the connection is lost, and the commit arrives later' },
+  'server-restarted': { site: 'any-time', words: 'the database server is restarted' },
+  'server-away': { site: 'any-time', words: 'the database server is gone for more than half a minute' },
+  'server-crashed-at-commit': { site: 'statement', words: 'the database server crashes at a commit' },
+  'server-full': { site: 'statement', words: "the database server's disk is full" },
+  'server-eio': { site: 'statement', words: "the database server's disk gives EIO" },
+} as const satisfies Record<string, FaultEntry>;
+
+export type FaultName =
+  | Exclude<FaultKind, 'swap'>
+  | keyof typeof others
+  | keyof typeof onlySole
+  | keyof typeof onlyReplicas;
 
 export const catalogue: Record<FaultName, FaultEntry> = {
   ...(Object.fromEntries(
@@ -131,6 +163,8 @@ export const catalogue: Record<FaultName, FaultEntry> = {
     ]),
   ) as Record<Exclude<FaultKind, 'swap'>, FaultEntry>),
   ...others,
+  ...onlySole,
+  ...onlyReplicas,
 };
 
 export const faultNames = Object.keys(catalogue) as FaultName[];
@@ -175,6 +209,7 @@ export function impossible(fault: FaultName, phase: Phase): string | undefined {
     case 'journal-file':
       return phase === 'recover' ? undefined : 'the file is looked at when the station starts';
     case 'database':
+    case 'statement':
       return withAuthority.includes(phase) ? undefined : 'the authority is asked nothing';
     case 'signing':
       return phase === 'key' ? undefined : 'the issuing key signs in the key step alone';
@@ -192,6 +227,12 @@ export interface Cell {
 export const possibleCells: readonly Cell[] = faultNames.flatMap((fault) =>
   phases.filter((phase) => impossible(fault, phase) === undefined).map((phase) => ({ fault, phase })),
 );
+
+/** Those of a factory with one authority, and those of one with several. */
+export const cellsOfSole = possibleCells.filter(({ fault }) => !(fault in onlyReplicas));
+export const cellsOfReplicas = possibleCells.filter(({ fault }) => !(fault in onlySole));
+/** Those that only a factory with several can try. */
+export const cellsOfReplicasAlone = possibleCells.filter(({ fault }) => fault in onlyReplicas);
 
 export function cellName({ fault, phase }: Cell): string {
   return `${fault} x ${phase}`;
