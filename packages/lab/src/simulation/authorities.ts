@@ -8,6 +8,7 @@ import { type DiskAct, type DiskFault, makeAuthorityFile, openFailingStorage } f
 import type { Faults, PlannedFault } from './faults.ts';
 import type { Network } from './network.ts';
 import { Replicas } from './replicas.ts';
+import type { ActJudge } from './single-acts.ts';
 import type { World } from './world.ts';
 
 export interface Authorities {
@@ -29,6 +30,7 @@ export interface AuthoritiesParts {
   faults: Faults;
   network: Network;
   watcher: AuthorityWatcher;
+  judge: ActJudge;
   identity: AuthorityIdentity;
   file: string;
 }

@@ -36,6 +36,8 @@ export interface HostParts {
   name?: string;
   /** Milliseconds that its clock is off all day, within what NTP allows. */
   skewMs?: number;
+  /** Told when a process is asked something. */
+  asked?: (process: AuthorityProcess) => void;
   /** The database as a process of this life sees it; rejects where the program could not start. */
   open: (life: Life) => Storage | Promise<Storage>;
 }
@@ -68,6 +70,10 @@ export class AuthorityHost {
 
   get process(): AuthorityProcess | undefined {
     return this.#process?.life.alive ? this.#process : undefined;
+  }
+
+  get isClockRight(): boolean {
+    return this.#clockOffMs === 0;
   }
 
   /** Starts the program; where its database has to be waited for, it is there later or ends. */
@@ -115,7 +121,7 @@ export class AuthorityHost {
 
   #run(life: Life, storage: Storage): void {
     const { world, faults, network, watcher, identity, skewMs = 0 } = this.#parts;
-    const process = new AuthorityProcess({
+    const process: AuthorityProcess = new AuthorityProcess({
       world,
       life,
       name: `${this.#prefix}${this.#starts}`,
@@ -133,6 +139,7 @@ export class AuthorityHost {
       report: (error) => {
         if (life.alive) watcher.fault(error);
       },
+      asked: () => this.#parts.asked?.(process),
       beforeReply: (message) => {
         const units = network.unitsOf(message);
         const struck = faults.strike('authority-request', (concerned) => units.includes(concerned));

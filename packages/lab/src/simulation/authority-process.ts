@@ -45,6 +45,8 @@ export interface AuthorityParts {
   clockOffMs: () => number;
   /** What only its own log would show: a fault of the program. */
   report: (error: unknown) => void;
+  /** Told when a request is there. */
+  asked: () => void;
   /** Told before an answer leaves; it may kill the process. */
   beforeReply: (message: Message) => void;
 }
@@ -57,6 +59,7 @@ export class AuthorityProcess implements Listener {
   readonly #handlers;
   readonly #report: (error: unknown) => void;
   readonly #guard: ClockGuard;
+  readonly #asked: () => void;
   readonly #beforeReply: (message: Message) => void;
 
   constructor(parts: AuthorityParts) {
@@ -65,6 +68,7 @@ export class AuthorityProcess implements Listener {
     this.life = life;
     this.identity = identity;
     this.#report = parts.report;
+    this.#asked = parts.asked;
     this.#beforeReply = parts.beforeReply;
     const clock = () => new Date(beginning + world.nowMs + clockOffMs());
     const entropy = world.entropy(`authority ${name}`);
@@ -123,6 +127,7 @@ export class AuthorityProcess implements Listener {
   }
 
   async answer(message: Message): Promise<Answer> {
+    this.#asked();
     const answer = await this.#answer(message);
     this.#beforeReply(message);
     return answer;

@@ -177,7 +177,7 @@ class Factory {
     const model = this.#model;
     this.#network = new Network(world, this.#faults, model, (uid) => this.#floor.unitOfHardware(uid));
     this.#authority = await makeAuthorities(
-      { world, faults: this.#faults, network: this.#network, watcher: model },
+      { world, faults: this.#faults, network: this.#network, watcher: model, judge: model.acts },
       this.#folder,
       this.#options.replicas ?? 1,
     );

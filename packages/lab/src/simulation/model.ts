@@ -12,6 +12,7 @@ import type { BoardOnFloor } from './boards.ts';
 import { openFailingStorage } from './disk.ts';
 import type { Struck } from './faults.ts';
 import { Life } from './life.ts';
+import { ActsModel } from './model/acts-model.ts';
 import { BoardModel } from './model/board-model.ts';
 import { sha256 } from './model/certificate-bytes.ts';
 import { LogModel } from './model/log-model.ts';
@@ -24,6 +25,7 @@ export type { Violation } from './model/violation.ts';
 
 export class Model implements AuthorityWatcher, NetworkWatcher {
   readonly log: LogModel;
+  readonly acts: ActsModel;
   readonly #violations: Violations;
   readonly #wire: WireModel;
   readonly #boards: BoardModel;
@@ -37,6 +39,7 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
     this.#world = world;
     this.#violations = new Violations(world);
     this.log = new LogModel(world, this.#violations);
+    this.acts = new ActsModel(this.log, this.#violations);
     this.#wire = new WireModel(this.log, this.#violations);
     this.#boards = new BoardModel(this.log, this.#violations);
   }
@@ -136,6 +139,7 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
         () => `an intent of ${credential.deviceId} is open at the end of the day`,
       );
     }
+    this.acts.atEnd();
     await this.#checkStored();
   }
 

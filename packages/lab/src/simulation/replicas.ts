@@ -15,6 +15,7 @@ import { openFailingStorage } from './disk.ts';
 import type { PlannedFault } from './faults.ts';
 import type { Life } from './life.ts';
 import type { Route } from './network.ts';
+import { SingleActs } from './single-acts.ts';
 import { type Chance, chance } from './world.ts';
 
 const url = 'postgres://imprint@127.0.0.1/imprint';
@@ -38,19 +39,21 @@ export class Replicas implements Authorities {
   #setUp: Life | undefined;
 
   constructor(parts: AuthoritiesParts, count: number) {
-    const { world, identity, file, network, watcher } = parts;
+    const { world, identity, file, network, watcher, judge } = parts;
     this.identity = identity;
     this.file = file;
     this.#parts = parts;
     this.#draw = chance(world.entropy('replicas'));
     this.#server = new DatabaseServer(file, world);
     this.#server.committed = () => watcher.mayHaveCommitted();
+    const acts = new SingleActs(world, judge);
     this.#hosts = Array.from(
       { length: count },
       (_, at) =>
         new AuthorityHost({
           ...parts,
           name: `r${at + 1}`,
+          asked: (process) => acts.beside(process),
           skewMs: this.#draw.below(2 * mostSkewMs + 1) - mostSkewMs,
           open: (life) => openPostgres(url, 'dev', undefined, this.#wire(at, life).driver),
         }),
@@ -109,7 +112,8 @@ export class Replicas implements Authorities {
         else this.#wires.get(at)?.silence(2_000 + this.#draw.below(60_000));
         break;
       case 'replica-clock-off':
-        host.jumpClock((isFirst ? -1 : 1) * (15_000 + this.#draw.below(35_000)));
+        // two of them together would be past the bound
+        if (host.isClockRight) host.jumpClock((isFirst ? -1 : 1) * (15_000 + this.#draw.below(35_000)));
         break;
       case 'replica-clock-hour':
         host.jumpClock((isFirst ? -1 : 1) * hourMs);
