@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { Journal } from '@imprint/station/journal';
 import { cellName } from './catalogue.ts';
+import { Session } from './database/session.ts';
 import { runFactory } from './factory.ts';
 import { tellFailure } from './failure.ts';
 import { runSeeds } from './run-seeds.ts';
@@ -44,6 +45,27 @@ describe('simulated factories', { timeout: 600_000 }, () => {
       assert.match(told, /npm run lab -- --seed lab-5 --units 20 --only none/);
     } finally {
       Journal.prototype.recordIntendedAct = recordIntendedAct;
+    }
+  });
+
+  it('a database server that forgets what it acknowledged is found, with its seed and without a fault', async () => {
+    const { query } = Session.prototype;
+    let commits = 0;
+    Session.prototype.query = function (text, values) {
+      if (text !== 'commit' || ++commits % 20 !== 0) return query.call(this, text, values);
+      query.call(this, 'rollback', []);
+      return { command: 'COMMIT', rowCount: 0, rows: [] };
+    };
+    try {
+      const told = (await tellFailure('lab-4', 20)).join('\n');
+      assert.match(
+        told,
+        /I-1 is broken after [\d.]+ s: act-\d+ was acknowledged as entry \d+, and the log has it at no place/,
+      );
+      assert.match(told, /It needs no fault/);
+      assert.match(told, /npm run lab -- --seed lab-4 --units 20 --only none/);
+    } finally {
+      Session.prototype.query = query;
     }
   });
 });
