@@ -84,6 +84,7 @@ export class AuthorityProcess implements Listener {
       clock,
       entropy,
       requireSteady: (now) => this.#guard.requireSteady(now),
+      serverClock: storage.serverClock,
       gather: settled,
     });
     const key = verifierKey(logOrigin, logPublicKey);

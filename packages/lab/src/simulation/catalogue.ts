@@ -95,6 +95,11 @@ const others = {
   'journal-lost': { site: 'journal-file', words: 'the journal is gone' },
   'station-clock-wrong': { site: 'any-time', words: "the station's clock is a year off" },
 
+  'authority-killed': { site: 'any-time', words: 'the authority is killed' },
+  'authority-killed-at-database': {
+    site: 'database',
+    words: 'the authority is killed at a statement or commit',
+  },
   'authority-killed-at-reply': {
     site: 'authority-request',
     words: 'the authority is killed before it replies',
@@ -103,28 +108,32 @@ const others = {
     site: 'signing',
     words: 'the authority is killed when its key has signed',
   },
-  'signer-refuses': { site: 'signing', words: 'the signing key does not answer' },
-  'signer-uncertain': { site: 'signing', words: 'the key signs, and the answer is an error' },
-  'signer-hangs': { site: 'signing', words: 'the key signs, and the answer never comes' },
-  'signer-wrong-key': { site: 'signing', words: 'another key signs' },
-  'signer-wrong-bytes': { site: 'signing', words: 'other bytes are signed' },
-} as const satisfies Record<string, FaultEntry>;
-
-/** Where one process has the database for itself. */
-const onlySole = {
-  'authority-killed': { site: 'any-time', words: 'the authority is killed' },
-  'authority-killed-at-database': {
-    site: 'database',
-    words: 'the authority is killed at a statement or commit',
-  },
   'database-eio': { site: 'database', words: "the authority's disk gives EIO" },
   'commit-lost': { site: 'database', words: 'a commit fails and is lost' },
   'commit-kept': { site: 'database', words: 'a commit fails and is kept' },
   'database-full': { site: 'database', words: "the authority's disk is full" },
   'database-busy': { site: 'database', words: 'another process holds the database' },
+  'signer-refuses': { site: 'signing', words: 'the signing key does not answer' },
+  'signer-uncertain': { site: 'signing', words: 'the key signs, and the answer is an error' },
+  'signer-hangs': { site: 'signing', words: 'the key signs, and the answer never comes' },
+  'signer-wrong-key': { site: 'signing', words: 'another key signs' },
+  'signer-wrong-bytes': { site: 'signing', words: 'other bytes are signed' },
   'clock-hour': { site: 'any-time', words: "the authority's clock jumps by an hour" },
   'clock-year': { site: 'any-time', words: "the authority's clock jumps by a year" },
 } as const satisfies Record<string, FaultEntry>;
+
+/** Where one process has the database for itself: several meet other faults in their place. */
+const onlySole: ReadonlySet<FaultName> = new Set([
+  'authority-killed',
+  'authority-killed-at-database',
+  'database-eio',
+  'commit-lost',
+  'commit-kept',
+  'database-full',
+  'database-busy',
+  'clock-hour',
+  'clock-year',
+]);
 
 /** Where several processes share a database on a server. */
 const onlyReplicas = {
@@ -149,11 +158,7 @@ const onlyReplicas = {
   'server-eio': { site: 'statement', words: "the database server's disk gives EIO" },
 } as const satisfies Record<string, FaultEntry>;
 
-export type FaultName =
-  | Exclude<FaultKind, 'swap'>
-  | keyof typeof others
-  | keyof typeof onlySole
-  | keyof typeof onlyReplicas;
+export type FaultName = Exclude<FaultKind, 'swap'> | keyof typeof others | keyof typeof onlyReplicas;
 
 export const catalogue: Record<FaultName, FaultEntry> = {
   ...(Object.fromEntries(
@@ -163,7 +168,6 @@ export const catalogue: Record<FaultName, FaultEntry> = {
     ]),
   ) as Record<Exclude<FaultKind, 'swap'>, FaultEntry>),
   ...others,
-  ...onlySole,
   ...onlyReplicas,
 };
 
@@ -230,7 +234,7 @@ export const possibleCells: readonly Cell[] = faultNames.flatMap((fault) =>
 
 /** Those of a factory with one authority, and those of one with several. */
 export const cellsOfSole = possibleCells.filter(({ fault }) => !(fault in onlyReplicas));
-export const cellsOfReplicas = possibleCells.filter(({ fault }) => !(fault in onlySole));
+export const cellsOfReplicas = possibleCells.filter(({ fault }) => !onlySole.has(fault));
 /** Those that only a factory with several can try. */
 export const cellsOfReplicasAlone = possibleCells.filter(({ fault }) => fault in onlyReplicas);
 

@@ -42,6 +42,7 @@ serverSuite('PostgreSQL', {
           where ${ofDatabase} and application_name = '${which}' order by random() limit ${most}`);
         return ended.length;
       },
+      nowMs: Date.now,
       stop: (how) => own.stop(how),
       start: () => own.start(),
       close: async () => {

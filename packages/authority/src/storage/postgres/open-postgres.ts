@@ -104,7 +104,9 @@ export async function createPostgres(
 
 /** Connections that only read, beside a storage that is open on the same database. The caller destroys them. */
 export function openPostgresReader(url: string): Kysely<Tables> {
-  return readerOf(connectReaders(parsePostgresUrl(url), networkDriver, readerConnections, () => readPatienceMs));
+  return readerOf(
+    connectReaders(parsePostgresUrl(url), networkDriver, readerConnections, () => readPatienceMs),
+  );
 }
 
 function connectReaders(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeEntry } from '@imprint/contract/audit/entry';
+import { limits } from '@imprint/contract/limits';
 import { verifyLog } from '../../audit/verify.ts';
 import { append, draft } from '../../ledger/history.test-kit.ts';
 import { testLedger } from '../../ledger/ledger.suite.ts';
@@ -23,6 +24,8 @@ export interface DatabaseOnServer {
   isAwaited(): Promise<boolean>;
   /** Ends sessions of the writers or the readers, one or all; gives how many. */
   endSessions(which: 'imprint-writer' | 'imprint-reader', most?: number): Promise<number>;
+  /** The server's clock, in milliseconds since 1970. */
+  nowMs(): number;
   stop(how?: 'fast' | 'immediate'): Promise<void>;
   start(): Promise<void>;
   /** Closes the storages that were opened. */
@@ -268,6 +271,40 @@ export function serverSuite(name: string, { make }: ServerForTests): void {
         .execute()
         .catch(() => undefined);
       assert.deepEqual(await storage.reader.selectFrom('operator').selectAll().execute(), []);
+    },
+  );
+
+  on(
+    'I-8: whose clock is off the server’s by more than the bound writes nothing, and stops nobody else',
+    async (database) => {
+      const { nowMs } = database;
+      const [replica, other] = [database.storage, await database.openAgain()].map((storage) =>
+        testLedger(storage, { serverClock: storage.serverClock }),
+      );
+      other!.time.ms = nowMs();
+      await append(other!.ledger, operator('before'));
+      for (const [at, offMs] of [
+        3_600_000,
+        limits.clockOffServerMs + 500,
+        -limits.clockOffServerMs - 500,
+        -3_600_000,
+      ].entries()) {
+        replica!.time.ms = nowMs() + offMs;
+        for (const time of ['clock', 'accepted', 'of-last-entry'] as const) {
+          const writing = replica!.ledger.submit(
+            async () => ({ entries: [operator(`wrong.${at}.${time}`)], reply: () => undefined }),
+            time,
+          );
+          await assert.rejects(writing, {
+            code: 'clock_untrusted',
+            message: new RegExp(`${offMs > 0 ? 'ahead of' : 'behind'} the clock of the database's server`),
+          });
+        }
+        other!.time.ms = nowMs();
+        await append(other!.ledger, operator(`other.${at}`));
+      }
+      replica!.time.ms = nowMs();
+      assert.equal(await append(replica!.ledger, operator('set-right')), 5);
     },
   );
 }

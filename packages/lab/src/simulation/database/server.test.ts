@@ -83,6 +83,7 @@ serverSuite('the double of a database server', {
       },
       endSessions: async (which, most) =>
         server.endSessions((settings) => settings.get('application_name') === which, most),
+      nowMs: () => server.clockMs(),
       stop: async () => server.away(atTheServer),
       start: async () => server.start(),
       close,

@@ -5,6 +5,7 @@
  */
 import { createSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import Database from 'better-sqlite3';
+import { beginning } from '../world.ts';
 import { Session, type Settings, serverError } from './session.ts';
 import { Turns } from './turns.ts';
 
@@ -29,6 +30,8 @@ export class DatabaseServer {
   };
   readonly #statements = new WeakMap<Database.Database, Map<string, Database.Statement<unknown[]>>>();
   #upAtMs = 0;
+  /** Its own clock, in milliseconds since 1970. */
+  clockMs: () => number;
   /** Told of each commit. */
   committed: () => void = () => undefined;
 
@@ -36,6 +39,7 @@ export class DatabaseServer {
   constructor(file: string, time: ServerTime) {
     this.file = file;
     this.time = time;
+    this.clockMs = () => beginning + time.nowMs;
   }
 
   /** Makes the tables of an authority in a new file. */
@@ -99,11 +103,12 @@ export class DatabaseServer {
     return statement;
   }
 
-  /** What only PostgreSQL could answer: the settings that it is asked for, by their names. */
+  /** What only PostgreSQL could answer: its clock, its settings by their names, whether there is a table. */
   canned(text: string): object | undefined {
     if (text.startsWith('select current_setting(')) {
       return { version: 170_000, encoding: 'UTF8', fsync: 'on', full_page_writes: 'on', read_only: 'off' };
     }
+    if (text.startsWith('select (extract(epoch from clock_timestamp())')) return { ms: this.clockMs() };
     return text.startsWith('select to_regclass(') ? { there: true } : undefined;
   }
 
