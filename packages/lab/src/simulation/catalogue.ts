@@ -232,9 +232,9 @@ export const possibleCells: readonly Cell[] = faultNames.flatMap((fault) =>
   phases.filter((phase) => impossible(fault, phase) === undefined).map((phase) => ({ fault, phase })),
 );
 
-/** Those of a factory with one authority, and those of one with several. */
+/** Those of a factory with one authority, and of these the ones that a factory with several can try too. */
 export const cellsOfSole = possibleCells.filter(({ fault }) => !(fault in onlyReplicas));
-export const cellsOfReplicas = possibleCells.filter(({ fault }) => !onlySole.has(fault));
+export const cellsOfAll = cellsOfSole.filter(({ fault }) => !onlySole.has(fault));
 /** Those that only a factory with several can try. */
 export const cellsOfReplicasAlone = possibleCells.filter(({ fault }) => fault in onlyReplicas);
 

@@ -5,7 +5,7 @@
 import {
   type Cell,
   catalogue,
-  cellsOfReplicas,
+  cellsOfAll,
   cellsOfReplicasAlone,
   cellsOfSole,
   type FaultName,
@@ -33,7 +33,7 @@ export interface Struck extends PlannedFault {
 const faultsPerUnit = [0, 0, 0, 0, 1, 1, 1, 1, 2, 3];
 
 /** Few factories have several authorities, so that each of their boards has its part of what only those can try. */
-const faultsPerUnitOfReplicas = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3];
+const faultsPerUnitOfReplicas = [1, 1, 1, 1, 2, 2, 2, 2, 2, 3];
 
 /** The faults of a factory of `units`: cell after cell, so that a factory that is large enough meets every one. */
 export function planFaults(
@@ -45,16 +45,21 @@ export function planFaults(
   const planned: PlannedFault[] = [];
   const perUnit = hasReplicas ? faultsPerUnitOfReplicas : faultsPerUnit;
   const dueCells = hasReplicas ? cellsOfReplicasAlone : cellsOfSole;
-  const anyCells = hasReplicas ? cellsOfReplicas : cellsOfSole;
+  let beside = firstCell;
   let cell = firstCell;
   for (let unit = 0; unit < units; unit++) {
     const draw = chance(world.entropy(`story ${unit}`));
     const count = draw.pick(perUnit);
     for (let at = 0; at < count; at++) {
-      // the first of a unit is the next that is due; those beside it are any
-      const due = at === 0 ? dueCells[cell++ % dueCells.length]! : draw.pick(anyCells);
+      // the first of a unit is the next that is due; those beside it are any, or with replicas the next of those that all have
+      const due =
+        at === 0
+          ? dueCells[cell++ % dueCells.length]!
+          : hasReplicas
+            ? cellsOfAll[beside++ % cellsOfAll.length]!
+            : draw.pick(cellsOfSole);
       // a report is one request with one commit, and there is none to let pass
-      const skip = due.phase === 'report' || draw.fraction() < 0.5 ? 0 : draw.below(6);
+      const skip = due.phase === 'report' || draw.fraction() < 0.5 ? 0 : draw.below(4);
       // a start only is where an end was
       if (due.phase === 'recover') {
         const kill = { fault: 'station-killed' as const, phase: draw.pick(interrupted) };
