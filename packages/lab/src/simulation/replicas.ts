@@ -53,7 +53,7 @@ export class Replicas implements Authorities {
         new AuthorityHost({
           ...parts,
           name: `r${at + 1}`,
-          asked: (process) => acts.beside(process),
+          asked: (process) => acts.beside(process, () => this.#hosts[at]!.isClockRight),
           skewMs: this.#draw.below(2 * mostSkewMs + 1) - mostSkewMs,
           open: (life) => openPostgres(url, 'dev', undefined, this.#wire(at, life).driver),
         }),

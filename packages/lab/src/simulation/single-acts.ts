@@ -8,8 +8,8 @@ import { type Chance, chance, type World } from './world.ts';
 /** Judges them from the log. */
 export interface ActJudge {
   acknowledged(act: string, index: number): void;
-  /** It was refused, which nothing but a failure of the database or of a clock may do. */
-  refused(act: string, error: unknown): void;
+  /** It was refused, which a failure of the database may do, and the process's own clock where it is wrong. */
+  refused(act: string, error: unknown, isClockRight: boolean): void;
 }
 
 export class SingleActs {
@@ -23,7 +23,7 @@ export class SingleActs {
   }
 
   /** Takes one now and then, in the tick that the request of this moment will be in. */
-  beside({ ledger, life, line }: AuthorityProcess): void {
+  beside({ ledger, life, line }: AuthorityProcess, isClockRight: () => boolean): void {
     if (this.#draw.below(2) === 0) return;
     const act = `act-${this.#count++}`;
     ledger
@@ -39,7 +39,7 @@ export class SingleActs {
       }))
       .then(
         (index) => life.alive && this.#judge.acknowledged(act, index),
-        (error) => life.alive && this.#judge.refused(act, error),
+        (error) => life.alive && this.#judge.refused(act, error, isClockRight()),
       );
   }
 }

@@ -24,9 +24,15 @@ export class ActsModel implements ActJudge {
     );
   }
 
-  refused(act: string, error: unknown): void {
-    const isKnown = isImprintError(error, 'storage_failed', 'clock_untrusted', 'unavailable');
-    this.#violations.unless(isKnown, 'I-29', () => `${act} was refused: ${(error as Error).message}`);
+  /** I-8: a clock that is wrong stops its own process, and no other. */
+  refused(act: string, error: unknown, isClockRight: boolean): void {
+    const isOfClock = isImprintError(error, 'clock_untrusted');
+    const mayBe = isOfClock ? !isClockRight : isImprintError(error, 'storage_failed', 'unavailable');
+    this.#violations.unless(
+      mayBe,
+      isOfClock ? 'I-8' : 'I-29',
+      () => `${act} was refused: ${(error as Error).message}`,
+    );
   }
 
   /** At the end of the day: what nobody acknowledged is there once or never. */
