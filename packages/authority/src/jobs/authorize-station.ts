@@ -15,8 +15,8 @@ export interface AuthorizedStation {
   lanes: number;
   version: string;
   configurationSha256: string;
-  /** When the live session began: whatever this station was at before is over. */
-  sessionOpenedAt: string;
+  /** The log's entries before the live session: whatever this station was at then is over. */
+  sessionLogSize: number;
 }
 
 /** What comes of a request of a session that is not the live one. `alarms` is empty where one was raised before. */
@@ -44,14 +44,14 @@ export async function authorizeStation(
       hint: 'Start the station program anew: it opens a session when it starts.',
     });
   }
-  if (session.session_id !== caller.sessionId) return refuseSession(reading, caller, session.opened_at);
+  if (session.session_id !== caller.sessionId) return refuseSession(reading, caller, session.log_size);
   return {
     stationId: station.station_id,
     site: station.site,
     lanes: station.lanes,
     version: session.station_version,
     configurationSha256: session.configuration_sha256,
-    sessionOpenedAt: session.opened_at,
+    sessionLogSize: session.log_size,
   };
 }
 
@@ -59,14 +59,14 @@ export async function authorizeStation(
 async function refuseSession(
   reading: Reading,
   { stationId, sessionId }: StationCaller,
-  liveSince: string,
+  liveSince: number,
 ): Promise<RefusedSession> {
   const raised = await reading.tx
     .selectFrom('alarm')
     .select('log_index')
     .where('kind', '=', 'second-station-session')
     .where('subject', '=', stationId)
-    .where('raised_at', '>=', liveSince)
+    .where('log_index', '>=', liveSince)
     .limit(1)
     .executeTakeFirst();
   const refusal = new ImprintError(

@@ -66,6 +66,29 @@ describe('an attempt that was broken off', () => {
     await line.close();
   });
 
+  it('I-21: holds its lane as well where the session was opened at a process whose clock is ahead of the others', async () => {
+    const line = await openLine(ids, {}, 1);
+    line.pass(4_000);
+    const caller = await restarted(line);
+    line.pass(-4_000);
+    await openJob(line.core, caller, new TestUnit('u1').openRequest(ids[0]!, line.shiftId));
+    await assert.rejects(
+      openJob(line.core, caller, new TestUnit('u2').openRequest(ids[1]!, line.shiftId)),
+      (error) => isImprintError(error, 'lane_limit_reached'),
+    );
+    await line.close();
+  });
+
+  it('holds none where it was begun at a process whose clock was ahead', async () => {
+    const line = await openLine(ids, {}, 1);
+    line.pass(4_000);
+    await openJob(line.core, line.caller, new TestUnit('u1').openRequest(ids[0]!, line.shiftId));
+    line.pass(-4_000);
+    const caller = await restarted(line);
+    await openJob(line.core, caller, new TestUnit('u2').openRequest(ids[1]!, line.shiftId));
+    await line.close();
+  });
+
   it('I-21: holds its lane as long as the session lasts in which it was begun', async () => {
     const line = await openLine(ids, {}, 1);
     const caller = await restarted(line);

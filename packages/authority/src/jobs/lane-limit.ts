@@ -22,7 +22,7 @@ export function requireKnownLane(station: AuthorizedStation, lane: number): void
  * they hold no lane. What it knew of them it has told by now, or never will.
  */
 export async function leftJobs(reading: Reading, station: AuthorizedStation): Promise<JobAttempt[]> {
-  const before = { station_id: station.stationId, started_at: station.sessionOpenedAt };
+  const before = { station_id: station.stationId, log_size: station.sessionLogSize };
   return (await selectLeft(reading.tx, before)).rows;
 }
 
@@ -62,7 +62,7 @@ export async function requireLane(
 
 type JobAttempt = Pick<Job, 'job_id' | 'attempt'>;
 
-const selectLeft = statement<{ station_id: string; started_at: string }, JobAttempt>((db, arg) =>
+const selectLeft = statement<{ station_id: string; log_size: number }, JobAttempt>((db, arg) =>
   db
     .selectFrom('job')
     .innerJoin('attempt', (join) =>
@@ -71,7 +71,7 @@ const selectLeft = statement<{ station_id: string; started_at: string }, JobAtte
     .select(['job.job_id', 'job.attempt'])
     .where('job.station_id', '=', arg('station_id'))
     .where('job.active', '=', 1)
-    .where('attempt.started_at', '<', arg('started_at'))
+    .where('attempt.log_index', '<', arg('log_size'))
     .orderBy('job.job_id')
     .limit(limits.lanesPerStation),
 );

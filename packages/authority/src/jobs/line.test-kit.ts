@@ -224,7 +224,8 @@ export async function addStation(
     },
   );
   const sessionId = `w-${stationId}`;
-  await core.ledger.submit(async (reading) => ({
+  const { size } = await core.ledger.head();
+  await core.ledger.submit(async () => ({
     entries: [],
     remember: async (tx) => {
       await tx
@@ -234,7 +235,7 @@ export async function addStation(
           session_id: sessionId,
           station_version: '0.1.0',
           configuration_sha256: '0'.repeat(64),
-          opened_at: reading.at,
+          log_size: size,
         })
         .execute();
     },

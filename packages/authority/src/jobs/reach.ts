@@ -26,7 +26,7 @@ export async function isWithinReach(
     .executeTakeFirst();
   if (!order || !station) return false;
   // which program runs there, and since when, has no part in where it may work
-  const asked = { stationId, ...station, version: '', configurationSha256: '', sessionOpenedAt: '' };
+  const asked = { stationId, ...station, version: '', configurationSha256: '', sessionLogSize: 0 };
   try {
     requireAssigned(asked, order);
     return true;

@@ -33,11 +33,12 @@ export async function openSession(
       .where('station_id', '=', stationId)
       .executeTakeFirst();
     requireConfirmed(station, reading.at);
+    const { size } = await reading.tx.selectFrom('log_head').select('size').executeTakeFirstOrThrow();
     const row = {
       session_id: sessionId,
       station_version: request.station_version,
       configuration_sha256: request.configuration_sha256,
-      opened_at: reading.at,
+      log_size: size,
     };
     return {
       entries: [],

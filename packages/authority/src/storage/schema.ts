@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -113,6 +113,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
   attempt: {
     job_id: 'text',
     attempt: 'integer',
+    log_index: 'integer',
     operation: 'text',
     station_id: 'text',
     site: 'text',
@@ -242,7 +243,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     session_id: 'text',
     station_version: 'text',
     configuration_sha256: 'text',
-    opened_at: 'text',
+    log_size: 'integer',
   },
   open_check: {
     check_id: 'text',

@@ -118,6 +118,8 @@ export interface JobDocumentTable {
 export interface AttemptTable {
   job_id: string;
   attempt: number;
+  /** Of the entry with which it began. */
+  log_index: number;
   operation: string;
   station_id: string;
   site: string;
@@ -321,7 +323,8 @@ export interface StationSessionTable {
   session_id: string;
   station_version: string;
   configuration_sha256: string;
-  opened_at: string;
+  /** Entries of the log when it was opened: what came after belongs to it. Times of two processes could not tell. */
+  log_size: number;
 }
 
 export interface OpenCheckTable {

@@ -17,7 +17,7 @@ import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import type { Signer } from '@imprint/authority/signer/signer';
 import type { Storage } from '@imprint/authority/storage/storage';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
-import { type Hierarchy, logId } from '@imprint/authority/trust/hierarchy';
+import { logId } from '@imprint/authority/trust/hierarchy';
 import { toProblem } from '@imprint/contract/api/problem';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -25,26 +25,19 @@ import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Answer } from '@imprint/station/read-answer';
 import { stationVersion } from '@imprint/station/start-line';
+import type { AuthorityIdentity } from './authority-identity.ts';
 import type { Life } from './life.ts';
 import type { Listener, Message } from './network.ts';
-import type { SeededKey } from './seeded-keys.ts';
 import { beginning, settled, type World } from './world.ts';
 
 export const logOrigin = 'imprint.local/lab';
 const forgetEveryMs = 600_000;
 
-/** What an authority is, whoever runs it. */
-export interface AuthorityIdentity {
-  hierarchy: Hierarchy;
-  logKey: SeededKey;
-  stationSigner: Signer;
-}
-
 export interface AuthorityParts {
   world: World;
   life: Life;
-  /** How often it has started, for its name. */
-  start: number;
+  /** Of its machine and of this start: no other process of the factory has it. */
+  name: string;
   identity: AuthorityIdentity;
   storage: Storage;
   signer: Signer;
@@ -52,6 +45,8 @@ export interface AuthorityParts {
   clockOffMs: () => number;
   /** What only its own log would show: a fault of the program. */
   report: (error: unknown) => void;
+  /** Told when a request is there. */
+  asked: () => void;
   /** Told before an answer leaves; it may kill the process. */
   beforeReply: (message: Message) => void;
 }
@@ -64,17 +59,19 @@ export class AuthorityProcess implements Listener {
   readonly #handlers;
   readonly #report: (error: unknown) => void;
   readonly #guard: ClockGuard;
+  readonly #asked: () => void;
   readonly #beforeReply: (message: Message) => void;
 
   constructor(parts: AuthorityParts) {
-    const { world, life, identity, storage, signer, clockOffMs, start } = parts;
+    const { world, life, identity, storage, signer, clockOffMs, name } = parts;
     const { certificates, logPublicKey } = identity.hierarchy;
     this.life = life;
     this.identity = identity;
     this.#report = parts.report;
+    this.#asked = parts.asked;
     this.#beforeReply = parts.beforeReply;
     const clock = () => new Date(beginning + world.nowMs + clockOffMs());
-    const entropy = world.entropy(`authority ${start}`);
+    const entropy = world.entropy(`authority ${name}`);
     this.#guard = new ClockGuard({
       clock,
       monotonicMs: () => world.nowMs,
@@ -87,6 +84,7 @@ export class AuthorityProcess implements Listener {
       clock,
       entropy,
       requireSteady: (now) => this.#guard.requireSteady(now),
+      serverClock: storage.serverClock,
       gather: settled,
     });
     const key = verifierKey(logOrigin, logPublicKey);
@@ -102,7 +100,7 @@ export class AuthorityProcess implements Listener {
       clock,
       clockGuard: this.#guard,
       entropy,
-      processId: `p-${start}`,
+      processId: `p-${name}`,
       intentLeaseMs: limits.intentLeaseMs,
       jobsPerLaneAMinute: limits.jobsPerLaneAMinute,
       minimumStationVersion: stationVersion,
@@ -130,6 +128,7 @@ export class AuthorityProcess implements Listener {
   }
 
   async answer(message: Message): Promise<Answer> {
+    this.#asked();
     const answer = await this.#answer(message);
     this.#beforeReply(message);
     return answer;

@@ -33,6 +33,7 @@ export type Site =
   | 'journal'
   | 'journal-file'
   | 'database'
+  | 'statement'
   | 'authority-request'
   | 'signing'
   | 'any-time';
@@ -121,7 +122,43 @@ const others = {
   'clock-year': { site: 'any-time', words: "the authority's clock jumps by a year" },
 } as const satisfies Record<string, FaultEntry>;
 
-export type FaultName = Exclude<FaultKind, 'swap'> | keyof typeof others;
+/** Where one process has the database for itself: several meet other faults in their place. */
+const onlySole: ReadonlySet<FaultName> = new Set([
+  'authority-killed',
+  'authority-killed-at-database',
+  'database-eio',
+  'commit-lost',
+  'commit-kept',
+  'database-full',
+  'database-busy',
+  'clock-hour',
+  'clock-year',
+]);
+
+/** Where several processes share a database on a server. */
+const onlyReplicas = {
+  'replica-killed': { site: 'any-time', words: 'one of the authorities is killed' },
+  'replica-killed-at-statement': {
+    site: 'statement',
+    words: 'an authority is killed before, during or after a statement',
+  },
+  'replica-hangs': { site: 'statement', words: 'an authority halts in the middle of a tick' },
+  'replica-cut-off': { site: 'any-time', words: 'an authority is cut from the database' },
+  'replica-clock-off': { site: 'any-time', words: "an authority's clock is half a minute off" },
+  'replica-clock-hour': { site: 'any-time', words: "an authority's clock jumps by an hour" },
+  'station-cut-from-replica': { site: 'any-time', words: 'a station is cut from one of the authorities' },
+  'connection-lost': { site: 'statement', words: 'the connection is lost before a statement' },
+  'commit-unsent': { site: 'statement', words: 'the connection is lost before a commit' },
+  'commit-unanswered': { site: 'statement', words: 'the connection is lost after a commit' },
+  'commit-late': { site: 'statement', words: 'the connection is lost, and the commit arrives later' },
+  'server-restarted': { site: 'any-time', words: 'the database server is restarted' },
+  'server-away': { site: 'any-time', words: 'the database server is gone for more than half a minute' },
+  'server-crashed-at-commit': { site: 'statement', words: 'the database server crashes at a commit' },
+  'server-full': { site: 'statement', words: "the database server's disk is full" },
+  'server-eio': { site: 'statement', words: "the database server's disk gives EIO" },
+} as const satisfies Record<string, FaultEntry>;
+
+export type FaultName = Exclude<FaultKind, 'swap'> | keyof typeof others | keyof typeof onlyReplicas;
 
 export const catalogue: Record<FaultName, FaultEntry> = {
   ...(Object.fromEntries(
@@ -131,6 +168,7 @@ export const catalogue: Record<FaultName, FaultEntry> = {
     ]),
   ) as Record<Exclude<FaultKind, 'swap'>, FaultEntry>),
   ...others,
+  ...onlyReplicas,
 };
 
 export const faultNames = Object.keys(catalogue) as FaultName[];
@@ -175,6 +213,7 @@ export function impossible(fault: FaultName, phase: Phase): string | undefined {
     case 'journal-file':
       return phase === 'recover' ? undefined : 'the file is looked at when the station starts';
     case 'database':
+    case 'statement':
       return withAuthority.includes(phase) ? undefined : 'the authority is asked nothing';
     case 'signing':
       return phase === 'key' ? undefined : 'the issuing key signs in the key step alone';
@@ -192,6 +231,12 @@ export interface Cell {
 export const possibleCells: readonly Cell[] = faultNames.flatMap((fault) =>
   phases.filter((phase) => impossible(fault, phase) === undefined).map((phase) => ({ fault, phase })),
 );
+
+/** Those of a factory with one authority, and of these the ones that a factory with several can try too. */
+export const cellsOfSole = possibleCells.filter(({ fault }) => !(fault in onlyReplicas));
+export const cellsOfAll = cellsOfSole.filter(({ fault }) => !onlySole.has(fault));
+/** Those that only a factory with several can try. */
+export const cellsOfReplicasAlone = possibleCells.filter(({ fault }) => fault in onlyReplicas);
 
 export function cellName({ fault, phase }: Cell): string {
   return `${fault} x ${phase}`;

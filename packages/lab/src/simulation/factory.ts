@@ -12,9 +12,10 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
 import type { LineEvent } from '@imprint/station/line-event';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
-import { AuthorityHost, minder } from './authority-host.ts';
+import { type Authorities, makeAuthorities } from './authorities.ts';
+import { minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
-import type { Phase } from './catalogue.ts';
+import type { FaultName, Phase } from './catalogue.ts';
 import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
 import { type StolenLabels, stolenLanes, stolenOrder, stolenStation } from './hostile/stolen-station.ts';
@@ -35,6 +36,8 @@ export interface FactoryOptions {
   units: number;
   /** The cell of the catalogue with which the plan begins. */
   firstCell?: number;
+  /** How many processes of the authority share its database; absent, one has it for itself. */
+  replicas?: number;
   /** The faults that may strike, by number; absent, all of the plan. */
   only?: ReadonlySet<number>;
   /** Hears what happens, a sentence at a time. */
@@ -62,6 +65,7 @@ const badge = 'OP-lab-1';
 const stolenUnits = 40;
 const outageMs = 33_000;
 const dayMs = 86_400_000;
+const jumpsFar: ReadonlySet<FaultName> = new Set(['clock-hour', 'clock-year']);
 /** A factory that has not come to its end by then never does. */
 const minutesPerUnit = 12;
 
@@ -92,14 +96,19 @@ class Factory {
   #thief: Thief | undefined;
   #floor!: Floor;
   #network!: Network;
-  #authority!: AuthorityHost;
+  #authority!: Authorities;
   readonly #hosts: StationHost[] = [];
 
   constructor(options: FactoryOptions, folder: string) {
     this.#options = options;
     this.#folder = folder;
     this.#world = new World(options.seed);
-    this.#planned = planFaults(this.#world, options.units, options.firstCell ?? 0);
+    this.#planned = planFaults(
+      this.#world,
+      options.units,
+      options.firstCell ?? 0,
+      (options.replicas ?? 1) > 1,
+    );
     this.#faults = new Faults(this.#world, this.#planned, options.only);
     this.#model = new Model(this.#world);
   }
@@ -129,7 +138,7 @@ class Factory {
         for (const lost of lostBoards(this.#floor, this.#fateOf, this.#faults.struck, this.#model.log)) {
           this.#model.violate('I-29', lost);
         }
-        await this.#model.checkAtEnd(this.#floor.boards, this.#authority, this.#faults.struck);
+        await this.#model.checkAtEnd(this.#floor.boards, this.#faults.struck);
       }
     } catch (error) {
       this.#model.violate('I-24', `the factory came to no end: ${(error as Error).stack}`);
@@ -167,15 +176,13 @@ class Factory {
     const world = this.#world;
     const model = this.#model;
     this.#network = new Network(world, this.#faults, model, (uid) => this.#floor.unitOfHardware(uid));
-    this.#authority = await AuthorityHost.make(
-      world,
-      this.#faults,
-      this.#network,
-      model,
-      join(this.#folder, 'a', 'imprint.db'),
+    this.#authority = await makeAuthorities(
+      { world, faults: this.#faults, network: this.#network, watcher: model, judge: model.acts },
+      this.#folder,
+      this.#options.replicas ?? 1,
     );
     const { hierarchy } = this.#authority.identity;
-    model.begin(this.#authority.file, this.#authority.identity);
+    model.begin(this.#authority.file, this.#authority.identity, (this.#options.replicas ?? 1) > 1);
     const every = Object.keys(hostileModes) as HostileMode[];
     const first = chance(world.entropy('hostile boards')).below(every.length);
     const modes = [...every.slice(first), ...every.slice(0, first)];
@@ -186,7 +193,7 @@ class Factory {
     this.#floor = new Floor(world, boards);
     this.#floor.swapped = (place, was, now) =>
       this.#say(`board ${now} lies at ${place.stationId} lane ${place.lane} in place of ${was}`);
-    const authority = this.#authority.start();
+    const authority = this.#authority.setUp();
     await enrolStations(authority, {
       'gw-1': 3,
       'gw-2': 2,
@@ -204,7 +211,7 @@ class Factory {
     await placeOrder(world, authority, this.#floor, gateways, ['gw-1', 'gw-2', 'pk-1']);
     await placeOrder(world, authority, this.#floor, sensors, ['sn-1', 'pk-1']);
     this.#stolenLabels = await placeStolenOrders(world, authority, stolenStation, stolenOrder, stolenUnits);
-    this.#authority.mind();
+    this.#authority.begin();
     this.#addHost('gw-1', ['provision', 'provision', 'provision']);
     this.#addHost('gw-2', ['provision', 'provision']);
     this.#addHost('sn-1', ['provision', 'seal']);
@@ -301,7 +308,8 @@ class Factory {
     }
   }
 
-  #happen(host: StationHost, { fault, draw }: PlannedFault): void {
+  #happen(host: StationHost, planned: PlannedFault): void {
+    const { fault, draw } = planned;
     this.#say(`${fault} at ${host.id}`);
     switch (fault) {
       case 'network-down':
@@ -317,22 +325,11 @@ class Factory {
       case 'station-clock-wrong':
         host.setClock((draw < 0.5 ? -1 : 1) * 365 * dayMs);
         break;
-      case 'authority-killed':
-        this.#authority.kill();
-        break;
-      case 'clock-hour':
-        this.#jumpClock((draw < 0.5 ? -1 : 1) * 3_600_000);
-        break;
-      case 'clock-year':
-        this.#jumpClock((draw < 0.5 ? -1 : 1) * 365 * dayMs);
-        break;
+      default:
+        // what is not issuing goes on under a clock that was wrong when a process began, and the log's times with it
+        if (jumpsFar.has(fault)) this.#model.log.clockSlackMs = Number.POSITIVE_INFINITY;
+        this.#authority.happen(planned, host.id);
     }
-  }
-
-  /** What is not issuing goes on under a clock that was wrong when a process began, and the log's times with it. */
-  #jumpClock(ms: number): void {
-    this.#model.log.clockSlackMs = Number.POSITIVE_INFINITY;
-    this.#authority.jumpClock(ms);
   }
 
   #say(sentence: string): void {

@@ -2,7 +2,16 @@
  * What goes wrong, and when: for each unit a short story of faults, each bound to a phase of that unit's visits. An
  * operation asks here whether it is struck; what struck is counted and told.
  */
-import { type Cell, catalogue, type FaultName, type Phase, possibleCells, type Site } from './catalogue.ts';
+import {
+  type Cell,
+  catalogue,
+  cellsOfAll,
+  cellsOfReplicasAlone,
+  cellsOfSole,
+  type FaultName,
+  type Phase,
+  type Site,
+} from './catalogue.ts';
 import { productOf } from './products.ts';
 import { chance, type World } from './world.ts';
 
@@ -23,18 +32,34 @@ export interface Struck extends PlannedFault {
 /** Of ten units, how many live through no fault, one, two and three; a fault that needs another one before it brings that too. */
 const faultsPerUnit = [0, 0, 0, 0, 1, 1, 1, 1, 2, 3];
 
+/** Few factories have several authorities, so that each of their boards has its part of what only those can try. */
+const faultsPerUnitOfReplicas = [1, 1, 1, 1, 2, 2, 2, 2, 2, 3];
+
 /** The faults of a factory of `units`: cell after cell, so that a factory that is large enough meets every one. */
-export function planFaults(world: World, units: number, firstCell: number): PlannedFault[] {
+export function planFaults(
+  world: World,
+  units: number,
+  firstCell: number,
+  hasReplicas: boolean,
+): PlannedFault[] {
   const planned: PlannedFault[] = [];
+  const perUnit = hasReplicas ? faultsPerUnitOfReplicas : faultsPerUnit;
+  const dueCells = hasReplicas ? cellsOfReplicasAlone : cellsOfSole;
+  let beside = firstCell;
   let cell = firstCell;
   for (let unit = 0; unit < units; unit++) {
     const draw = chance(world.entropy(`story ${unit}`));
-    const count = draw.pick(faultsPerUnit);
+    const count = draw.pick(perUnit);
     for (let at = 0; at < count; at++) {
-      // the first of a unit is the next that is due; those beside it are any
-      const due = at === 0 ? possibleCells[cell++ % possibleCells.length]! : draw.pick(possibleCells);
+      // the first of a unit is the next that is due; those beside it are any, or with replicas the next of those that all have
+      const due =
+        at === 0
+          ? dueCells[cell++ % dueCells.length]!
+          : hasReplicas
+            ? cellsOfAll[beside++ % cellsOfAll.length]!
+            : draw.pick(cellsOfSole);
       // a report is one request with one commit, and there is none to let pass
-      const skip = due.phase === 'report' || draw.fraction() < 0.5 ? 0 : draw.below(6);
+      const skip = due.phase === 'report' || draw.fraction() < 0.5 ? 0 : draw.below(4);
       // a start only is where an end was
       if (due.phase === 'recover') {
         const kill = { fault: 'station-killed' as const, phase: draw.pick(interrupted) };

@@ -14,6 +14,7 @@ export class Life {
   readonly #world: World;
   readonly #mourners: (() => void)[] = [];
   #alive = true;
+  #frozenUntilMs = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -34,11 +35,35 @@ export class Life {
     this.#mourners.push(mourn);
   }
 
+  /** It does nothing for so long, and then goes on as if no time had passed: a machine that was halted. */
+  freeze(ms: number): void {
+    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#world.nowMs + ms);
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozenUntilMs > this.#world.nowMs;
+  }
+
+  /** Runs `act` as soon as the process can do anything: at once, when it is not frozen any more, or never. */
+  reach(act: () => void): void {
+    if (!this.#alive) return;
+    const frozenMs = this.#frozenUntilMs - this.#world.nowMs;
+    if (frozenMs > 0) this.#world.after(frozenMs, () => this.reach(act));
+    else act();
+  }
+
   /** Runs `act` later, if the process lives then. */
   after(delayMs: number, act: () => void): () => void {
-    return this.#world.after(delayMs, () => {
-      if (this.#alive) act();
-    });
+    let isTakenBack = false;
+    const takeBack = this.#world.after(delayMs, () =>
+      this.reach(() => {
+        if (!isTakenBack) act();
+      }),
+    );
+    return () => {
+      isTakenBack = true;
+      takeBack();
+    };
   }
 
   every(periodMs: number, act: () => void): void {

@@ -5,10 +5,14 @@
 import { verifyLog } from '@imprint/authority/audit/verify';
 import type { LineEvent } from '@imprint/station/line-event';
 import type { Answer } from '@imprint/station/read-answer';
-import type { AuthorityHost, AuthorityWatcher } from './authority-host.ts';
-import type { AuthorityIdentity, AuthorityProcess } from './authority-process.ts';
+import type { AuthorityWatcher } from './authority-host.ts';
+import type { AuthorityIdentity } from './authority-identity.ts';
+import type { AuthorityProcess } from './authority-process.ts';
 import type { BoardOnFloor } from './boards.ts';
+import { openFailingStorage } from './disk.ts';
 import type { Struck } from './faults.ts';
+import { Life } from './life.ts';
+import { ActsModel } from './model/acts-model.ts';
 import { BoardModel } from './model/board-model.ts';
 import { sha256 } from './model/certificate-bytes.ts';
 import { LogModel } from './model/log-model.ts';
@@ -21,15 +25,21 @@ export type { Violation } from './model/violation.ts';
 
 export class Model implements AuthorityWatcher, NetworkWatcher {
   readonly log: LogModel;
+  readonly acts: ActsModel;
   readonly #violations: Violations;
   readonly #wire: WireModel;
   readonly #boards: BoardModel;
   readonly #signed = new Set<string>();
+  readonly #world: World;
+  #file = '';
+  #hasReplicas = false;
   #mayHaveMore = false;
 
   constructor(world: World) {
+    this.#world = world;
     this.#violations = new Violations(world);
     this.log = new LogModel(world, this.#violations);
+    this.acts = new ActsModel(this.log, this.#violations);
     this.#wire = new WireModel(this.log, this.#violations);
     this.#boards = new BoardModel(this.log, this.#violations);
   }
@@ -46,7 +56,10 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
     this.#violations.add(invariant, what);
   }
 
-  begin(file: string, identity: AuthorityIdentity): void {
+  /** `hasReplicas`: other processes may write beside the one that signs. */
+  begin(file: string, identity: AuthorityIdentity, hasReplicas: boolean): void {
+    this.#file = file;
+    this.#hasReplicas = hasReplicas;
     this.log.open(file);
     const { certificates, logPublicKey } = identity.hierarchy;
     this.#wire.begin(logPublicKey, certificates.issuing);
@@ -56,7 +69,10 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
     this.#mayHaveMore = true;
   }
 
-  /** I-2: a signature has one earlier intent that is on the disk, and an intent one signature. */
+  /**
+   * I-2: a signature has one earlier intent that is on the disk, and an intent one signature. A process that was held up may sign
+   * what another one has revoked meanwhile, since its lease was over; such a certificate is never released.
+   */
   signed(bytes: Uint8Array): void {
     this.#pull();
     const tbs = sha256(bytes);
@@ -68,7 +84,9 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
       () => `the intent of ${intent?.deviceId} is signed twice`,
     );
     this.#violations.unless(
-      intent === undefined || intent.status === 'intended',
+      intent === undefined ||
+        intent.status === 'intended' ||
+        (this.#hasReplicas && intent.status === 'revoked'),
       'I-2',
       () => `the intent of ${intent?.deviceId} is signed, and it is ${intent?.status}`,
     );
@@ -108,11 +126,7 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
     if (this.#mayHaveMore) this.#pull();
   }
 
-  async checkAtEnd(
-    boards: readonly BoardOnFloor[],
-    authority: AuthorityHost,
-    struck: readonly Struck[],
-  ): Promise<void> {
+  async checkAtEnd(boards: readonly BoardOnFloor[], struck: readonly Struck[]): Promise<void> {
     this.#pull();
     for (const board of boards) {
       const cuts = struck.filter(({ unit, fault }) => unit === board.unit && fault === 'power-during').length;
@@ -125,13 +139,15 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
         () => `an intent of ${credential.deviceId} is open at the end of the day`,
       );
     }
-    await this.#checkStored(authority);
+    this.acts.atEnd();
+    await this.#checkStored();
   }
 
   /** I-15, I-16: the program's own verification and replay, on the file as it is. */
-  async #checkStored(authority: AuthorityHost): Promise<void> {
-    const process = authority.process ?? authority.start();
-    const report = await verifyLog(process.ledger.reader, { realm: 'dev' });
+  async #checkStored(): Promise<void> {
+    const storage = openFailingStorage(this.#file, new Life(this.#world), () => undefined);
+    const report = await verifyLog(storage.reader, { realm: 'dev' });
+    await storage.close();
     for (const finding of report.findings) {
       this.#violations.add('I-15', `${finding.table} ${finding.row}: ${finding.what}`);
     }

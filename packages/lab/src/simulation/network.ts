@@ -28,6 +28,13 @@ export interface Listener {
   answer(message: Message): Promise<Answer>;
 }
 
+/** Where a request goes. */
+export interface Route {
+  listener: Listener | undefined;
+  /** Nothing gets through at this moment, in either direction. */
+  isCut: () => boolean;
+}
+
 export interface NetworkWatcher {
   /** An answer as it leaves the authority, whoever hears it. */
   answered(message: Message, answer: Answer): void;
@@ -60,7 +67,8 @@ export class Network {
   readonly #downUntilMs = new Map<string, number>();
   /** The last answers of each route to a station's requests about some job, for replays and mix-ups. */
   readonly #former = new Map<string, { job: string | undefined; answer: Answer }[]>();
-  listener: Listener | undefined;
+  /** Asked for each request as it arrives: the balancer. */
+  route: (message: Message) => Route = () => ({ listener: undefined, isCut: () => false });
   /** Told of each request that was carried out, and its answer: for whoever listens on the wires. */
   overhear: (message: Message, text: string) => void = () => undefined;
 
@@ -142,20 +150,23 @@ export class Network {
   }
 
   #deliver(message: Message, afterMs: number, heard: (answer: Answer | undefined) => void): void {
-    this.#world.after(afterMs, async () => {
-      const { listener } = this;
+    this.#world.after(afterMs, () => {
+      const { listener, isCut } = this.route(message);
+      if (isCut()) return;
       if (listener === undefined || !listener.life.alive) return heard(undefined);
       let isOver = false;
       listener.life.onDeath(() => {
         if (!isOver) heard(undefined);
         isOver = true;
       });
-      const answer = await listener.answer(message);
-      if (isOver || !listener.life.alive) return;
-      isOver = true;
-      this.#learn(message, answer);
-      this.#watcher.answered(message, answer);
-      heard(answer);
+      listener.life.reach(async () => {
+        const answer = await listener.answer(message);
+        if (isOver || !listener.life.alive) return;
+        isOver = true;
+        this.#learn(message, answer);
+        this.#watcher.answered(message, answer);
+        if (!isCut()) heard(answer);
+      });
     });
   }
 

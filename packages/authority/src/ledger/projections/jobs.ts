@@ -43,10 +43,10 @@ export const jobProjections: Projections<JobEntries> = {
   },
 
   'attempt.started': async (tx, entry, index) => {
-    const { where, firmware, ...data } = entry.data;
-    const { lease_expires_at, ...attempt } = data;
+    const { where, firmware, lease_expires_at, ...attempt } = entry.data;
     await insertAttempt(tx, {
       ...attempt,
+      log_index: index,
       lane: where.lane,
       carrier: where.carrier,
       position: where.position,
@@ -56,18 +56,18 @@ export const jobProjections: Projections<JobEntries> = {
       started_at: entry.at,
     });
     const { rows } = await takeJob(tx, {
-      job_id: data.job_id,
-      attempt: data.attempt,
-      station_id: data.station_id,
+      job_id: attempt.job_id,
+      attempt: attempt.attempt,
+      station_id: attempt.station_id,
       lease_expires_at,
     });
-    mustChangeOne({ rows }, 'job_not_open', `job ${data.job_id} is not open`);
+    mustChangeOne({ rows }, 'job_not_open', `job ${attempt.job_id} is not open`);
     const deviceId = rows[0]!.device_id;
     await recordChange(tx, entry, index, {
       deviceId,
       field: 'station',
-      value: `${data.site}/${data.station_id}`,
-      reason: `${data.operation}, attempt ${data.attempt}`,
+      value: `${attempt.site}/${attempt.station_id}`,
+      reason: `${attempt.operation}, attempt ${attempt.attempt}`,
     });
     await recordChange(tx, entry, index, { deviceId, field: 'firmware', value: firmware.build_id });
   },
@@ -268,6 +268,7 @@ const insertAttempt = statement<
   db.insertInto('attempt').values({
     job_id: arg('job_id'),
     attempt: arg('attempt'),
+    log_index: arg('log_index'),
     operation: arg('operation'),
     station_id: arg('station_id'),
     site: arg('site'),

@@ -19,7 +19,19 @@ export interface Connections {
   check?: (client: pg.ClientBase) => Promise<void>;
   /** How long a connection is tried for where the server is away. */
   patienceMs: () => number;
+  driver: PostgresDriver;
 }
+
+/** What speaks to the server, and the time by which it waits. */
+export interface PostgresDriver {
+  /** Beside what is set here, which it may overrule. */
+  pool: pg.PoolConfig;
+  nowMs: () => number;
+  delay: (ms: number) => Promise<unknown>;
+}
+
+/** Over the network of this machine. */
+export const networkDriver: PostgresDriver = { pool: {}, nowMs: () => performance.now(), delay: pause };
 
 const connectTimeoutMs = 5_000;
 const retryEveryMs = 200;
@@ -35,7 +47,7 @@ const numbers: pg.CustomTypesConfig = {
 
 /** A pool of at most `most` connections, each opened when it is first needed. */
 export function connect(connections: Connections): PostgresPool {
-  const { address, settings, check } = connections;
+  const { address, settings, check, driver } = connections;
   const pool = new pg.Pool({
     host: address.host,
     port: address.port,
@@ -56,6 +68,7 @@ export function connect(connections: Connections): PostgresPool {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     ...(check === undefined ? {} : { onConnect: check }),
+    ...driver.pool,
   });
   // who uses the connection hears of it from the statement that fails; an idle one is replaced
   pool.on('error', () => undefined);
@@ -67,14 +80,17 @@ export function connect(connections: Connections): PostgresPool {
   };
 }
 
-async function connected(pool: pg.Pool, { address, patienceMs }: Connections): Promise<pg.PoolClient> {
-  const until = performance.now() + patienceMs();
+async function connected(
+  pool: pg.Pool,
+  { address, patienceMs, driver }: Connections,
+): Promise<pg.PoolClient> {
+  const until = driver.nowMs() + patienceMs();
   for (;;) {
     try {
       return await pool.connect();
     } catch (cause) {
-      if (pool.ending || performance.now() >= until) throw unreachable(address, cause);
-      await pause(retryEveryMs);
+      if (pool.ending || driver.nowMs() >= until) throw unreachable(address, cause);
+      await driver.delay(retryEveryMs);
     }
   }
 }

@@ -10,7 +10,7 @@ import { createSchema, type MetaTable, primaryKeys, schemaVersion } from '../sch
 import { statement } from '../statement.ts';
 import type { Storage } from '../storage.ts';
 import type { Tables } from '../tables.ts';
-import { connect } from './connections.ts';
+import { connect, networkDriver, type PostgresDriver } from './connections.ts';
 import { LockingPostgresDialect } from './locking-dialect.ts';
 import { postgresFault } from './postgres-fault.ts';
 import { type PostgresAddress, parsePostgresUrl } from './postgres-url.ts';
@@ -57,6 +57,7 @@ const reading = {
 /**
  * Opens the database at `url`.
  * @param patienceMs how long a transaction waits for a server that went away meanwhile
+ * @param driver what speaks to the server
  * @throws usage (no such URL), home_missing (no authority in it), realm_mismatch, storage_failed (away, another version,
  * a server that could forget a commit or cannot write)
  */
@@ -64,9 +65,10 @@ export async function openPostgres(
   url: string,
   realm: RealmName,
   patienceMs: number = reconnectMs,
+  driver: PostgresDriver = networkDriver,
 ): Promise<Storage> {
   const address = parsePostgresUrl(url);
-  return opened(address, patienceMs, async (storage) => {
+  return opened(address, driver, patienceMs, async (storage) => {
     const mark = await readMark(storage.writer);
     if (mark === undefined) {
       throw new ImprintError('home_missing', `there is no authority in the ${address.shown}`, {
@@ -89,7 +91,7 @@ export async function createPostgres(
   fill: (tx: Kysely<Tables>) => Promise<void> = async () => undefined,
 ): Promise<Storage> {
   const address = parsePostgresUrl(url);
-  return opened(address, reconnectMs, async (storage) => {
+  return opened(address, networkDriver, reconnectMs, async (storage) => {
     await storage.writer.transaction().execute(async (tx) => {
       const mark = await readMark(tx);
       if (mark !== undefined) throw alreadyThere(address, mark);
@@ -102,11 +104,18 @@ export async function createPostgres(
 
 /** Connections that only read, beside a storage that is open on the same database. The caller destroys them. */
 export function openPostgresReader(url: string): Kysely<Tables> {
-  return readerOf(connectReaders(parsePostgresUrl(url), readerConnections, () => readPatienceMs));
+  return readerOf(
+    connectReaders(parsePostgresUrl(url), networkDriver, readerConnections, () => readPatienceMs),
+  );
 }
 
-function connectReaders(address: PostgresAddress, most: number, patienceMs: () => number): PostgresPool {
-  return readingPool(connect({ address, most, settings: reading, patienceMs }));
+function connectReaders(
+  address: PostgresAddress,
+  driver: PostgresDriver,
+  most: number,
+  patienceMs: () => number,
+): PostgresPool {
+  return readingPool(connect({ address, most, settings: reading, patienceMs, driver }));
 }
 
 function readerOf(pool: PostgresPool): Kysely<Tables> {
@@ -116,6 +125,7 @@ function readerOf(pool: PostgresPool): Kysely<Tables> {
 /** Opens the connections and keeps them where `begin` succeeds: until then, a server that is away is told at once. */
 async function opened(
   address: PostgresAddress,
+  driver: PostgresDriver,
   laterPatienceMs: number,
   begin: (storage: Storage) => Promise<void>,
 ): Promise<Storage> {
@@ -126,9 +136,10 @@ async function opened(
     settings: writing,
     check: (client) => requireFit(client, address),
     patienceMs: () => patienceMs,
+    driver,
   });
   const readerPool = (most: number) =>
-    connectReaders(address, most, () => Math.min(patienceMs, readPatienceMs));
+    connectReaders(address, driver, most, () => Math.min(patienceMs, readPatienceMs));
   const writer = new Kysely<Tables>({ dialect: new LockingPostgresDialect({ pool: writerPool }) });
   const reader = readerOf(readerPool(readerConnections));
   const storage: Storage = {

@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, test } from 'node:test';
-import { limits } from '@imprint/contract/limits';
 import { sql } from 'kysely';
 import { append, draft } from '../../ledger/history.test-kit.ts';
 import { killedSuite } from '../../ledger/killed.suite.ts';
 import { ledgerSuite, testLedger } from '../../ledger/ledger.suite.ts';
-import { withSnapshot } from '../snapshot.ts';
 import { createPostgres, openPostgres } from './open-postgres.ts';
 import { TestServer } from './server.test-kit.ts';
 
@@ -157,17 +155,6 @@ test('text is ordered by its bytes, whatever the database’s locale', async () 
   await storage.close();
 });
 
-test('a snapshot does not see what others commit meanwhile, and holds up nobody', async () => {
-  const storage = await createPostgres(await server.database(), 'dev');
-  await withSnapshot(storage, async (reader) => {
-    const count = async () => (await reader.selectFrom('operator').selectAll().execute()).length;
-    assert.equal(await count(), 0);
-    await storage.writer.insertInto('operator').values({ operator_id: 'a', registered_at: '' }).execute();
-    assert.equal(await count(), 0);
-  });
-  await storage.close();
-});
-
 test('I-16: a byte that was changed on the disk is damage, and a server that is away is none', async () => {
   const own = await TestServer.start();
   const url = await own.database();
@@ -189,57 +176,4 @@ test('I-16: a byte that was changed on the disk is damage, and a server that is 
   await own.stop();
   await assert.rejects(reopened.damage(), { code: 'storage_failed' });
   await reopened.close();
-});
-
-test('who waits for the right to write gets it when the other has ended, and not before', async () => {
-  const url = await server.database();
-  const [one, two] = [await createPostgres(url, 'dev'), await openPostgres(url, 'dev')];
-  const first = await one.writer.startTransaction().execute();
-  let began = false;
-  const second = two.writer.transaction().execute(async () => {
-    began = true;
-  });
-  const waiting = `select 1 from pg_locks where locktype = 'advisory' and not granted`;
-  while ((await server.query(waiting)).length === 0) assert.equal(began, false);
-  assert.equal(began, false);
-  await first.commit().execute();
-  await second;
-  assert.equal(began, true);
-  await one.close();
-  await two.close();
-});
-
-test('I-8: whose clock is off the server’s by more than the bound writes nothing, and stops nobody else', async () => {
-  const url = await server.database();
-  const [one, two] = [await createPostgres(url, 'dev'), await openPostgres(url, 'dev')];
-  const [replica, other] = [one, two].map((storage) =>
-    testLedger(storage, { serverClock: storage.serverClock }),
-  );
-  const operator = (id: string) => draft('operator.registered', { operator_id: id });
-  other!.time.ms = Date.now();
-  await append(other!.ledger, operator('before'));
-  for (const [at, offMs] of [
-    3_600_000,
-    limits.clockOffServerMs + 500,
-    -limits.clockOffServerMs - 500,
-    -3_600_000,
-  ].entries()) {
-    replica!.time.ms = Date.now() + offMs;
-    for (const time of ['clock', 'accepted', 'of-last-entry'] as const) {
-      const writing = replica!.ledger.submit(
-        async () => ({ entries: [operator(`wrong.${at}.${time}`)], reply: () => undefined }),
-        time,
-      );
-      await assert.rejects(writing, {
-        code: 'clock_untrusted',
-        message: new RegExp(`${offMs > 0 ? 'ahead of' : 'behind'} the clock of the database's server`),
-      });
-    }
-    other!.time.ms = Date.now();
-    await append(other!.ledger, operator(`other.${at}`));
-  }
-  replica!.time.ms = Date.now();
-  assert.equal(await append(replica!.ledger, operator('set-right')), 5);
-  await one.close();
-  await two.close();
 });

@@ -1,7 +1,7 @@
 /** Puts a thief beside the honest factory: what it sees, the boards that it gets hold of, and the day on which somebody notices. */
 import { DutSession } from '@imprint/station/dut-session';
 import { askedAlone } from '../asked-alone.ts';
-import type { AuthorityHost } from '../authority-host.ts';
+import type { Authorities } from '../authorities.ts';
 import { minder } from '../authority-host.ts';
 import type { Floor, Place } from '../floor.ts';
 import { Life } from '../life.ts';
@@ -19,7 +19,7 @@ export interface Scene {
   world: World;
   network: Network;
   floor: Floor;
-  authority: AuthorityHost;
+  authority: Authorities;
   badge: string;
   stolen: StolenLabels;
   finished: readonly string[];

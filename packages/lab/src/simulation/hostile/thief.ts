@@ -5,7 +5,8 @@ import { type Act, type Outcome, refused, type Sights, together } from './act.ts
 import { acts, actsAlone } from './acts.ts';
 import { routeNames } from './acts-at-the-edge.ts';
 import { actsOnOthers } from './acts-on-others.ts';
-import { type Loot, StolenStation } from './stolen-station.ts';
+import { ofFirstUnit } from './own-jobs.ts';
+import { type Loot, type Said, StolenStation } from './stolen-station.ts';
 
 const afterRevocation = 'goes on after it was revoked';
 /** What it tries, by name. */
@@ -83,7 +84,9 @@ const everyRouteIsClosed: Act = async (thief) => {
     if (said === undefined) continue;
     const request = JSON.parse(said.body);
     if (request.request_id !== undefined) request.request_id = thief.requestId();
-    outcomes.push(refused(await thief.say(route, said.params, request), 'station_revoked'));
+    const answered = await thief.say(route, said.params, request);
+    const outcome = route === 'issueCredentials' ? ofFirstUnit(answered as Said<typeof route>) : answered;
+    outcomes.push(refused(outcome, 'station_revoked'));
   }
   return together(...outcomes);
 };

@@ -62,6 +62,8 @@ export class LogModel {
   readonly deviceState = new Map<string, string>();
   /** By device ID: the job.completed entry. */
   readonly completed = new Map<string, LoggedEntry>();
+  /** Of single acts, by their subject: their indexes. */
+  readonly placesOf = new Map<string, number[]>();
   readonly quarantinedUids = new Set<string>();
   readonly revokedStations = new Map<string, number>();
   readonly #world: World;
@@ -117,6 +119,11 @@ export class LogModel {
   }
 
   readonly #takers: Record<string, (entry: LoggedEntry) => void> = {
+    'alarm.raised': ({ data }) => {
+      if (!data.subject.startsWith('act-')) return;
+      const places = this.placesOf.get(data.subject) ?? [];
+      this.placesOf.set(data.subject, [...places, this.entries.length - 1]);
+    },
     'order.created': ({ data }) => {
       this.orders.set(data.order_id, { quota: data.quantity + data.scrap_allowance, issued: new Set() });
     },
