@@ -214,7 +214,7 @@ test('refuses to plan a proof outside the tree', () => {
   assert.throws(() => restoreFrontier(1, [leaves[0]!.subarray(1)]), { code: 'log_inconsistent' });
 });
 
-test('plans proofs of at most 104 nodes up to the largest size, each node inside the tree', () => {
+test('plans an inclusion proof of at most 104 nodes, and a consistency proof of one more, up to the largest size', () => {
   const size = fc
     .maxSafeInteger()
     .map((value) => Math.abs(value) + 1)
@@ -222,8 +222,12 @@ test('plans proofs of at most 104 nodes up to the largest size, each node inside
   fc.assert(
     fc.property(size, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (size, part) => {
       const index = Math.min(size - 1, Math.floor(size * part));
-      for (const plan of [inclusionPlan(index, size), consistencyPlan(index, size)]) {
-        assert.ok(plan.nodes.length <= 104);
+      // 52 levels below a left half, and 52 subtrees in the right one; a consistency proof may add the old tree's last leaf.
+      for (const [plan, most] of [
+        [inclusionPlan(index, size), 104],
+        [consistencyPlan(index, size), 105],
+      ] as const) {
+        assert.ok(plan.nodes.length <= most);
         assert.equal(
           plan.groups.reduce((sum, count) => sum + count, 0),
           plan.nodes.length,
@@ -238,5 +242,12 @@ test('plans proofs of at most 104 nodes up to the largest size, each node inside
         );
       }
     }),
+    {
+      examples: [
+        [Number.MAX_SAFE_INTEGER, 0],
+        [Number.MAX_SAFE_INTEGER, 2 ** -53],
+        [Number.MAX_SAFE_INTEGER, 23 * 2 ** -53],
+      ],
+    },
   );
 });
