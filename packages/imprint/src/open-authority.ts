@@ -13,7 +13,6 @@ import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
-import { softwareSigner } from '@imprint/authority/signer/software';
 import type { StationCore } from '@imprint/authority/stations/station-core';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
@@ -35,6 +34,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
+import { caSigner } from './ca-signer.ts';
 import { drawnAhead } from './drawn-ahead.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
@@ -158,14 +158,10 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(
-    readCertificate(home, 'issuing'),
-    softwareSigner(await keys.read(keyNames.issuing)),
-    realm,
-  );
+  const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
   const stationCa = openIssuer(
     readCertificate(home, 'stationCa'),
-    softwareSigner(await keys.read(keyNames.stationCa)),
+    await caSigner(keys, keyNames.stationCa),
     realm,
   );
   const rootPem = toPem('CERTIFICATE', root);
