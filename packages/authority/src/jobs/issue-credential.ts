@@ -241,7 +241,8 @@ export class CredentialIssuing {
   #profile(contract: ProvisioningContract): DeviceProfile {
     const kept = this.#profiles.get(contract);
     if (kept) return kept;
-    const profile = deviceProfile(contract, this.#core.realm);
+    const { issuer } = this.#core.issuer;
+    const profile = deviceProfile(contract, this.#core.realm, issuer.revocation);
     this.#profiles.set(contract, profile);
     return profile;
   }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import { toHex } from '@imprint/contract/bytes';
+import { bucketOf, bucketsOf, partitionOf, requirePartitions } from '../issuing/crl-partition.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import { makeTestRealm, type TestRealm, testNow } from '../trust/hierarchy.test-kit.ts';
 import { type CrlTerms, encodeCrl, encodeCrlTbs, type RevokedSerial } from './crl.ts';
-import { bucketOf, bucketsOf, partitionOf, requirePartitions } from './crl-partition.ts';
 import { issueDevice, opensslCrlCheck, opensslCrlText } from './revocation.test-kit.ts';
 import type { RevocationReason } from './revocation-reason.ts';
 
