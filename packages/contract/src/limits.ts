@@ -59,6 +59,14 @@ export const limits = {
   scanBytes: 256,
   /** Boards of no record that one station may set aside in an hour. */
   unknownBoardsAnHour: 30,
+  /** CRLs of one CA. */
+  crlPartitions: 1_024,
+  /** How long a process may take to build and sign a CRL; after that another one may. */
+  crlClaimMs: 60_000,
+  /** How often revocations of other processes are looked for. */
+  revocationPollMs: 1_000,
+  /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */
+  ocspRequestBytes: 1_024,
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,

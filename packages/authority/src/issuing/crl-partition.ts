@@ -2,20 +2,13 @@
  * Which of a CA's CRLs a certificate belongs to. It follows from the serial alone, so that a certificate can name its CRL before it
  * is signed, and one more revocation changes one small list. A CA keeps its number of partitions for ever.
  */
-import { fromHex, toHex } from '@imprint/contract/bytes';
+import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import { bucketOf, buckets } from '../storage/serial-bucket.ts';
 
-/** Serials fall into so many buckets, by their last two octets; a partition is a run of them. */
-export const buckets = 65_536;
 /** A CA that certifies devices by the million, where its certificates say where to look. */
 export const largeCaPartitions = 64;
-export const mostPartitions = 1_024;
-
-/** Of a serial in hex: the number of its last two octets, which are random (serial.ts). */
-export function bucketOf(serialHex: string): number {
-  const tail = fromHex(serialHex).subarray(-2);
-  return tail.length === 2 ? tail[0]! * 256 + tail[1]! : tail[0]!;
-}
 
 /** The partition of a serial, from 0. */
 export function partitionOf(serialHex: string, partitions: number): number {
@@ -28,13 +21,13 @@ export function bucketsOf(partition: number, partitions: number): { first: numbe
   return { first: partition * width, last: (partition + 1) * width - 1 };
 }
 
-/** @throws internal where the number is no power of two from 1 to {@link mostPartitions} */
+/** @throws internal where the number is no power of two from 1 to `limits.crlPartitions` */
 export function requirePartitions(partitions: number): number {
-  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= mostPartitions) {
+  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= limits.crlPartitions) {
     if ((partitions & (partitions - 1)) === 0) return partitions;
   }
   throw new ImprintError('internal', `A CA cannot have ${partitions} CRL partitions.`, {
-    hint: `Their number is a power of two, from 1 to ${mostPartitions}.`,
+    hint: `Their number is a power of two, from 1 to ${limits.crlPartitions}.`,
   });
 }
 

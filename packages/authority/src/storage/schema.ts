@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -157,6 +157,38 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     revoked_at: 'text null',
     revocation_reason: 'text null',
   },
+  revocation: {
+    issuer_sha256: 'text',
+    bucket: 'integer',
+    serial: 'text',
+    revoked_at: 'text',
+    reason: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
+  crl: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    partitions: 'integer',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    crl_sha256: 'text',
+    revoked: 'integer',
+    log_size: 'integer',
+  },
+  responder: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+  },
   public_key: { public_key_sha256: 'text', device_id: 'text' },
   station: {
     station_id: 'text',
@@ -255,6 +287,14 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     operator_id: 'text null',
     expires_at: 'text',
   },
+  crl_claim: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    number: 'integer',
+    owner: 'text',
+    expires_at: 'text',
+  },
+  crl_file: { issuer_sha256: 'text', partition: 'integer', number: 'integer', crl: 'bytes' },
 };
 
 export type TableName = keyof Tables;
@@ -272,6 +312,9 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  revocation: ['issuer_sha256', 'bucket', 'serial'],
+  crl: ['issuer_sha256', 'partition'],
+  responder: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -291,11 +334,14 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   person: ['operator_id'],
   station_session: ['station_id'],
   open_check: ['check_id'],
+  crl_claim: ['issuer_sha256', 'partition'],
+  crl_file: ['issuer_sha256', 'partition'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
   'device_history',
   'public_key',
+  'revocation',
   'unit',
   'unit_part',
   'nonce',
@@ -324,6 +370,9 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'revocation',
+  'crl',
+  'responder',
   'public_key',
   'station',
   'operator',
@@ -459,6 +508,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
     ['sample_check_device', 'sample_check', ['device_id', 'station_id', 'recorded_at']],
