@@ -62,7 +62,7 @@ export const limits = {
   /** CRLs of one CA. */
   crlPartitions: 1_024,
   /** How long a process may take to build and sign a CRL; after that another one may. */
-  crlClaimMs: 60_000,
+  crlClaimMs: 15_000,
   /** How often revocations of other processes are looked for. */
   revocationPollMs: 1_000,
   /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */

@@ -158,7 +158,15 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
+  const issuing = openIssuer(
+    readCertificate(home, 'issuing'),
+    await caSigner(keys, keyNames.issuing),
+    realm,
+    {
+      crlPartitions: configuration.crl_partitions ?? 1,
+      publicUrl: configuration.public_url,
+    },
+  );
   const stationCa = openIssuer(
     readCertificate(home, 'stationCa'),
     await caSigner(keys, keyNames.stationCa),

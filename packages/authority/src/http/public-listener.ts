@@ -1,9 +1,12 @@
 /**
- * The listener for anybody: CA certificates, checkpoints and hash tiles over plain HTTP, since each proves itself.
+ * The listener for anybody: CA certificates, CRLs, checkpoints and hash tiles over plain HTTP, since each proves itself.
  * It serves nothing that tells what the factory makes: entry bundles are refused whoever asks.
  */
 import { ImprintError } from '@imprint/contract/errors';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { CrlShelf } from '../revocation/crl-shelf.ts';
+import type { Clock } from '../surroundings.ts';
+import { addCrlRoute } from './crl-route.ts';
 import { createListener } from './listener.ts';
 import type { FaultReport } from './problem.ts';
 
@@ -19,6 +22,8 @@ export interface PublicListenerOptions {
    * Throws bad_request for what is no tile path, not_authorized for entry bundles.
    */
   hashTile: (path: string) => Promise<Uint8Array | undefined>;
+  /** Absent, revocation is not told here. */
+  revocation?: { shelf: Pick<CrlShelf, 'get'>; clock: Clock };
   report: FaultReport;
 }
 
@@ -33,6 +38,7 @@ export function createPublicListener(options: PublicListenerOptions): FastifyIns
   const listener = createListener({ hosts: options.hosts, report: options.report, bodyBytes: 1 });
   listener.get('/ca/root.pem', (_, reply) => send(reply, options.rootPem, pemType, forAnHour));
   listener.get('/ca/issuing.pem', (_, reply) => send(reply, options.issuingPem, pemType, forAnHour));
+  if (options.revocation !== undefined) addCrlRoute(listener, options.revocation);
   listener.get('/checkpoint', async (_, reply) =>
     send(reply, await options.checkpoint(), 'text/plain; charset=utf-8', 'no-cache'),
   );

@@ -6,6 +6,8 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { CrlPublisher, keepPublishing } from '@imprint/authority/revocation/crl-publisher';
+import { CrlShelf } from '@imprint/authority/revocation/crl-shelf';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -14,6 +16,7 @@ import type { FastifyInstance } from 'fastify';
 import { readCertificate } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
+import { publisherCore } from '../publisher-core.ts';
 import { reportFault } from '../report-fault.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -58,7 +61,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publicListener = publicListenerOf(authority, unlocked);
+    const publisher = new CrlPublisher(publisherCore(authority, unlocked));
+    const publicListener = publicListenerOf(authority, unlocked, publisher);
     listeners.push(stationListener, publicListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
@@ -78,6 +82,8 @@ async function serve(options: ServeOptions): Promise<void> {
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
     }, limits.clockWatchMs);
+    const publishing = keepPublishing(publisher, realEvery, reportFault);
+    listeners.push({ close: () => publishing.stop() });
     await Promise.race([untilStopped(), stationListener.failed]);
     clearInterval(sweeping);
     clearInterval(forgetting);
@@ -96,17 +102,30 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
   if (seen.verdict === 'wrong') await haltForClock(ledger, processId, seen);
 }
 
+function realEvery(ms: number, act: () => void): { stop: () => void } {
+  const timer = setInterval(act, ms);
+  return { stop: () => clearInterval(timer) };
+}
+
 function publicListenerOf(
   authority: OpenAuthority,
-  { line, checkpoints }: UnlockedAuthority,
+  { line, stations, checkpoints }: UnlockedAuthority,
+  publisher: CrlPublisher,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { home, configuration, ledger, clock } = authority;
+  const shelf = new CrlShelf({
+    reader: ledger.reader,
+    clock,
+    issuers: [line.issuer.issuer, stations.stationIssuer],
+    damaged: (issuerSha256, partition) => publisher.reportDamaged(issuerSha256, partition),
+  });
   return createPublicListener({
     hosts: configuration.hosts,
     rootPem: line.rootPem,
     issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
+    revocation: { shelf, clock },
     report: reportFault,
   });
 }
