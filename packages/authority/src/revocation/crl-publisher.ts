@@ -2,15 +2,13 @@
  * Keeps every CRL of the authority's CAs as it has to be: made where there is none, anew where something was revoked that is not on it, and
  * before it ends (I-17). It works in rounds, in each process of an authority; which of them makes a CRL is decided in the ledger.
  */
-import { limits } from '@imprint/contract/limits';
-import type { Kysely } from 'kysely';
 import { partitionOf } from '../issuing/crl-partition.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
-import { statement } from '../storage/statement.ts';
-import type { CrlTable, Tables } from '../storage/tables.ts';
+import type { CrlTable } from '../storage/tables.ts';
 import type { Clock } from '../surroundings.ts';
 import { type CrlCore, type PublishedCrl, publishCrl } from './publish-crl.ts';
+import { revocationsSince } from './revocations-since.ts';
 import { refreshAtMs, tightestVisibility, type Visibility } from './visibility.ts';
 
 export interface PublisherCore extends CrlCore {
@@ -26,14 +24,6 @@ export interface Publication extends PublishedCrl {
   partition: number;
 }
 
-/** What was revoked lately. */
-interface Revocation {
-  issuer_sha256: string;
-  serial: string;
-  log_index: number;
-}
-
-const revocationsAtOnce = 5_000;
 const crlsAtOnce = 4;
 
 export class CrlPublisher {
@@ -117,66 +107,17 @@ export class CrlPublisher {
       this.#core.issuers.map(({ certificate, revocation }) => [certificate.sha256, revocation.crlPartitions]),
     );
     for (;;) {
-      const found = await revocationsSince(this.#core.ledger.reader, this.#next);
-      for (const { issuer_sha256, serial, log_index } of found) {
-        this.#next = log_index + 1;
+      const { revocations, next } = await revocationsSince(this.#core.ledger.reader, this.#next);
+      for (const { issuer_sha256, serial, log_index } of revocations) {
         const of = partitions.get(issuer_sha256);
         if (of !== undefined) this.#newest.set(nameOf(issuer_sha256, partitionOf(serial, of)), log_index);
       }
-      if (found.length < revocationsAtOnce) return;
+      if (next === undefined) return;
+      this.#next = next;
     }
   }
 }
 
-/** Revocations by entry `next` of the log and later ones, in their order, so many at most. */
-export async function revocationsSince(reader: Kysely<Tables>, next: number): Promise<Revocation[]> {
-  return (await selectSince(reader, { next })).rows;
-}
-
-const selectSince = statement<{ next: number }, Revocation>((db, arg) =>
-  db
-    .selectFrom('revocation')
-    .select(['issuer_sha256', 'serial', 'log_index'])
-    .where('log_index', '>=', arg('next'))
-    .orderBy('log_index')
-    .limit(revocationsAtOnce),
-);
-
 function nameOf(issuerSha256: string, partition: number): string {
   return `${issuerSha256} ${partition}`;
-}
-
-/** Runs rounds one after another, each a poll after the last one ended; `stop` resolves when none is under way any more. */
-export function keepPublishing(
-  publisher: CrlPublisher,
-  every: (ms: number, act: () => void) => { stop: () => void },
-  report: (error: unknown) => void,
-): { stop: () => Promise<void> } {
-  let underWay: Promise<void> | undefined;
-  /** What stands in the way is told once, and not each second. */
-  let told: string | undefined;
-  const begin = () => {
-    underWay ??= publisher
-      .round()
-      .then(
-        () => {
-          told = undefined;
-        },
-        (error) => {
-          if (String(error) !== told) report(error);
-          told = String(error);
-        },
-      )
-      .finally(() => {
-        underWay = undefined;
-      });
-  };
-  begin();
-  const timer = every(limits.revocationPollMs, begin);
-  return {
-    stop: async () => {
-      timer.stop();
-      await underWay;
-    },
-  };
 }

@@ -6,18 +6,16 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
-import { CrlPublisher, keepPublishing } from '@imprint/authority/revocation/crl-publisher';
-import { CrlShelf } from '@imprint/authority/revocation/crl-shelf';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { readCertificate } from '../authority-home.ts';
+import { type AuthorityConfiguration, readCertificate } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
-import { publisherCore } from '../publisher-core.ts';
 import { reportFault } from '../report-fault.ts';
+import { type Revocation, revocationOf } from '../revocation-of.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -61,8 +59,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publisher = new CrlPublisher(publisherCore(authority, unlocked));
-    const publicListener = publicListenerOf(authority, unlocked, publisher);
+    const revocation = revocationOf(authority, unlocked, reportFault);
+    const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
@@ -82,8 +80,7 @@ async function serve(options: ServeOptions): Promise<void> {
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
     }, limits.clockWatchMs);
-    const publishing = keepPublishing(publisher, realEvery, reportFault);
-    listeners.push({ close: () => publishing.stop() });
+    listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
     clearInterval(sweeping);
     clearInterval(forgetting);
@@ -102,30 +99,24 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
   if (seen.verdict === 'wrong') await haltForClock(ledger, processId, seen);
 }
 
-function realEvery(ms: number, act: () => void): { stop: () => void } {
-  const timer = setInterval(act, ms);
-  return { stop: () => clearInterval(timer) };
-}
-
 function publicListenerOf(
   authority: OpenAuthority,
-  { line, stations, checkpoints }: UnlockedAuthority,
-  publisher: CrlPublisher,
+  { line, checkpoints }: UnlockedAuthority,
+  revocation: Revocation,
 ): FastifyInstance {
-  const { home, configuration, ledger, clock } = authority;
-  const shelf = new CrlShelf({
-    reader: ledger.reader,
-    clock,
-    issuers: [line.issuer.issuer, stations.stationIssuer],
-    damaged: (issuerSha256, partition) => publisher.reportDamaged(issuerSha256, partition),
-  });
+  const { home, configuration, ledger } = authority;
   return createPublicListener({
-    hosts: configuration.hosts,
+    hosts: publicHosts(configuration),
     rootPem: line.rootPem,
     issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
-    revocation: { shelf, clock },
+    revocation,
     report: reportFault,
   });
+}
+
+/** The listener is also reached under the name that certificates bear. */
+function publicHosts({ hosts, public_url }: AuthorityConfiguration): string[] {
+  return public_url === undefined ? hosts : [...hosts, new URL(public_url).hostname.replace(/^\[|\]$/g, '')];
 }
