@@ -45,7 +45,7 @@ async function whileServing<T>(
   const listener = createPublicListener({
     hosts: ['127.0.0.1'],
     rootPem: '',
-    issuingPem: '',
+    issuingPem: async () => '',
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(authority.ledger.reader, path),
     report: (error) => assert.fail(String(error)),

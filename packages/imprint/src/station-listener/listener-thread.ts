@@ -6,6 +6,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { createStationListener } from '@imprint/authority/http/station-listener';
 import { findStation } from '@imprint/authority/stations/find-station';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { toPem } from '@imprint/contract/x509/pem';
 import { authorityHome, readCertificate, readConfiguration } from '../authority-home.ts';
 import { computeByOpenssl } from '../compute-by-openssl.ts';
@@ -22,9 +23,10 @@ const { folder, key } = workerData as ListenerData;
 const home = authorityHome(folder);
 const configuration = readConfiguration(home);
 const reader = await openReader(home, configuration);
-const stationCas =
-  toPem('CERTIFICATE', readCertificate(home, 'stationCa')) +
-  toPem('CERTIFICATE', readCertificate(home, 'stationRoot'));
+// a CA that comes later is shown by the stations that stand under it: the root is what is trusted
+const stationCas = [...(await trustedCas(reader, 'station')), readCertificate(home, 'stationRoot')]
+  .map((der) => toPem('CERTIFICATE', der))
+  .join('');
 
 const deciding = callsBetweenThreads<Deciding, Listening>(parentPort, {
   listen: (host, port) => listenOn(listener, host, port, '--station-port'),
