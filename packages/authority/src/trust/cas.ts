@@ -130,7 +130,7 @@ export function checkAnswer(
   return ca;
 }
 
-/** What installing a certificate writes; the CA that it replaces retires in the same decision. */
+/** What installing a certificate writes; where it replaces a CA, that one retires in the same decision. */
 export function installDrafts(
   by: Actor,
   { ca_id, replaces }: Pick<Ca, 'ca_id' | 'replaces'>,
@@ -167,8 +167,9 @@ export function installCa(
     }
     const checked = checkAnswer({ ...ca, scope: scopeOf(ca) }, certificate, roots, now);
     const old = ca.replaces === null ? undefined : await requireCa(tx, ca.replaces);
-    // one that was retired by hand meanwhile needs no successor's word for it
-    const replaces = old?.status === 'active' ? ca.replaces : null;
+    // one of another year goes on in its own; one that was retired by hand meanwhile needs no successor's word for it
+    const ends = old?.status === 'active' && sameScope(scopeOf(old), scopeOf(ca));
+    const replaces = ends ? ca.replaces : null;
     return {
       entries: installDrafts(by, { ca_id: caId, replaces }, checked),
       reply: () => ({ ...ca, status: 'active', certificate, certificate_sha256: checked.sha256 }),
