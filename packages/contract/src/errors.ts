@@ -33,6 +33,7 @@ export const errorCatalogue = {
   station_session_taken: 409,
   token_invalid: 401,
   // what is asked for
+  unknown_ca: 404,
   unknown_contract: 404,
   unknown_device: 404,
   unknown_job: 404,
@@ -42,6 +43,12 @@ export const errorCatalogue = {
   unknown_station: 404,
   // what the present state does not allow
   attempt_cap_reached: 409,
+  /** There is a CA of that name, or another one for the same scope. */
+  ca_conflict: 409,
+  /** No active CA may certify for this product, site and year. */
+  ca_missing: 409,
+  /** The CA is retired, or waits for its certificate. */
+  ca_not_active: 409,
   device_already_done: 409,
   device_quarantined: 409,
   evidence_wrong: 409,

@@ -18,6 +18,9 @@ export const limits = {
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
+  /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
+  caIdLength: 44,
+  crlPartitions: 4096,
   derDepth: 24,
   /** Content of an object identifier: a UUID arc (2.25) takes 20. */
   derOidBytes: 64,

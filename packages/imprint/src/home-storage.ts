@@ -68,7 +68,8 @@ export async function requireOwnLog({ reader }: Storage, logKey: VerifierKey): P
 }
 
 /**
- * Copies of a home come apart where one of them is changed: what it would certify under is held against what the log names.
+ * Copies of a home come apart where one of them is changed: its root and the CAs that it began with are held against what the log
+ * names. Every CA's key is held against its certificate in the log when it is opened.
  * @throws realm_mismatch
  */
 export async function requireOwnCertificates({ reader }: Storage, home: AuthorityHome): Promise<void> {

@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
-import { createHierarchy, keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { createHierarchy, keyNames } from '@imprint/authority/trust/hierarchy';
+import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
@@ -65,20 +65,12 @@ export async function initAuthority(
     serverClock: storage.serverClock,
   });
   await ledger.submit(async () => ({
-    entries: [
-      {
-        type: 'realm.created',
-        actor: thisPerson(),
-        data: {
-          organization,
-          root_sha256: sha256Hex(certificates.root),
-          log_origin: configuration.log_origin,
-          log_id: logId(hierarchy.logPublicKey),
-          issuing_ca_sha256: sha256Hex(certificates.issuing),
-          station_ca_sha256: sha256Hex(certificates.stationCa),
-        },
-      },
-    ],
+    entries: realmDrafts(thisPerson(), {
+      organization,
+      logOrigin: configuration.log_origin,
+      logPublicKey: hierarchy.logPublicKey,
+      certificates,
+    }),
     reply: () => undefined,
   }));
   await ledger.close();

@@ -9,7 +9,16 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
-import { append, draft, h, opening, quarantined, uidOf, wholeWay } from '../ledger/history.test-kit.ts';
+import {
+  append,
+  caEntries,
+  draft,
+  h,
+  opening,
+  quarantined,
+  uidOf,
+  wholeWay,
+} from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { createSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -50,6 +59,11 @@ describe('every row', () => {
         not_after: '2027-01-09T09:00:00.000Z',
       }),
       draft('shift.opened', { shift_id: 's-1', station_id: 'st-1', operator_id: 'op-1' }),
+    );
+    await append(
+      ledger,
+      ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     await append(ledger, ...wholeWay('SN-00000002')[0]!, ...quarantined('SN-00000002'));

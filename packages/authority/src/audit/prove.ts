@@ -8,6 +8,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import { statement } from '../storage/statement.ts';
 import type { CredentialTable, DeviceTable, LogEntryTable, Tables } from '../storage/tables.ts';
+import { chainOf } from '../trust/issuers.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { proveInclusion } from './tiles.ts';
 
@@ -15,8 +16,6 @@ export interface ReceiptSource {
   reader: Kysely<Tables>;
   checkpoints: Checkpoints;
   realm: RealmName;
-  /** What stands between a device's certificate and the root, DER, the nearest first. */
-  intermediates: readonly Uint8Array[];
 }
 
 /**
@@ -56,7 +55,10 @@ export async function proveEntry(source: ReceiptSource, index: number): Promise<
     index,
     inclusionProof: await proveInclusion(source.reader, index, checkpoint.size),
     checkpoint: checkpoint.text,
-    chain: [await certificateOf(source.reader, entry.data.certificate_sha256), ...source.intermediates],
+    chain: [
+      await certificateOf(source.reader, entry.data.certificate_sha256),
+      ...(await chainOf(source.reader, entry.data.issuer_sha256)).certificates,
+    ],
   });
 }
 

@@ -11,7 +11,8 @@ export interface PublicListenerOptions {
   hosts: readonly string[];
   /** PEM. */
   rootPem: string;
-  issuingPem: string;
+  /** PEM of every CA that certifies devices, or did. */
+  issuingPem: () => Promise<string>;
   /** The newest signed checkpoint of what is committed. */
   checkpoint: () => Promise<string>;
   /**
@@ -32,7 +33,9 @@ export function createPublicListener(options: PublicListenerOptions): FastifyIns
   // nothing here has a body
   const listener = createListener({ hosts: options.hosts, report: options.report, bodyBytes: 1 });
   listener.get('/ca/root.pem', (_, reply) => send(reply, options.rootPem, pemType, forAnHour));
-  listener.get('/ca/issuing.pem', (_, reply) => send(reply, options.issuingPem, pemType, forAnHour));
+  listener.get('/ca/issuing.pem', async (_, reply) =>
+    send(reply, await options.issuingPem(), pemType, forAnHour),
+  );
   listener.get('/checkpoint', async (_, reply) =>
     send(reply, await options.checkpoint(), 'text/plain; charset=utf-8', 'no-cache'),
   );

@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { type CaScope, scopeOfCa } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { Signer } from '../signer/signer.ts';
@@ -9,6 +10,8 @@ import type { Signer } from '../signer/signer.ts';
 export interface Issuer {
   readonly realm: Realm;
   readonly certificate: Certificate;
+  /** What its certificate binds it to (I-9). */
+  readonly scope: CaScope;
   /** The subject key identifier: what leaves name as their authority's key. */
   readonly keyIdentifier: Uint8Array;
   /** The same public key as the certificate's, imported once. */
@@ -39,5 +42,12 @@ export function openIssuer(der: Uint8Array, signer: Signer, realm: Realm): Issue
     });
   }
   const publicKey = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' });
-  return { realm, certificate, keyIdentifier: subjectKeyIdentifier, publicKey, signer };
+  return {
+    realm,
+    certificate,
+    scope: scopeOfCa(certificate),
+    keyIdentifier: subjectKeyIdentifier,
+    publicKey,
+    signer,
+  };
 }

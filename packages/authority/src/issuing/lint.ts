@@ -5,6 +5,7 @@
 import { equalBytes, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { branchOfCa, branchOfPurpose } from '@imprint/contract/x509/ca-branch';
+import { checkScope, scopeHolds } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import type { Extensions, HardwareModule } from '@imprint/contract/x509/extensions';
 import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
@@ -32,6 +33,9 @@ export interface Expectation {
   keyType: KeyType | undefined;
   uri: string;
   hardwareModule: { typeOid: string; serial: Uint8Array } | undefined;
+  /** Of what is certified; what its issuer is bound to must be these. Null where there is none, as a station has no product. */
+  product: string | null;
+  site: string;
 }
 
 const second = 1000;
@@ -72,6 +76,8 @@ export function expectDevice(
     keyType: terms.key_type,
     uri: deviceUri(terms.realm, facts.deviceId),
     hardwareModule: { typeOid: terms.hardware_type_oid, serial: toUtf8(facts.hardwareUid) },
+    product: facts.product,
+    site: facts.site,
   };
 }
 
@@ -98,6 +104,8 @@ export function expectStation(
     keyType: undefined,
     uri: stationUri(terms.realm, facts.stationId),
     hardwareModule: undefined,
+    product: null,
+    site: facts.site,
   };
 }
 
@@ -115,6 +123,7 @@ export function lintTbs(tbs: Uint8Array, expected: Expectation): Certificate {
   rule('public-key', equalBytes(certificate.publicKey.spki, expected.spki));
   rule('key-type', (expected.keyType ?? certificate.publicKey.type) === certificate.publicKey.type);
   lintExtensions(certificate.extensions, expected);
+  lintScope(certificate, expected);
   return certificate;
 }
 
@@ -162,7 +171,9 @@ function lintValidity(certificate: Certificate, expected: Expectation): void {
 /** Some of this the contract's leaf check has seen; it stands here too, so that a change there loosens nothing here. */
 function lintExtensions(found: Extensions, expected: Expectation): void {
   const { issuer } = expected;
-  rule('extensions', Object.keys(found).sort().join() === leafExtensions.join());
+  const { product, site } = issuer.scope;
+  const bound = product === null && site === null ? [] : ['scope'];
+  rule('extensions', Object.keys(found).sort().join() === [...leafExtensions, ...bound].sort().join());
   rule('not-a-ca', found.basicConstraints?.ca === false);
   rule('key-usage', found.keyUsage?.join() === 'digitalSignature');
   rule('extended-key-usage', found.extendedKeyUsage?.join() === oid.clientAuth);
@@ -172,6 +183,16 @@ function lintExtensions(found: Extensions, expected: Expectation): void {
   rule('uri', names.uris.join() === expected.uri);
   rule('no-host-names', names.dnsNames.length === 0 && names.ipAddresses.length === 0);
   rule('hardware-module', sameModule(names.hardwareModules, expected.hardwareModule));
+}
+
+/** I-9: what is certified is what its issuer may certify, this year, and the certificate says so. */
+function lintScope(certificate: Certificate, { issuer, now, product, site }: Expectation): void {
+  rule('issuer-scope', scopeHolds(issuer.scope, { product, site, year: now.getUTCFullYear() }));
+  try {
+    checkScope(certificate, [issuer.certificate]);
+  } catch (cause) {
+    throw refused('scope', cause);
+  }
 }
 
 function sameModule(found: HardwareModule[], expected: Expectation['hardwareModule']): boolean {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ImprintError } from '@imprint/contract/errors';
-import { deviceIssuer } from '../issuing/device-issuer.ts';
 import type { Signer } from '../signer/signer.ts';
 import { closeStaleIntents } from './close-stale-intents.ts';
 import { CredentialIssuing, type IssueRequest } from './issue-credential.ts';
-import { type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
+import { type Line, openLine, requestId, signingWith, TestUnit } from './line.test-kit.ts';
 import { presentedKey } from './presented-key.ts';
 import { quarantineJob } from './quarantine.ts';
 import { deviceOf, entriesOf, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
@@ -19,17 +18,12 @@ function process(
   processId: string,
   sign: (real: Signer, message: Uint8Array) => Promise<Uint8Array>,
 ) {
-  const { issuer } = line.core.issuer;
   const signer: Signer = {
-    ...issuer.signer,
+    ...line.signer,
     custody: 'elsewhere',
-    sign: (message) => sign(issuer.signer, message),
+    sign: (message) => sign(line.signer, message),
   };
-  return new CredentialIssuing({
-    ...line.core,
-    processId,
-    issuer: deviceIssuer({ ...issuer, signer }),
-  });
+  return new CredentialIssuing({ ...signingWith(line.core, signer), processId });
 }
 
 /** A signer that waits until the test lets it sign. */
@@ -146,7 +140,7 @@ describe('an intent', () => {
     assert.equal(await closeStaleIntents(line.core), 0);
     walk.unit.rekey();
     const held = heldSigner();
-    const second = new CredentialIssuing({ ...line.core, processId: 'process-2', issuer: line.core.issuer });
+    const second = new CredentialIssuing({ ...line.core, processId: 'process-2' });
     assert.ok(second);
     const waiting = process(line, 'process-2', held.sign).issue(line.caller, walk.jobId, {
       request_id: requestId(),

@@ -31,7 +31,7 @@ export function reportWritten(
     const expected = {
       device_id: job.device_id,
       certificate_sha256: credential.certificate_sha256,
-      chain_sha256: core.issuer.chainSha256,
+      chain_sha256: (await core.issuers.chainOf(reading.tx, credential.issuer_sha256)).sha256,
       trust_anchor_sha256: core.rootSha256,
       factory_config_sha256: sha256Hex(new TextEncoder().encode(documents.factory_config)),
     };

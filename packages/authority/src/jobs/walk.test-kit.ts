@@ -5,7 +5,7 @@ import type { StationRequest, StationRouteName } from '@imprint/contract/api/sta
 import { type AuditEntry, decodeEntry, type EntryType } from '@imprint/contract/audit/entry';
 import type { AttestedState, ProveStatement } from '@imprint/contract/dut/statement';
 import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
-import { fromPem } from '@imprint/contract/x509/pem';
+import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { completeJob } from './complete-job.ts';
 import type { IssuedCredential } from './issue-credential.ts';
 import { jobView } from './job-view.ts';
@@ -27,6 +27,7 @@ export class Walk {
   attempt = 0;
   deviceId = '';
   der: Uint8Array = new Uint8Array();
+  chainPem: string;
   factoryConfig = '';
   nonce = '';
 
@@ -34,6 +35,7 @@ export class Walk {
     this.line = line;
     this.unit = unit;
     this.caller = caller;
+    this.chainPem = toPem('CERTIFICATE', line.hierarchy.certificates.issuing);
   }
 
   /** Scans `deviceId` with the unit in the fixture. */
@@ -57,6 +59,7 @@ export class Walk {
       deviceId: view.device_id,
       factoryConfig: view.factory_config,
       der: view.certificate ? fromPem('CERTIFICATE', view.certificate.device_cert_pem)[0]! : walk.der,
+      chainPem: view.certificate?.chain_pem ?? walk.chainPem,
     });
     return walk;
   }
@@ -71,11 +74,12 @@ export class Walk {
       ...changed,
     });
     this.der = fromPem('CERTIFICATE', issued.device_cert_pem)[0]!;
+    this.chainPem = issued.chain_pem;
     return issued;
   }
 
   get readBack() {
-    return rightReadBack(this.line.core, this.deviceId, this.der, this.factoryConfig);
+    return rightReadBack(this.line.core, this.deviceId, this.der, this.chainPem, this.factoryConfig);
   }
 
   async write(change: Changes<'reportWritten'> = {}): Promise<string> {

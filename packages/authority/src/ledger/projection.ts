@@ -6,6 +6,7 @@ import type { AuditEntry, EntryType } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../storage/tables.ts';
 import { alarmProjections } from './projections/alarms.ts';
+import { caProjections } from './projections/cas.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
 import { jobProjections } from './projections/jobs.ts';
@@ -16,6 +17,7 @@ import { stationProjections } from './projections/stations.ts';
 
 const projections: Projections<EntryType> = {
   ...realmProjections,
+  ...caProjections,
   ...orderProjections,
   ...stationProjections,
   ...jobProjections,

@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -39,6 +39,24 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     log_id: 'text',
     issuing_ca_sha256: 'text',
     station_ca_sha256: 'text',
+  },
+  ca: {
+    ca_id: 'text',
+    kind: 'text',
+    subject: 'text',
+    public_key_sha256: 'text',
+    product: 'text null',
+    site: 'text null',
+    year: 'integer null',
+    crl_partitions: 'integer',
+    replaces: 'text null',
+    status: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+    requested_at: 'text',
+    installed_at: 'text null',
+    retired_at: 'text null',
+    reason: 'text null',
   },
   contract: {
     contract_sha256: 'text',
@@ -263,6 +281,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 /** The key of each table: also the order in which rows are compared. */
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
+  ca: ['ca_id'],
   contract: ['contract_sha256'],
   production_order: ['order_id'],
   device: ['device_id'],
@@ -315,6 +334,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 /** The tables that the log alone rebuilds (I-15). */
 export const projectedTables = [
   'realm',
+  'ca',
   'contract',
   'production_order',
   'device',
@@ -411,6 +431,8 @@ const isOpenJob = sql<boolean>`ended_at is null`;
 async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
   const { schema } = db;
   const unique = (name: string) => schema.createIndex(name).unique();
+  await unique('ca_certificate').on('ca').column('certificate_sha256').execute();
+  await unique('ca_public_key').on('ca').column('public_key_sha256').execute();
   // I-4
   await unique('credential_serial').on('credential').columns(['serial', 'issuer_sha256']).execute();
   // I-7
@@ -442,6 +464,12 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .on('job')
     .column('order_id')
     .where(sql.ref('state'), '=', 'opened')
+    .execute();
+  await schema
+    .createIndex('ca_active')
+    .on('ca')
+    .column('kind')
+    .where(sql.ref('status'), '=', 'active')
     .execute();
 
   const found: [name: string, table: TableName, columns: string[]][] = [

@@ -17,6 +17,30 @@ export interface RealmTable {
   station_ca_sha256: string;
 }
 
+/** A CA under the realm's roots, from its request on. */
+export interface CaTable {
+  ca_id: string;
+  kind: 'device' | 'station';
+  /** The common name of its subject. */
+  subject: string;
+  public_key_sha256: string;
+  /** What it is bound to; null is any. */
+  product: string | null;
+  site: string | null;
+  year: number | null;
+  crl_partitions: number;
+  replaces: string | null;
+  /** `compromised` is written by nothing yet. */
+  status: 'requested' | 'active' | 'retired' | 'compromised';
+  certificate_sha256: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
+  requested_at: string;
+  installed_at: string | null;
+  retired_at: string | null;
+  reason: string | null;
+}
+
 export interface ContractTable {
   contract_sha256: string;
   product: string;
@@ -340,6 +364,7 @@ export interface OpenCheckTable {
 
 export interface ProjectedTables {
   realm: RealmTable;
+  ca: CaTable;
   contract: ContractTable;
   production_order: ProductionOrderTable;
   device: DeviceTable;

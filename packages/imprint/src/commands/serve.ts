@@ -7,11 +7,11 @@ import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { readCertificate } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
@@ -100,11 +100,14 @@ function publicListenerOf(
   authority: OpenAuthority,
   { line, checkpoints }: UnlockedAuthority,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { configuration, ledger } = authority;
   return createPublicListener({
     hosts: configuration.hosts,
     rootPem: line.rootPem,
-    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    issuingPem: async () => {
+      const cas = await trustedCas(ledger.reader, 'device');
+      return cas.map((der) => toPem('CERTIFICATE', der)).join('');
+    },
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
     report: reportFault,

@@ -1,0 +1,184 @@
+/** `imprint ca`: the CAs of an authority, each bound to what it may certify. One whose key was stolen has no command of its own yet. */
+import { type Ca, listCas, requireCa, retireCa, scopeOf } from '@imprint/authority/trust/cas';
+import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import { anyScope, type CaScope, scopePattern, scopeText, scopeYears } from '@imprint/contract/x509/ca-scope';
+import { toPem } from '@imprint/contract/x509/pem';
+import { type Command, Option } from 'commander';
+import { type CaOrder, makeDevCa } from '../make-ca.ts';
+import type { OpenAuthority } from '../open-authority.ts';
+import { wholeNumber } from '../parse-option.ts';
+import { say, table } from '../say.ts';
+import { withAuthority } from '../with-authority.ts';
+
+interface HomeOptions {
+  home: string;
+  passphraseFile?: string;
+  json?: boolean;
+}
+
+interface CreateOptions extends HomeOptions {
+  kind: 'device' | 'station';
+  product?: string;
+  site?: string;
+  year?: string;
+  id?: string;
+  crlPartitions?: string;
+}
+
+/** Adds `ca list|create|rotate|retire`. */
+export function addCaCommands(program: Command): void {
+  const ca = program.command('ca').description('the CAs under the realm’s roots, and what each may certify');
+
+  withHome(ca.command('list'))
+    .description('list the CAs: scope, state and certificate')
+    .addHelpText('after', example('imprint ca list --home ./authority'))
+    .action((options: HomeOptions) =>
+      withAuthority(options, async ({ ledger }) => {
+        const cas = await listCas(ledger.reader);
+        say(options, { cas: cas.map(caView) }, table([heading, ...cas.map(row)]));
+      }),
+    );
+
+  withKeys(ca.command('create'))
+    .description('make a CA that may certify one product, one site, one year, or any of them')
+    .addOption(
+      new Option('--kind <kind>', 'whom it certifies').choices(['device', 'station']).default('device'),
+    )
+    .option('--product <product>', 'a contract’s product (device CAs only)')
+    .option('--site <site>', 'a site, as stations are registered with it')
+    .option('--year <year>', 'the year in which it signs, UTC; what it signs is valid for longer')
+    .option('--id <name>', 'its name, such as device-2027-gateway (default: from its scope)')
+    .option('--crl-partitions <n>', 'over how many lists its revocations are spread: a power of two')
+    .addHelpText(
+      'after',
+      example('imprint ca create --home ./authority --product gateway --site berlin --year 2027'),
+    )
+    .action((options: CreateOptions) =>
+      withAuthority(options, async (authority) => {
+        const { kind, id } = options;
+        const made = await make(authority, {
+          kind,
+          id,
+          scope: readScope(options),
+          crlPartitions: readPartitions(options.crlPartitions),
+        });
+        say(options, caView(made), [
+          `The CA ${made.ca_id} certifies ${kind}s from now on, where its scope is the narrowest: ${scopeText(scopeOf(made))}.`,
+        ]);
+      }),
+    );
+
+  withKeys(ca.command('rotate'))
+    .description('make a CA with a new key in the place of another, or for another year beside it')
+    .argument('<ca>', 'name of the CA that certifies now')
+    .option('--year <year>', 'make it for this year; the old one goes on in its own')
+    .option('--id <name>', 'name of the new CA (default: from its scope)')
+    .addHelpText(
+      'after',
+      example(
+        'imprint ca rotate device-2026-gateway --home ./authority --year 2027\n  imprint ca rotate device-issuing --home ./authority',
+      ),
+    )
+    .action((caId: string, options: HomeOptions & { year?: string; id?: string }) =>
+      withAuthority(options, async (authority) => {
+        const old = await requireCa(authority.ledger.reader, caId);
+        const scope = {
+          ...scopeOf(old),
+          ...(options.year === undefined ? {} : { year: readYear(options.year) }),
+        };
+        const { kind, crl_partitions: crlPartitions } = old;
+        const made = await make(authority, { kind, scope, crlPartitions, replaces: caId, id: options.id });
+        const now = await requireCa(authority.ledger.reader, caId);
+        say(options, { ...caView(made), old: caView(now) }, [
+          `The CA ${made.ca_id} certifies from now on: ${scopeText(scopeOf(made))}.`,
+          now.status === 'retired'
+            ? `${caId} is retired: it certifies nobody any more. What it certified stays valid.`
+            : `${caId} goes on: ${scopeText(scopeOf(now))}.`,
+        ]);
+      }),
+    );
+
+  withHome(ca.command('retire'))
+    .description('let a CA certify nobody any more; what it certified stays valid')
+    .argument('<ca>', 'name of the CA')
+    .requiredOption('--reason <text>', 'why; it stands in the log')
+    .addHelpText(
+      'after',
+      example('imprint ca retire device-2026-gateway --home ./authority --reason "2026 is over"'),
+    )
+    .action((caId: string, options: HomeOptions & { reason: string }) =>
+      withAuthority(options, async ({ ledger, person }) => {
+        await retireCa(ledger, person, caId, options.reason);
+        const retired = await requireCa(ledger.reader, caId);
+        const rest = (await listCas(ledger.reader)).filter(
+          ({ kind, status }) => kind === retired.kind && status === 'active',
+        );
+        say(options, { ...caView(retired), left: rest.map(({ ca_id }) => ca_id) }, [
+          `${caId} is retired: it certifies nobody any more. What it certified stays valid.`,
+          rest.length === 0
+            ? `No ${retired.kind} CA is left: nothing is certified until there is one (imprint ca create).`
+            : `Left: ${rest.map((one) => `${one.ca_id} (${scopeText(scopeOf(one))})`).join('; ')}.`,
+        ]);
+      }),
+    );
+}
+
+async function make(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
+  return makeDevCa(authority, order);
+}
+
+const heading = ['CA', 'KIND', 'SCOPE', 'STATE', 'SINCE', 'LISTS', 'CERTIFICATE SHA-256'] as const;
+
+function row(ca: Ca): (string | number | null)[] {
+  const since = ca.retired_at ?? ca.installed_at ?? ca.requested_at;
+  const scope = scopeText(scopeOf(ca));
+  return [ca.ca_id, ca.kind, scope, ca.status, since, ca.crl_partitions, ca.certificate_sha256];
+}
+
+/** A CA as `--json` shows it. */
+export function caView({ certificate, ...ca }: Ca) {
+  return { ...ca, certificate_pem: certificate === null ? null : toPem('CERTIFICATE', certificate) };
+}
+
+function readScope({ product, site, year }: Pick<CreateOptions, 'product' | 'site' | 'year'>): CaScope {
+  const wrong = (option: string, text: string, example_: string) =>
+    new ImprintError('usage', `${option} does not take ${text.slice(0, 80)}`, {
+      hint: `Such as ${example_}.`,
+    });
+  if (product !== undefined && (!scopePattern.product.test(product) || product.length > 48)) {
+    throw wrong('--product', product, 'gateway: a product as its contract names it');
+  }
+  if (site !== undefined && !scopePattern.site.test(site)) throw wrong('--site', site, 'berlin');
+  return {
+    ...anyScope,
+    ...(product === undefined ? {} : { product }),
+    ...(site === undefined ? {} : { site }),
+    ...(year === undefined ? {} : { year: readYear(year) }),
+  };
+}
+
+const readYear = (text: string) => wholeNumber('--year', text, scopeYears.least, scopeYears.most);
+
+function readPartitions(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = wholeNumber('--crl-partitions', text, 1, limits.crlPartitions);
+  if ((count & (count - 1)) === 0) return count;
+  throw new ImprintError('usage', `--crl-partitions takes a power of two, not ${count}`, {
+    hint: 'Such as 1, 64 or 256.',
+  });
+}
+
+function withHome(command: Command): Command {
+  return command
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--json', 'print one JSON object');
+}
+
+function withKeys(command: Command): Command {
+  return withHome(command).option('--passphrase-file <file>', 'passphrase of the keys, mode 0600');
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`;
+}

@@ -1,0 +1,110 @@
+/**
+ * Makes a further CA for an authority that is at work: its key is made here and stays here. Broken off anywhere, the same command goes
+ * on with the same key; nothing certifies before all of it stands in the log.
+ */
+import { openIssuer } from '@imprint/authority/issuing/issuer';
+import { makeKey } from '@imprint/authority/signer/software';
+import { type CaRequest, furtherCa, suggestCaId } from '@imprint/authority/trust/ca-request';
+import {
+  type Ca,
+  installCa,
+  listCas,
+  type RealmRoots,
+  requestCa,
+  requireCa,
+  requireFree,
+  scopeOf,
+} from '@imprint/authority/trust/cas';
+import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
+import type { SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import type { CaScope } from '@imprint/contract/x509/ca-scope';
+import { readCertificate } from './authority-home.ts';
+import { caSigner } from './ca-signer.ts';
+import type { OpenAuthority } from './open-authority.ts';
+
+export interface CaOrder {
+  kind: 'device' | 'station';
+  scope: CaScope;
+  /** Absent: a name that says the scope. */
+  id?: string | undefined;
+  crlPartitions?: number | undefined;
+  replaces?: string | undefined;
+}
+
+/** The terms of the new CA, where nothing stands against it. @throws usage, ca_conflict, ca_not_active, unknown_ca */
+async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
+  const cas = await listCas(ledger.reader);
+  const begun = cas.find(
+    (ca) =>
+      ca.status === 'requested' &&
+      ca.kind === order.kind &&
+      ca.replaces === (order.replaces ?? null) &&
+      (order.id === undefined || order.id === ca.ca_id) &&
+      ca.product === order.scope.product &&
+      ca.site === order.scope.site &&
+      ca.year === order.scope.year,
+  );
+  const id =
+    begun?.ca_id ?? order.id ?? suggestCaId(order.kind, order.scope, new Set(cas.map(({ ca_id }) => ca_id)));
+  const terms = furtherCa(id, order.scope, {
+    ...(order.crlPartitions === undefined ? {} : { crlPartitions: order.crlPartitions }),
+    ...(order.replaces === undefined ? {} : { replaces: order.replaces }),
+  });
+  if (terms.kind !== order.kind) {
+    throw new ImprintError('usage', `${id} names a ${terms.kind} CA, and a ${order.kind} CA is asked for`, {
+      hint: `Let the name begin with ${order.kind}-.`,
+    });
+  }
+  if (begun === undefined) requireFree(cas, terms);
+  return terms;
+}
+
+/** The terms with the key that is made for them, recorded in the log. */
+export async function askForCa(authority: OpenAuthority, order: CaOrder): Promise<CaRequest> {
+  const terms = await termsOf(authority, order);
+  const { keys } = await authority.unlock();
+  if (!(await keys.names()).includes(terms.ca_id)) await keys.write(terms.ca_id, makeKey('ec-p256'));
+  const { spki } = await caSigner(keys, terms.ca_id);
+  const request = { ...terms, public_key_sha256: sha256Hex(spki) };
+  await requestCa(authority.ledger, authority.person, request);
+  return request;
+}
+
+/** Makes the CA and has the root of this machine sign it, which only the dev realm has. @throws as {@link askForCa}; certificate_refused */
+export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
+  const { ca_id } = await askForCa(authority, order);
+  const { keys } = await authority.unlock();
+  const ca = await requireCa(authority.ledger.reader, ca_id);
+  const certificate = await signedByOwnRoot(authority, keys, ca);
+  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority));
+}
+
+/** What the authority holds answers of the root against. */
+export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
+  const { realm, organization } = configuration;
+  return {
+    realm,
+    organization,
+    root: readCertificate(home, 'root'),
+    stationRoot: readCertificate(home, 'stationRoot'),
+  };
+}
+
+async function signedByOwnRoot(
+  { home, configuration, clock, entropy }: OpenAuthority,
+  keys: SealedKeyFolder,
+  ca: Ca,
+): Promise<Uint8Array> {
+  const { realm, organization } = configuration;
+  const [file, key] =
+    ca.kind === 'device'
+      ? (['root', keyNames.root] as const)
+      : (['stationRoot', keyNames.stationRoot] as const);
+  const root = openIssuer(readCertificate(home, file), await caSigner(keys, key), realm);
+  const { spki } = await caSigner(keys, ca.ca_id);
+  const terms = { realm, organization, now: clock(), entropy };
+  return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
+}
