@@ -20,7 +20,8 @@ export const limits = {
   chainCertificates: 4,
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
-  crlPartitions: 4096,
+  /** CRLs of one CA. */
+  crlPartitions: 4_096,
   derDepth: 24,
   /** Content of an object identifier: a UUID arc (2.25) takes 20. */
   derOidBytes: 64,
@@ -62,6 +63,12 @@ export const limits = {
   scanBytes: 256,
   /** Boards of no record that one station may set aside in an hour. */
   unknownBoardsAnHour: 30,
+  /** How long a process may take to build and sign a CRL; after that another one may. */
+  crlClaimMs: 60_000,
+  /** How often revocations of other processes are looked for. */
+  revocationPollMs: 1_000,
+  /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */
+  ocspRequestBytes: 1_024,
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,

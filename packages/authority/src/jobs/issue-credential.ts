@@ -55,7 +55,7 @@ export class CredentialIssuing {
   readonly #core: LineCore;
   /** Certificates that this process is signing now: a second request for one waits for the first. */
   readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
-  readonly #profiles = new WeakMap<ProvisioningContract, DeviceProfile>();
+  readonly #profiles = new WeakMap<ProvisioningContract, WeakMap<Issuer, DeviceProfile>>();
 
   constructor(core: LineCore) {
     this.#core = core;
@@ -165,7 +165,7 @@ export class CredentialIssuing {
     const issuer = await this.#core.issuers.choose(reading.tx, 'device', { product, site, year });
     const token = prepareDevice(
       issuer,
-      this.#profile(contract),
+      this.#profile(contract, issuer),
       {
         deviceId: job.device_id,
         product,
@@ -254,11 +254,16 @@ export class CredentialIssuing {
     };
   }
 
-  #profile(contract: ProvisioningContract): DeviceProfile {
-    const kept = this.#profiles.get(contract);
+  #profile(contract: ProvisioningContract, issuer: Issuer): DeviceProfile {
+    let ofContract = this.#profiles.get(contract);
+    if (ofContract === undefined) {
+      ofContract = new WeakMap();
+      this.#profiles.set(contract, ofContract);
+    }
+    const kept = ofContract.get(issuer);
     if (kept) return kept;
-    const profile = deviceProfile(contract, this.#core.realm);
-    this.#profiles.set(contract, profile);
+    const profile = deviceProfile(contract, this.#core.realm, issuer.revocation);
+    ofContract.set(issuer, profile);
     return profile;
   }
 
