@@ -62,6 +62,11 @@ export const limits = {
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,
+  /** A list of devices to transition, and how many of them one tick takes at most. */
+  transitionListBytes: 16 * 1024 * 1024,
+  transitionsPerList: 100_000,
+  transitionsPerRequest: 500,
+  transitionsAtOnce: 128,
   lanesPerStation: 64,
   jobLeaseMs: 15 * 60_000,
   /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */

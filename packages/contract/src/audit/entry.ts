@@ -201,6 +201,9 @@ export const entryData = {
       'superseded',
       'key-compromise',
       'scrapped',
+      'retired',
+      'lost',
+      'custody-lost',
     ]),
   }),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),
@@ -256,6 +259,8 @@ export const entryData = {
   }),
   'job.abandoned': z.strictObject({ job_id: name, reason: sentence }),
   'unit.quarantined': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
+  /** People take a board out of the quarantine box. */
+  'unit.released': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,
     from: lifecycleState,
