@@ -163,9 +163,9 @@ async function run(
   if (deviceId !== undefined && isPlain) {
     return moveOne(authority, core, verb, deviceId, reason, options);
   }
-  const devices = await devicesOf(authority, deviceId, reason, options);
   const count =
     options.count === undefined ? null : wholeNumber('--count', options.count, 1, limits.transitionsPerList);
+  const devices = await devicesOf(authority, deviceId, reason, options);
   const dryRun = options.dryRun === true;
   const { ledger, person: by } = authority;
   const request = { by, to: verb.to, reason, devices, count, dryRun };
