@@ -27,6 +27,8 @@ export const errorCatalogue = {
   // who asks
   not_authenticated: 401,
   not_authorized: 403,
+  /** One person alone may not do it (I-18). */
+  approval_required: 403,
   station_pending: 403,
   station_revoked: 403,
   station_outdated: 403,
@@ -49,8 +51,12 @@ export const errorCatalogue = {
   ca_missing: 409,
   /** The CA is retired, or waits for its certificate. */
   ca_not_active: 409,
+  /** What people counted is not what the registry has. */
+  count_wrong: 409,
   device_already_done: 409,
   device_quarantined: 409,
+  /** It came back, and nobody has accepted it for refurbishing yet. */
+  device_returned: 409,
   evidence_wrong: 409,
   idempotency_conflict: 409,
   intent_uncertain: 409,

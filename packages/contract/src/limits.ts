@@ -21,7 +21,7 @@ export const limits = {
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
   /** CRLs of one CA. */
-  crlPartitions: 4_096,
+  crlPartitions: 1_024,
   derDepth: 24,
   /** Content of an object identifier: a UUID arc (2.25) takes 20. */
   derOidBytes: 64,
@@ -72,6 +72,11 @@ export const limits = {
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,
+  /** A list of devices to transition, and how many of them one tick takes at most. */
+  transitionListBytes: 16 * 1024 * 1024,
+  transitionsPerList: 100_000,
+  transitionsPerRequest: 500,
+  transitionsAtOnce: 128,
   lanesPerStation: 64,
   jobLeaseMs: 15 * 60_000,
   /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */

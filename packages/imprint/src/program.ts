@@ -30,7 +30,16 @@ const parts: readonly Part[] = [
     add: async (to) => (await import('./commands/station.ts')).addStationCommands(to),
   },
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
-  { name: 'device', add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to) },
+  {
+    name: 'device',
+    under: ['show', 'list'],
+    add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
+  },
+  {
+    name: 'device',
+    under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
+    add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
+  },
   {
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),

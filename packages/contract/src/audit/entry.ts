@@ -241,6 +241,9 @@ export const entryData = {
       'superseded',
       'key-compromise',
       'scrapped',
+      'retired',
+      'lost',
+      'custody-lost',
     ]),
   }),
   /** A CA's CRL, or that of one of its partitions, is what the authority serves from now on. The list itself follows from the log. */
@@ -330,6 +333,8 @@ export const entryData = {
   }),
   'job.abandoned': z.strictObject({ job_id: name, reason: sentence }),
   'unit.quarantined': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
+  /** People take a board out of the quarantine box. */
+  'unit.released': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,
     from: lifecycleState,
