@@ -94,6 +94,10 @@ export const limits = {
   /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
+  /** Files of one backup beside its database, one of them, and the manifest that names them. */
+  backupFiles: 1_000,
+  backupFileBytes: 1024 * 1024,
+  manifestFileBytes: 512 * 1024,
   /** Decisions of one transaction of the ledger, and those that may wait for one. */
   decisionsPerTick: 256,
   decisionsWaiting: 10_000,

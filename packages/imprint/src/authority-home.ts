@@ -179,19 +179,20 @@ export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
       hint: 'Make one with imprint init --home DIR, or name the right folder.',
     });
   }
+  return readConfigurationFile(home.configurationFile);
+}
+
+/** The configuration in a file of any name. @throws file_invalid */
+export function readConfigurationFile(file: string): AuthorityConfiguration {
   try {
-    return configuration.parse(JSON.parse(readBoundedFile(home.configurationFile, limits.yamlBytes)));
+    return configuration.parse(JSON.parse(readBoundedFile(file, limits.yamlBytes)));
   } catch (cause) {
     const where =
       cause instanceof z.ZodError ? `: ${cause.issues[0]!.path.join('.')} ${cause.issues[0]!.message}` : '';
-    throw new ImprintError(
-      'file_invalid',
-      `${home.configurationFile} is not a configuration of an authority${where}`,
-      {
-        hint: 'Mend the field that is named, or take the file from a backup.',
-        cause,
-      },
-    );
+    throw new ImprintError('file_invalid', `${file} is not a configuration of an authority${where}`, {
+      hint: 'Mend the field that is named, or take the file from a backup.',
+      cause,
+    });
   }
 }
 
