@@ -80,6 +80,13 @@ export const errorCatalogue = {
   wrong_site: 409,
   // what is broken on our side
   clock_untrusted: 503,
+  /** Two tokens, or two keys of a token, answer to the one name. */
+  hsm_ambiguous: 503,
+  /** A key that was outside of its token once, or may leave it. */
+  hsm_key_exposed: 503,
+  hsm_key_missing: 503,
+  hsm_token_full: 503,
+  hsm_token_missing: 503,
   internal: 500,
   key_locked: 503,
   lint_refused: 500,

@@ -86,6 +86,15 @@ export const limits = {
   clockWatchMs: 30_000,
   /** How long a process may take to sign what it intended; after that the intent is closed as revoked. */
   intentLeaseMs: 5_000,
+  /** A key in a token: processes that sign with it, digests of one message to such a process, and digests that wait for one. */
+  signingProcesses: 16,
+  digestsPerMessage: 64,
+  digestsWaiting: 10_000,
+  /** How long a token may take for what it was asked to sign (less than the intent's lease), to open, and until it is tried anew. */
+  signingTimeoutMs: 4_000,
+  tokenOpenTimeoutMs: 20_000,
+  tokenReopenMs: 5_000,
+  pinBytes: 256,
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
   keysPerJob: 16,

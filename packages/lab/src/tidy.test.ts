@@ -39,6 +39,7 @@ const adapters = [
   'authority/src/storage/sqlite/',
   'authority/src/storage/postgres/',
   'authority/src/signer/software.ts',
+  'authority/src/signer/pkcs11/',
 ];
 
 /** Who names an adapter though it is neither a test nor the command line, and why that is right. */
