@@ -14,6 +14,7 @@ import {
 } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { makeKey } from '../signer/software.ts';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { badgeHash } from '../trust/badge-hash.ts';
 import { deviceAsBuilt, listDevices, showDevice } from './devices.ts';
@@ -201,7 +202,7 @@ test('exported entries are the bytes that the log hashes, and no exported cell i
   const rows = await storage.reader.selectFrom('log_entry').selectAll().orderBy('log_index').execute();
   let at = 0;
   for await (const line of exportEntries(storage.reader)) {
-    assert.equal(line, `{"index":${at},"entry":${Buffer.from(rows[at]!.bytes)}}\n`);
+    assert.equal(line, `{"index":${at},"entry":${Buffer.from(unpackEntry(rows[at]!.packed))}}\n`);
     at++;
   }
   assert.equal(at, rows.length);

@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -212,7 +212,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
   },
   alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
   clock_halt: { log_index: 'integer', halted_at: 'text', detail: 'text' },
-  log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
+  log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
   nonce: {

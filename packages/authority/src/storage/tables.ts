@@ -261,7 +261,8 @@ export interface ClockHaltTable {
 
 export interface LogEntryTable {
   log_index: number;
-  bytes: Uint8Array;
+  /** The entry's bytes, or what unpacks to them: `packed-entry.ts`. */
+  packed: Uint8Array;
   leaf_hash: Uint8Array;
 }
 
