@@ -61,7 +61,7 @@ function sample(devices: number, count: number): string[] {
 }
 
 async function measureIssuing(home: AuthorityHome, count: number) {
-  const orderId = `probe-${newRequestId().slice(0, 12)}`;
+  const orderId = `probe-${newRequestId().slice(-12)}`;
   const warmUp = Math.ceil(count / 2);
   const units = await openJobs(home, orderId, await makeOrder(home, orderId, warmUp + 2 * count), () => {});
   const caller = { stationId: benchStation, sessionId: await beginSession(home) };
