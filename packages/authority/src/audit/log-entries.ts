@@ -19,7 +19,7 @@ export async function* logEntries(reader: Kysely<Tables>, from = 0): AsyncGenera
   for (;;) {
     const rows = await reader
       .selectFrom('log_entry')
-      .selectAll()
+      .select(['log_index', 'packed', 'leaf_hash'])
       .where('log_index', '>=', next)
       .orderBy('log_index')
       .limit(pageEntries)
