@@ -460,7 +460,6 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['production_order_created', 'production_order', ['created_at', 'order_id']],
     ['device_order', 'device', ['order_id', 'state', 'device_id']],
     ['device_state', 'device', ['state', 'device_id']],
-    ['device_unit', 'device', ['hardware_uid']],
     ['job_device', 'job', ['device_id', 'opened_at']],
     ['job_station', 'job', ['station_id', 'active']],
     ['job_order', 'job', ['order_id']],
