@@ -126,6 +126,10 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     quarantine_step: 'text null',
     failure_code: 'text null',
     reason: 'text null',
+    opened_index: 'integer',
+    written_index: 'integer null',
+    proven_index: 'integer null',
+    sealed_index: 'integer null',
   },
   job_document: { job_id: 'text', kind: 'text', text: 'text' },
   attempt: {
@@ -262,7 +266,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
   },
   alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
   clock_halt: { log_index: 'integer', halted_at: 'text', detail: 'text' },
-  log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
+  log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
   nonce: {
@@ -508,10 +512,11 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
     .execute();
+  // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
     .createIndex('job_promised')
     .on('job')
-    .column('order_id')
+    .columns(['order_id', 'active', 'lease_expires_at', 'job_id'])
     .where(sql.ref('state'), '=', 'opened')
     .execute();
   await schema
@@ -521,16 +526,18 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .where(sql.ref('status'), '=', 'active')
     .execute();
 
+  await schema
+    .createIndex('unit_quarantined_by')
+    .on('unit')
+    .columns(['quarantined_by', 'quarantined_at'])
+    .where(sql.ref('quarantined_by'), 'is not', null)
+    .execute();
+
   const found: [name: string, table: TableName, columns: string[]][] = [
     ['production_order_created', 'production_order', ['created_at', 'order_id']],
     ['device_order', 'device', ['order_id', 'state', 'device_id']],
     ['device_state', 'device', ['state', 'device_id']],
-    ['device_unit', 'device', ['hardware_uid']],
-    ['unit_device', 'unit', ['device_id']],
-    ['unit_quarantined_by', 'unit', ['quarantined_by', 'quarantined_at']],
-    ['unit_part_unit', 'unit_part', ['hardware_uid']],
     ['job_device', 'job', ['device_id', 'opened_at']],
-    ['job_unit', 'job', ['hardware_uid', 'opened_at']],
     ['job_station', 'job', ['station_id', 'active']],
     ['job_order', 'job', ['order_id']],
     ['attempt_station', 'attempt', ['station_id', 'started_at']],

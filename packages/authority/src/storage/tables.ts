@@ -130,9 +130,14 @@ export interface JobTable {
   quarantine_step: string | null;
   failure_code: FailureCode | null;
   reason: string | null;
+  /** Log indexes of its opening, and of the newest entry of each name: what a job that is done was told and said is read there. */
+  opened_index: number;
+  written_index: number | null;
+  proven_index: number | null;
+  sealed_index: number | null;
 }
 
-/** A long text of a job. `written`, `proven` and `sealed` are JSON of the newest entry of that name. */
+/** A long text of a job that is not done. `written`, `proven` and `sealed` are JSON of the newest entry of that name. */
 export interface JobDocumentTable {
   job_id: string;
   kind: 'manifest' | 'factory_config' | 'written' | 'proven' | 'sealed';
@@ -328,7 +333,8 @@ export interface ClockHaltTable {
 
 export interface LogEntryTable {
   log_index: number;
-  bytes: Uint8Array;
+  /** The entry's bytes, or what unpacks to them: `packed-entry.ts`. */
+  packed: Uint8Array;
   leaf_hash: Uint8Array;
 }
 
