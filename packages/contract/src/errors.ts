@@ -7,6 +7,9 @@
 export const errorCatalogue = {
   // input that is wrong in itself
   bad_request: 400,
+  bundle_invalid: 400,
+  /** A ceremony's stick, transcript, request or key share does not hold. */
+  ceremony_invalid: 400,
   certificate_refused: 400,
   checkpoint_invalid: 400,
   contract_invalid: 400,

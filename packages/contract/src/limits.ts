@@ -18,6 +18,12 @@ export const limits = {
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
+  /** A request of a CA, a bundle of trust anchors, a root's CRL, and the transcript of all that a root ever did. */
+  caRequestBytes: 16 * 1024,
+  bundleBytes: 40 * 1024,
+  bundleCertificates: 48,
+  rootCrlBytes: 256 * 1024,
+  transcriptBytes: 1024 * 1024,
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
   /** CRLs of one CA. */

@@ -1,6 +1,7 @@
 /** The storage of a home: a file in its folder, or the PostgreSQL database that its configuration names. The one place that tells which. */
 
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createSqlite, openSqlite, openSqliteReader } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
@@ -52,6 +53,11 @@ export async function createStorage(
 ): Promise<Storage> {
   if (database === undefined) return createSqlite(home.database, realm);
   return (await postgres()).createPostgres(database, realm);
+}
+
+/** Clears away the file of a storage that was begun for a home which waits still; a database of a server is its operators'. */
+export function clearBegunStorage(home: AuthorityHome, { database }: AuthorityConfiguration): void {
+  if (database === undefined) rmSync(dirname(home.database), { recursive: true, force: true });
 }
 
 /** A folder brings its own file, but a URL may lead anywhere. @throws realm_mismatch */

@@ -1,7 +1,9 @@
 /** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
 import { writeFileSync } from 'node:fs';
+import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
+import { signBundle } from '@imprint/authority/trust/bundles';
 import { createHierarchy, keyNames } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -29,7 +31,7 @@ export async function initAuthority(
   const { realm, organization } = configuration;
   if (realm !== 'dev') {
     throw new ImprintError('usage', `a root of the realm ${realm} is not made on a machine with a network`, {
-      hint: 'imprint init makes the dev realm only; test and prod wait for the offline root ceremony.',
+      hint: 'Its home is prepared without one, and its requests are carried to the ceremony of its roots.',
     });
   }
   const { home, finish } = beginHome(folder, configuration);
@@ -64,12 +66,16 @@ export async function initAuthority(
     entropy: systemEntropy,
     serverClock: storage.serverClock,
   });
+  const root = openIssuer(certificates.root, softwareSigner(hierarchy.keys.root), realm);
+  const bundle = await signBundle(root, 1, [certificates.issuing], systemClock());
   await ledger.submit(async () => ({
     entries: realmDrafts(thisPerson(), {
+      realm,
       organization,
       logOrigin: configuration.log_origin,
       logPublicKey: hierarchy.logPublicKey,
       certificates,
+      bundle,
     }),
     reply: () => undefined,
   }));

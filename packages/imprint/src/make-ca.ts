@@ -2,9 +2,13 @@
  * Makes a further CA for an authority that is at work: its key is made here and stays here. Broken off anywhere, the same command goes
  * on with the same key; nothing certifies before all of it stands in the log.
  */
-import { openIssuer } from '@imprint/authority/issuing/issuer';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import { makeKey } from '@imprint/authority/signer/software';
+import { latestBundle, publishBundle, signBundle } from '@imprint/authority/trust/bundles';
 import { type CaRequest, furtherCa, suggestCaId } from '@imprint/authority/trust/ca-request';
+import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import {
   type Ca,
   installCa,
@@ -15,15 +19,18 @@ import {
   requireFree,
   scopeOf,
 } from '@imprint/authority/trust/cas';
-import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import type { SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
 import { readCertificate } from './authority-home.ts';
 import { caSigner } from './ca-signer.ts';
 import type { OpenAuthority } from './open-authority.ts';
+import { readBoundedFile } from './read-bounded-file.ts';
 
 export interface CaOrder {
   kind: 'device' | 'station';
@@ -79,7 +86,44 @@ export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promi
   const { keys } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
   const certificate = await signedByOwnRoot(authority, keys, ca);
-  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority));
+  const installed = await installCa(
+    authority.ledger,
+    authority.person,
+    ca_id,
+    certificate,
+    rootsOf(authority),
+  );
+  if (ca.kind === 'device') await publishOwnBundle(authority, keys);
+  return installed;
+}
+
+/** The next bundle, signed by the root of this machine. */
+async function publishOwnBundle(authority: OpenAuthority, keys: SealedKeyFolder): Promise<void> {
+  const { ledger, person, clock } = authority;
+  const root = await ownRoot(authority, keys, 'device');
+  const version = ((await latestBundle(ledger.reader))?.version ?? 0) + 1;
+  const text = await signBundle(root, version, await trustedCas(ledger.reader, 'device'), clock());
+  await publishBundle(ledger, person, text, rootsOf(authority));
+}
+
+/** The request of a CA whose root is elsewhere, as the file that is carried to its ceremony. */
+export async function askElsewhere(
+  authority: OpenAuthority,
+  order: CaOrder,
+): Promise<{ request: CaRequest; file: string; fingerprint: string }> {
+  const { home, configuration, clock, logKey } = authority;
+  const request = await askForCa(authority, order);
+  const file = join(home.requests, `${request.ca_id}.json`);
+  // asked for before: its fingerprint may stand on paper already
+  if (!existsSync(file)) {
+    const { keys } = await authority.unlock();
+    const { realm, organization } = configuration;
+    const made_at = clock().toISOString();
+    const origin = { realm, organization, log_id: logId(logKey.publicKey), made_at };
+    const text = await writeCaRequest(origin, request, await caSigner(keys, request.ca_id));
+    writeFileSync(file, text, { mode: 0o644, flush: true });
+  }
+  return { request, file, fingerprint: fingerprintOf(readBoundedFile(file, limits.caRequestBytes)) };
 }
 
 /** What the authority holds answers of the root against. */
@@ -93,18 +137,21 @@ export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
   };
 }
 
-async function signedByOwnRoot(
-  { home, configuration, clock, entropy }: OpenAuthority,
-  keys: SealedKeyFolder,
-  ca: Ca,
-): Promise<Uint8Array> {
+async function signedByOwnRoot(authority: OpenAuthority, keys: SealedKeyFolder, ca: Ca): Promise<Uint8Array> {
+  const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
-  const [file, key] =
-    ca.kind === 'device'
-      ? (['root', keyNames.root] as const)
-      : (['stationRoot', keyNames.stationRoot] as const);
-  const root = openIssuer(readCertificate(home, file), await caSigner(keys, key), realm);
+  const root = await ownRoot(authority, keys, ca.kind);
   const { spki } = await caSigner(keys, ca.ca_id);
   const terms = { realm, organization, now: clock(), entropy };
   return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
+}
+
+async function ownRoot(
+  { home, configuration }: OpenAuthority,
+  keys: SealedKeyFolder,
+  kind: Ca['kind'],
+): Promise<Issuer> {
+  const [file, key] =
+    kind === 'device' ? (['root', keyNames.root] as const) : (['stationRoot', keyNames.stationRoot] as const);
+  return openIssuer(readCertificate(home, file), await caSigner(keys, key), configuration.realm);
 }

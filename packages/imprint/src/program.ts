@@ -51,6 +51,7 @@ const parts: readonly Part[] = [
     name: 'verify-chain',
     add: async (to) => (await import('./commands/verify-chain.ts')).addVerifyChainCommand(to),
   },
+  { name: 'root', add: async (to) => (await import('./commands/root.ts')).addRootCommands(to) },
   { name: 'ca', add: async (to) => (await import('./commands/ca.ts')).addCaCommands(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },

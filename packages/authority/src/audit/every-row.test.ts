@@ -66,6 +66,7 @@ describe('every row', () => {
     await append(
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);

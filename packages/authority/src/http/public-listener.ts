@@ -13,6 +13,8 @@ export interface PublicListenerOptions {
   rootPem: string;
   /** PEM of every CA that certifies devices, or did. */
   issuingPem: () => Promise<string>;
+  /** The newest bundle of trust anchors; undefined before the first. */
+  bundle?: () => Promise<string | undefined>;
   /** The newest signed checkpoint of what is committed. */
   checkpoint: () => Promise<string>;
   /**
@@ -36,6 +38,11 @@ export function createPublicListener(options: PublicListenerOptions): FastifyIns
   listener.get('/ca/issuing.pem', async (_, reply) =>
     send(reply, await options.issuingPem(), pemType, forAnHour),
   );
+  listener.get('/ca/bundle', async (_, reply) => {
+    const bundle = await options.bundle?.();
+    if (bundle === undefined) throw new ImprintError('unknown_route', 'No bundle was published yet.');
+    return send(reply, bundle, 'application/json', 'no-cache');
+  });
   listener.get('/checkpoint', async (_, reply) =>
     send(reply, await options.checkpoint(), 'text/plain; charset=utf-8', 'no-cache'),
   );

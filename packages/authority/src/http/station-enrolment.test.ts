@@ -55,6 +55,7 @@ before(async () => {
   );
   await ledger.submit(async () => ({
     entries: realmDrafts(person, {
+      realm: 'dev',
       organization: 'Example Devices',
       logOrigin: 'example.com/dev',
       logPublicKey,

@@ -137,6 +137,7 @@ export async function openLine(
   };
   await record(
     ...realmDrafts(person, {
+      realm: 'dev',
       organization: 'Example',
       logOrigin: 'example.com/dev',
       logPublicKey,

@@ -58,6 +58,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     retired_at: 'text null',
     reason: 'text null',
   },
+  trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
     contract_sha256: 'text',
     product: 'text',
@@ -326,6 +327,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  trust_bundle: ['version'],
   contract: ['contract_sha256'],
   production_order: ['order_id'],
   device: ['device_id'],
@@ -385,6 +387,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 export const projectedTables = [
   'realm',
   'ca',
+  'trust_bundle',
   'contract',
   'production_order',
   'device',

@@ -41,6 +41,14 @@ export interface CaTable {
   reason: string | null;
 }
 
+/** A bundle of trust anchors that was published, one row a version. */
+export interface TrustBundleTable {
+  version: number;
+  sha256: string;
+  text: string;
+  published_at: string;
+}
+
 export interface ContractTable {
   contract_sha256: string;
   product: string;
@@ -432,6 +440,7 @@ export interface CrlFileTable {
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
+  trust_bundle: TrustBundleTable;
   contract: ContractTable;
   production_order: ProductionOrderTable;
   device: DeviceTable;

@@ -2,17 +2,22 @@
 import type { Actor } from '@imprint/contract/audit/entry';
 import { sha256Hex } from '@imprint/contract/hash';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
+import type { Realm } from '@imprint/contract/x509/realm';
 import type { Draft } from '../ledger/ledger.ts';
+import { bundleDraft } from './bundles.ts';
 import { firstCa } from './ca-request.ts';
 import { installDrafts } from './cas.ts';
 import { type HierarchyCertificates, keyNames, logId } from './hierarchy.ts';
 
 export interface RealmFacts {
+  realm: Realm;
   organization: string;
   logOrigin: string;
   /** 32 bytes. */
   logPublicKey: Uint8Array;
   certificates: Pick<HierarchyCertificates, 'root' | 'issuing' | 'stationCa'>;
+  /** The first bundle of trust anchors, where the root has signed one. */
+  bundle?: string | undefined;
 }
 
 /** Drafts of `realm.created` and of the first device CA and station CA. */
@@ -33,6 +38,7 @@ export function realmDrafts(by: Actor, facts: RealmFacts): Draft[] {
     },
     ...caDrafts(by, keyNames.issuing, issuing),
     ...caDrafts(by, keyNames.stationCa, stationCa),
+    ...(facts.bundle === undefined ? [] : [bundleDraft(by, facts.bundle, { root, realm: facts.realm })]),
   ];
 }
 

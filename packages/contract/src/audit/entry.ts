@@ -120,6 +120,12 @@ export const entryData = {
   }),
   /** It certifies nobody any more; what it certified stays valid, and its revocations go on. */
   'ca.retired': z.strictObject({ ca_id: caId, reason: sentence }),
+  /** What devices may trust, in the exact text that the root signed (trust-bundle.ts). */
+  'bundle.published': z.strictObject({
+    version: z.int().min(1),
+    sha256: hash,
+    text: z.string().max(limits.bundleBytes),
+  }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
     product: name,

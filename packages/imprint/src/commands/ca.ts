@@ -1,14 +1,19 @@
 /** `imprint ca`: the CAs of an authority, each bound to what it may certify. One whose key was stolen has no command of its own yet. */
+import { writeFileSync } from 'node:fs';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { type Ca, listCas, requireCa, retireCa, scopeOf } from '@imprint/authority/trust/cas';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { anyScope, type CaScope, scopePattern, scopeText, scopeYears } from '@imprint/contract/x509/ca-scope';
 import { toPem } from '@imprint/contract/x509/pem';
 import { type Command, Option } from 'commander';
-import { type CaOrder, makeDevCa } from '../make-ca.ts';
+import { authorityHome, isWaiting, readCertificate } from '../authority-home.ts';
+import { installFirst, installFurther } from '../install-answers.ts';
+import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { wholeNumber } from '../parse-option.ts';
-import { say, table } from '../say.ts';
+import { facts, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
 interface HomeOptions {
@@ -26,7 +31,7 @@ interface CreateOptions extends HomeOptions {
   crlPartitions?: string;
 }
 
-/** Adds `ca list|create|rotate|retire`. */
+/** Adds `ca list|create|rotate|install|bundle|retire`. */
 export function addCaCommands(program: Command): void {
   const ca = program.command('ca').description('the CAs under the realm’s roots, and what each may certify');
 
@@ -57,12 +62,17 @@ export function addCaCommands(program: Command): void {
     .action((options: CreateOptions) =>
       withAuthority(options, async (authority) => {
         const { kind, id } = options;
-        const made = await make(authority, {
-          kind,
-          id,
-          scope: readScope(options),
-          crlPartitions: readPartitions(options.crlPartitions),
-        });
+        const made = await make(
+          authority,
+          {
+            kind,
+            id,
+            scope: readScope(options),
+            crlPartitions: readPartitions(options.crlPartitions),
+          },
+          options,
+        );
+        if (made === undefined) return;
         say(options, caView(made), [
           `The CA ${made.ca_id} certifies ${kind}s from now on, where its scope is the narrowest: ${scopeText(scopeOf(made))}.`,
         ]);
@@ -88,7 +98,9 @@ export function addCaCommands(program: Command): void {
           ...(options.year === undefined ? {} : { year: readYear(options.year) }),
         };
         const { kind, crl_partitions: crlPartitions } = old;
-        const made = await make(authority, { kind, scope, crlPartitions, replaces: caId, id: options.id });
+        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id };
+        const made = await make(authority, order, options);
+        if (made === undefined) return;
         const now = await requireCa(authority.ledger.reader, caId);
         say(options, { ...caView(made), old: caView(now) }, [
           `The CA ${made.ca_id} certifies from now on: ${scopeText(scopeOf(made))}.`,
@@ -98,6 +110,24 @@ export function addCaCommands(program: Command): void {
         ]);
       }),
     );
+
+  withKeys(ca.command('install'))
+    .description('install what the roots have signed, from the stick of their ceremony')
+    .requiredOption('--from <dir>', 'the stick')
+    .option(
+      '--head <hex>',
+      'the head of the transcript, as both people wrote it down; needed for the first roots',
+    )
+    .addHelpText('after', example('imprint ca install --home ./authority --from /media/stick --head 9c1d…'))
+    .action(install);
+
+  withHome(ca.command('bundle'))
+    .description(
+      'show the newest bundle of trust anchors, which devices take by the word of their pinned root',
+    )
+    .option('--out <file>', 'write it to this file')
+    .addHelpText('after', example('imprint ca bundle --home ./authority --out bundle.json'))
+    .action(bundle);
 
   withHome(ca.command('retire'))
     .description('let a CA certify nobody any more; what it certified stays valid')
@@ -124,8 +154,71 @@ export function addCaCommands(program: Command): void {
     );
 }
 
-async function make(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
-  return makeDevCa(authority, order);
+/** Makes the CA where the realm's root is on this machine; elsewhere says what is to be carried, and gives nothing. */
+async function make(authority: OpenAuthority, order: CaOrder, options: HomeOptions): Promise<Ca | undefined> {
+  if (authority.configuration.realm === 'dev') return makeDevCa(authority, order);
+  const { request, file, fingerprint } = await askElsewhere(authority, order);
+  say(options, { ...request, status: 'requested', request: file, fingerprint }, [
+    `The CA ${request.ca_id} is asked for, and certifies once the root has signed: ${scopeText(request.scope)}.`,
+    `Carry ${file} to the ceremony, and its fingerprint on paper:`,
+    `  ${fingerprint}`,
+    `Then: imprint ca install --home ${options.home} --from STICK`,
+  ]);
+  return undefined;
+}
+
+async function install(options: HomeOptions & { from: string; head?: string }): Promise<void> {
+  const home = authorityHome(options.home);
+  if (isWaiting(home)) {
+    if (options.head === undefined) {
+      throw new ImprintError('usage', 'the first roots are installed against the head of their transcript', {
+        hint: 'Give --head HEX, as both people wrote it down at the ceremony: nothing else tells the right roots from others.',
+      });
+    }
+    const installed = await installFirst(home, options.from, options.head, options.passphraseFile);
+    say(options, { ready: true, installed }, [
+      ...installed.map(({ ca_id, sha256 }) => `${ca_id} is installed: ${sha256}`),
+      `The authority is complete. Next: imprint serve --home ${options.home}`,
+    ]);
+    return;
+  }
+  await withAuthority(options, async (authority) => {
+    const { installed, bundle: version } = await installFurther(authority, options.from, options.head);
+    say(options, { ready: true, installed: installed.map(caView), bundle: version }, [
+      ...(installed.length === 0 ? ['No CA waits for its certificate.'] : []),
+      ...installed.map((one) => `The CA ${one.ca_id} certifies from now on: ${scopeText(scopeOf(one))}.`),
+      ...(version === null ? [] : [`Devices are told of version ${version} of the trust anchors.`]),
+    ]);
+  });
+}
+
+async function bundle(options: HomeOptions & { out?: string }): Promise<void> {
+  await withAuthority(options, async ({ ledger, home, configuration }) => {
+    const latest = await latestBundle(ledger.reader);
+    if (latest === undefined) {
+      throw new ImprintError('bundle_invalid', 'this authority has published no bundle yet', {
+        hint: 'The root signs one with each CA for devices: imprint root sign, then imprint ca install.',
+      });
+    }
+    const { realm } = configuration;
+    const { anchors, intermediates } = verifyTrustBundle(latest.text, {
+      root: readCertificate(home, 'root'),
+      realm,
+    });
+    if (options.out !== undefined) writeFileSync(options.out, latest.text, { flush: true });
+    const { version, sha256, published_at } = latest;
+    const counts = { anchors: anchors.length, intermediates: intermediates.length };
+    say(options, { realm, version, sha256, published_at, ...counts, text: latest.text }, [
+      ...facts({
+        ...{ realm, version, published: published_at, anchors: counts.anchors, CAs: counts.intermediates },
+        'SHA-256': sha256,
+        file: options.out,
+      }),
+      ...(options.out === undefined
+        ? ['To write it to a file: --out FILE. The public listener has it at /ca/bundle.']
+        : []),
+    ]);
+  });
 }
 
 const heading = ['CA', 'KIND', 'SCOPE', 'STATE', 'SINCE', 'LISTS', 'CERTIFICATE SHA-256'] as const;

@@ -1,8 +1,11 @@
-/** `imprint init`: makes an authority of the dev realm in a folder. */
+/** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
+import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
 import { initAuthority } from '../init-authority.ts';
+import { prepareAuthority } from '../prepare-authority.ts';
+import { say } from '../say.ts';
 
 interface InitOptions {
   home: string;
@@ -22,7 +25,7 @@ interface InitOptions {
 export function addInitCommand(program: Command): void {
   program
     .command('init')
-    .description('make an authority: root, CAs, log key, database (dev realm)')
+    .description('make an authority; of the realms test and prod as far as it goes without their roots')
     .requiredOption('--home <dir>', 'the folder to make; it must be new or empty')
     .addOption(
       new Option('--realm <realm>', 'realm of the authority').choices(['dev', 'test', 'prod']).default('dev'),
@@ -41,28 +44,26 @@ export function addInitCommand(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint',
+      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --realm prod --organization "Example Devices" --passphrase-file pass',
     )
     .action(async (options: InitOptions) => {
       if (options.database !== undefined) parsePostgresUrl(options.database);
-      const home = await initAuthority(
-        options.home,
-        {
-          version: 1,
-          realm: options.realm,
-          organization: options.organization,
-          log_origin: options.logOrigin ?? `imprint.local/${options.realm}`,
-          hosts: options.host,
-          listeners: {
-            station: { host: '127.0.0.1', port: port(options.stationPort) },
-            public: { host: '127.0.0.1', port: port(options.publicPort) },
-          },
-          ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
-          minimum_station_version: '0.1.0',
-          ...(options.database === undefined ? {} : { database: options.database }),
+      const configuration: AuthorityConfiguration = {
+        version: 1,
+        realm: options.realm,
+        organization: options.organization,
+        log_origin: options.logOrigin ?? `imprint.local/${options.realm}`,
+        hosts: options.host,
+        listeners: {
+          station: { host: '127.0.0.1', port: port(options.stationPort) },
+          public: { host: '127.0.0.1', port: port(options.publicPort) },
         },
-        options.passphraseFile,
-      );
+        ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
+        minimum_station_version: '0.1.0',
+        ...(options.database === undefined ? {} : { database: options.database }),
+      };
+      if (options.realm !== 'dev') return prepare(options, configuration);
+      const home = await initAuthority(options.home, configuration, options.passphraseFile);
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ home: home.folder, realm: options.realm })}\n`);
         return;
@@ -81,6 +82,19 @@ export function addInitCommand(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+/** A home of another realm waits for its roots, which are never on this machine. */
+async function prepare(options: InitOptions, configuration: AuthorityConfiguration): Promise<void> {
+  const requests = await prepareAuthority(options.home, configuration, options.passphraseFile);
+  const { realm } = configuration;
+  say(options, { home: authorityHome(options.home).folder, realm, waiting: true, requests }, [
+    `A home of the realm ${realm} stands in ${authorityHome(options.home).folder}, and waits for its roots.`,
+    'Carry these to the ceremony on a stick, and their fingerprints on paper:',
+    ...requests.map(({ file, fingerprint }) => `  ${file}\n    ${fingerprint}`),
+    'There: imprint root create, then imprint root sign --request FILE --fingerprint HEX for each.',
+    `Back here: imprint ca install --home ${options.home} --from STICK --head HEX`,
+  ]);
 }
 
 function collect(value: string, before: string[]): string[] {

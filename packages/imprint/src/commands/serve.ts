@@ -6,6 +6,7 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { trustedCas } from '@imprint/authority/trust/issuers';
 import { limits } from '@imprint/contract/limits';
@@ -108,6 +109,7 @@ function publicListenerOf(
       const cas = await trustedCas(ledger.reader, 'device');
       return cas.map((der) => toPem('CERTIFICATE', der)).join('');
     },
+    bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
     report: reportFault,

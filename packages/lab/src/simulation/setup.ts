@@ -26,6 +26,7 @@ export async function enrolStations(
   await authority.ledger.submit(async () => ({
     entries: [
       ...realmDrafts(minder, {
+        realm: 'dev',
         organization: 'Example Devices',
         logOrigin,
         logPublicKey,
