@@ -70,11 +70,20 @@ export const limits = {
   /** Boards of no record that one station may set aside in an hour. */
   unknownBoardsAnHour: 30,
   /** How long a process may take to build and sign a CRL; after that another one may. */
-  crlClaimMs: 60_000,
+  crlClaimMs: 15_000,
   /** How often revocations of other processes are looked for. */
   revocationPollMs: 1_000,
   /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */
   ocspRequestBytes: 1_024,
+  /** Certificates of one OCSP request; more than one is signed for that request alone. */
+  ocspCertificates: 8,
+  /** Serials whose signed answers are kept, each some 1 KiB. */
+  ocspAnswersKept: 50_000,
+  /** OCSP answers that are signed for one address, and for all: at once, and a second after that. A kept one counts nothing. */
+  ocspSignatures: 2_000,
+  ocspSignaturesASecond: 200,
+  ocspSignaturesOfAll: 4_000,
+  ocspSignaturesOfAllASecond: 1_000,
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,

@@ -157,7 +157,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuers = new Issuers(realm, (caId) => caSigner(keys, caId));
+  const issuers = new Issuers(realm, (caId) => caSigner(keys, caId), configuration.public_url);
   // a copy of the home without one of the keys, or with another one, is told at once
   await issuers.openActive(ledger.reader);
   const rootPem = toPem('CERTIFICATE', root);

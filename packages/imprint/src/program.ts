@@ -45,6 +45,7 @@ const parts: readonly Part[] = [
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
   },
+  { name: 'crl', add: async (to) => (await import('./commands/crl.ts')).addCrlCommands(to) },
   { name: 'audit', add: async (to) => (await import('./commands/audit.ts')).addAuditCommands(to) },
   { name: 'receipt', add: async (to) => (await import('./commands/receipt.ts')).addReceiptCommands(to) },
   {

@@ -3,7 +3,7 @@
  * looked up in the tables at each decision, so that a CA that was added or retired by another process counts at once; a certificate
  * that was begun under a CA is finished under it.
  */
-import { ImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { type CaScope, scopeHolds, scopeText } from '@imprint/contract/x509/ca-scope';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
@@ -64,6 +64,29 @@ export class Issuers {
       const { rows } = await selectActive(db, { kind });
       for (const row of rows as Choice[]) await this.#open(db, row.ca_id, row.certificate_sha256);
     }
+  }
+
+  /**
+   * The CAs of these kinds that tell of revocation: those that are active or retired. Of a retired one the key may be gone from here: it
+   * tells nothing more, and its last CRL ends. @throws as {@link choose} for the key of an active one
+   */
+  async telling(db: Kysely<Tables>, kinds: readonly CaKind[]): Promise<Issuer[]> {
+    const rows = await db
+      .selectFrom('ca')
+      .select(['ca_id', 'certificate_sha256', 'status'])
+      .where('kind', 'in', kinds)
+      .where('status', 'in', ['active', 'retired'])
+      .orderBy('ca_id')
+      .execute();
+    const telling: Issuer[] = [];
+    for (const { ca_id, certificate_sha256, status } of rows) {
+      try {
+        telling.push(await this.#open(db, ca_id, certificate_sha256!));
+      } catch (error) {
+        if (status === 'active' || !isImprintError(error, 'file_invalid')) throw error;
+      }
+    }
+    return telling;
   }
 
   /** The chain above a leaf that the CA with this certificate signed, whatever has become of the CA. @throws unknown_ca */

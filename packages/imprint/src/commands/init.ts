@@ -1,6 +1,8 @@
 /** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
+
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
+import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { type Command, Option } from 'commander';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
 import { initAuthority } from '../init-authority.ts';
@@ -15,6 +17,7 @@ interface InitOptions {
   host: string[];
   stationPort: string;
   publicPort: string;
+  publicUrl?: string;
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
@@ -35,6 +38,10 @@ export function addInitCommand(program: Command): void {
     .option('--host <name>', 'a further name or address of the authority; may be repeated', collect, [])
     .option('--station-port <port>', 'port of the station listener', '7443')
     .option('--public-port <port>', 'port of the public listener', '7480')
+    .option(
+      '--public-url <url>',
+      'under which the world reaches the public listener, for ever; certificates then say where CRL and OCSP are',
+    )
     .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
@@ -48,6 +55,7 @@ export function addInitCommand(program: Command): void {
     )
     .action(async (options: InitOptions) => {
       if (options.database !== undefined) parsePostgresUrl(options.database);
+      const publicUrl = options.publicUrl === undefined ? undefined : revocationUrl(options.publicUrl);
       const configuration: AuthorityConfiguration = {
         version: 1,
         realm: options.realm,
@@ -58,6 +66,7 @@ export function addInitCommand(program: Command): void {
           station: { host: '127.0.0.1', port: port(options.stationPort) },
           public: { host: '127.0.0.1', port: port(options.publicPort) },
         },
+        ...(publicUrl === undefined ? {} : { public_url: publicUrl }),
         ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
         minimum_station_version: '0.1.0',
         ...(options.database === undefined ? {} : { database: options.database }),
@@ -99,6 +108,15 @@ async function prepare(options: InitOptions, configuration: AuthorityConfigurati
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
+}
+
+/** @throws usage */
+function revocationUrl(text: string): string {
+  const url = text.replace(/\/$/, '');
+  if (isRevocationUrl(url)) return url;
+  throw new ImprintError('usage', `${text} is no URL that certificates can name`, {
+    hint: 'Give one such as http://pki.example.com: plain HTTP, in lower case, without user, query or fragment.',
+  });
 }
 
 function port(text: string): number {
