@@ -34,7 +34,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { type CaSigners, caSigners } from './ca-signer.ts';
 import { drawnAhead } from './drawn-ahead.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
@@ -57,8 +57,9 @@ export interface OpenAuthority {
   /** The person at this terminal, as the log names them. */
   person: Actor;
   /**
-   * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
-   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
+   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused,
+   * key_locked (another key than the certificate's, or a wrong PIN); of a token as {@link CaSigners.open}
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -67,6 +68,8 @@ export interface OpenAuthority {
 /** What signs: the issuing CA, the station CA and the log. */
 export interface UnlockedAuthority {
   keys: SealedKeyFolder;
+  /** Closed with the authority. */
+  signers: CaSigners;
   line: LineCore;
   stations: StationCore;
   checkpoints: Checkpoints;
@@ -75,6 +78,8 @@ export interface UnlockedAuthority {
 
 export interface OpenOptions {
   passphraseFile?: string | undefined;
+  /** PIN of the tokens that hold keys, where there are any. */
+  pinFile?: string | undefined;
   processId?: string;
 }
 
@@ -115,6 +120,11 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     },
     close: async () => {
       await ledger.close();
+      // where unlocking failed, it has closed them
+      await unlocked?.then(
+        ({ signers }) => signers.close(),
+        () => undefined,
+      );
       await storage.close();
     },
   };
@@ -147,21 +157,34 @@ export function homePassphrase(
 }
 
 async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
+  const { home, configuration, storage, entropy } = authority;
+  await requireOwnCertificates(storage, home);
+  const passphrase = await homePassphrase(home, configuration.realm, options.passphraseFile);
+  const keys = await openKeyFolder(home.keys, passphrase, entropy);
+  const signers = caSigners(keys, options.pinFile);
+  try {
+    return await unlockWith(authority, options, keys, signers);
+  } catch (error) {
+    await signers.close();
+    throw error;
+  }
+}
+
+async function unlockWith(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+): Promise<UnlockedAuthority> {
   const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
-  await requireOwnCertificates(authority.storage, home);
-  const keys = await openKeyFolder(
-    home.keys,
-    await homePassphrase(home, realm, options.passphraseFile),
-    entropy,
-  );
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
+  const issuing = openIssuer(readCertificate(home, 'issuing'), await signers.open(keyNames.issuing), realm);
   const stationCa = openIssuer(
     readCertificate(home, 'stationCa'),
-    await caSigner(keys, keyNames.stationCa),
+    await signers.open(keyNames.stationCa),
     realm,
   );
   const rootPem = toPem('CERTIFICATE', root);
@@ -185,6 +208,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   };
   return {
     keys,
+    signers,
     line,
     checkpoints,
     stations: {

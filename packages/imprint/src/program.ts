@@ -15,6 +15,7 @@ const parts: readonly Part[] = [
   { name: 'demo', add: async (to) => (await import('./commands/demo.ts')).addDemoCommand(to) },
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
+  { name: 'token', add: async (to) => (await import('./commands/token.ts')).addTokenCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },

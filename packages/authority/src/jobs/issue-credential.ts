@@ -64,7 +64,8 @@ export class CredentialIssuing {
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
    * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
-   * attempt_cap_reached (too many keys), job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   * attempt_cap_reached (too many keys), job_state_wrong, unavailable (another process is signing it, or the signing key is
+   * out of reach: ask again), key_locked, tbs_mismatch, lint_refused
    */
   async issue(
     caller: StationCaller,
@@ -155,6 +156,8 @@ export class CredentialIssuing {
       );
     }
     await requireTrustedClock(reading, this.#core.clockGuard);
+    // what cannot be signed now is not intended either: it would be revoked, and of those a job has only so many
+    this.#core.issuer.issuer.signer.requireReady?.();
     await requireQuota(reading, job);
     requireFewKeys(job, certified.length);
 

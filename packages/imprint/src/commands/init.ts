@@ -1,8 +1,12 @@
 /** `imprint init`: makes an authority of the dev realm in a folder. */
+import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
+import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
 import { initAuthority } from '../init-authority.ts';
+import { readBoundedFile } from '../read-bounded-file.ts';
 
 interface InitOptions {
   home: string;
@@ -15,6 +19,8 @@ interface InitOptions {
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
+  issuingKey?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -38,13 +44,28 @@ export function addInitCommand(program: Command): void {
       '--passphrase-file <file>',
       'passphrase of the keys, mode 0600 (default: one is made for the dev realm)',
     )
+    .option(
+      '--issuing-key <file>',
+      'the issuing key is in a token: what imprint token generate-key has written',
+    )
+    .option('--pin-file <file>', 'PIN of that token, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint',
+      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --issuing-key issuing-key.json --pin-file pin',
     )
     .action(async (options: InitOptions) => {
       if (options.database !== undefined) parsePostgresUrl(options.database);
+      const issuingKey =
+        options.issuingKey === undefined
+          ? undefined
+          : {
+              reference: parseTokenReference(
+                readBoundedFile(options.issuingKey, limits.yamlBytes),
+                options.issuingKey,
+              ),
+              pinFile: options.pinFile,
+            };
       const home = await initAuthority(
         options.home,
         {
@@ -62,6 +83,7 @@ export function addInitCommand(program: Command): void {
           ...(options.database === undefined ? {} : { database: options.database }),
         },
         options.passphraseFile,
+        issuingKey,
       );
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ home: home.folder, realm: options.realm })}\n`);
@@ -75,8 +97,11 @@ export function addInitCommand(program: Command): void {
             ? `  data/          the database; back this up`
             : `  the database is ${options.database}; back it up`,
           `  keys/          sealed keys; keep them apart from the data`,
+          ...(issuingKey
+            ? [`                 the issuing key is in ${tokenName(issuingKey.reference)}`]
+            : []),
           ...(options.passphraseFile ? [] : ['  dev-passphrase opens the keys, for development only']),
-          `Next: imprint serve --home ${options.home}`,
+          `Next: imprint serve --home ${options.home}${options.pinFile ? ` --pin-file ${options.pinFile}` : ''}`,
           '',
         ].join('\n'),
       );
