@@ -16,6 +16,7 @@ const parts: readonly Part[] = [
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
   { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
+  { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },

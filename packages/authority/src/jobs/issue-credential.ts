@@ -65,7 +65,8 @@ export class CredentialIssuing {
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
    * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
-   * attempt_cap_reached (too many keys), ca_missing, job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   * attempt_cap_reached (too many keys), ca_missing, job_state_wrong, unavailable (another process is signing it, or the signing
+   * key is out of reach: ask again), key_locked, tbs_mismatch, lint_refused
    */
   async issue(
     caller: StationCaller,
@@ -163,6 +164,8 @@ export class CredentialIssuing {
     const { site } = station;
     const year = reading.now.getUTCFullYear();
     const issuer = await this.#core.issuers.choose(reading.tx, 'device', { product, site, year });
+    // what cannot be signed now is not intended either: it would be revoked, and of those a job has only so many
+    issuer.signer.requireReady?.();
     const token = prepareDevice(
       issuer,
       this.#profile(contract, issuer),

@@ -1,12 +1,15 @@
 /** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
-
+import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
+import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { type Command, Option } from 'commander';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
 import { initAuthority } from '../init-authority.ts';
 import { prepareAuthority } from '../prepare-authority.ts';
+import { readBoundedFile } from '../read-bounded-file.ts';
 import { say } from '../say.ts';
 
 interface InitOptions {
@@ -21,6 +24,8 @@ interface InitOptions {
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
+  issuingKey?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -48,13 +53,28 @@ export function addInitCommand(program: Command): void {
       '--passphrase-file <file>',
       'passphrase of the keys, mode 0600 (default: one is made for the dev realm)',
     )
+    .option(
+      '--issuing-key <file>',
+      'the issuing key is in a token: what imprint hsm generate-key has written',
+    )
+    .option('--pin-file <file>', 'PIN of that token, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --realm prod --organization "Example Devices" --passphrase-file pass',
+      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --realm prod --organization "Example Devices" --passphrase-file pass\n  imprint init --home ./authority --issuing-key issuing-key.json --pin-file pin',
     )
     .action(async (options: InitOptions) => {
       if (options.database !== undefined) parsePostgresUrl(options.database);
+      const issuingKey =
+        options.issuingKey === undefined
+          ? undefined
+          : {
+              reference: parseTokenReference(
+                readBoundedFile(options.issuingKey, limits.yamlBytes),
+                options.issuingKey,
+              ),
+              pinFile: options.pinFile,
+            };
       const publicUrl = options.publicUrl === undefined ? undefined : revocationUrl(options.publicUrl);
       const configuration: AuthorityConfiguration = {
         version: 1,
@@ -72,7 +92,7 @@ export function addInitCommand(program: Command): void {
         ...(options.database === undefined ? {} : { database: options.database }),
       };
       if (options.realm !== 'dev') return prepare(options, configuration);
-      const home = await initAuthority(options.home, configuration, options.passphraseFile);
+      const home = await initAuthority(options.home, configuration, options.passphraseFile, issuingKey);
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ home: home.folder, realm: options.realm })}\n`);
         return;
@@ -85,8 +105,11 @@ export function addInitCommand(program: Command): void {
             ? `  data/          the database; back this up`
             : `  the database is ${options.database}; back it up`,
           `  keys/          sealed keys; keep them apart from the data`,
+          ...(issuingKey
+            ? [`                 the issuing key is in ${tokenName(issuingKey.reference)}`]
+            : []),
           ...(options.passphraseFile ? [] : ['  dev-passphrase opens the keys, for development only']),
-          `Next: imprint serve --home ${options.home}`,
+          `Next: imprint serve --home ${options.home}${options.pinFile ? ` --pin-file ${options.pinFile}` : ''}`,
           '',
         ].join('\n'),
       );

@@ -26,6 +26,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   json?: boolean;
@@ -38,6 +39,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the station listener (mTLS) and the public listener')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--json', 'say where it listens as one JSON line')
@@ -46,7 +48,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();

@@ -38,7 +38,10 @@ export async function generateTokenKey(request: TokenKeyRequest): Promise<{ refe
     if (reply.kind !== 'key-made') {
       throw new ImprintError('unavailable', 'The process that makes the key answered what it was not asked.');
     }
-    return { reference: { ...place, key_id: toHex(keyId) } };
+    const { module, token, serial } = place;
+    return {
+      reference: { module, token, ...(serial === undefined ? {} : { serial }), key_id: toHex(keyId) },
+    };
   } finally {
     pin.fill(0);
     await child.close(graceMs);
