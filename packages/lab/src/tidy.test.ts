@@ -25,6 +25,8 @@ const ranks: Record<string, number> = {
   jobs: 2,
   stations: 2,
   registry: 2,
+  lifecycle: 2,
+  access: 2,
   revocation: 2,
   audit: 2,
   issuing: 2,

@@ -11,10 +11,10 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
+import { DeviceProfiles } from '../issuing/device-profiles.ts';
 import { type IssuedCertificate, issue } from '../issuing/issue.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
-import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
@@ -55,10 +55,11 @@ export class CredentialIssuing {
   readonly #core: LineCore;
   /** Certificates that this process is signing now: a second request for one waits for the first. */
   readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
-  readonly #profiles = new WeakMap<ProvisioningContract, WeakMap<Issuer, DeviceProfile>>();
+  readonly #profiles: DeviceProfiles;
 
   constructor(core: LineCore) {
     this.#core = core;
+    this.#profiles = new DeviceProfiles(core.realm);
   }
 
   /**
@@ -168,7 +169,7 @@ export class CredentialIssuing {
     issuer.signer.requireReady?.();
     const token = prepareDevice(
       issuer,
-      this.#profile(contract, issuer),
+      this.#profiles.of(contract, issuer),
       {
         deviceId: job.device_id,
         product,
@@ -255,19 +256,6 @@ export class CredentialIssuing {
       ],
       reply: () => ({ ...credential, status: 'active', certificate, certificate_sha256: certificateSha256 }),
     };
-  }
-
-  #profile(contract: ProvisioningContract, issuer: Issuer): DeviceProfile {
-    let ofContract = this.#profiles.get(contract);
-    if (ofContract === undefined) {
-      ofContract = new WeakMap();
-      this.#profiles.set(contract, ofContract);
-    }
-    const kept = ofContract.get(issuer);
-    if (kept) return kept;
-    const profile = deviceProfile(contract, this.#core.realm, issuer.revocation);
-    ofContract.set(issuer, profile);
-    return profile;
   }
 
   async #answer(credential: Credential): Promise<IssuedCredential> {
