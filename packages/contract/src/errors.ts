@@ -25,6 +25,8 @@ export const errorCatalogue = {
   request_timeout: 408,
   signature_wrong: 400,
   // who asks
+  account_disabled: 403,
+  login_refused: 401,
   not_authenticated: 401,
   not_authorized: 403,
   station_pending: 403,
@@ -33,6 +35,8 @@ export const errorCatalogue = {
   station_session_taken: 409,
   token_invalid: 401,
   // what is asked for
+  unknown_account: 404,
+  unknown_approval: 404,
   unknown_contract: 404,
   unknown_device: 404,
   unknown_job: 404,
@@ -40,7 +44,12 @@ export const errorCatalogue = {
   unknown_order: 404,
   unknown_route: 404,
   unknown_station: 404,
+  unknown_token: 404,
   // what the present state does not allow
+  account_conflict: 409,
+  approval_invalid: 409,
+  /** The act takes a second person; the context holds the act and its parameters. */
+  approval_required: 409,
   attempt_cap_reached: 409,
   device_already_done: 409,
   device_quarantined: 409,

@@ -27,6 +27,7 @@ const ranks: Record<string, number> = {
   registry: 2,
   audit: 2,
   issuing: 2,
+  access: 2,
   trust: 2,
   clock: 1,
   ledger: 1,

@@ -28,6 +28,8 @@ export const keyNames = {
   log: 'log',
   /** Hides the badges in the database; it signs nothing. */
   badges: 'badges',
+  /** Seals the second factors in the database; it signs nothing. */
+  secondFactors: 'second-factors',
 } as const;
 
 export interface HierarchyRequest {
@@ -81,6 +83,7 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
     server: request.makeKey('ec-p256'),
     log: request.makeKey('ed25519'),
     badges: request.makeKey('ed25519'),
+    secondFactors: request.makeKey('ed25519'),
   };
   const signers = {
     root: request.openSigner(keys.root),
