@@ -219,7 +219,11 @@ class TreeCheck {
         what: `is too many: a log of ${this.size} entries has no such tile`,
       });
     }
-    const heads = await this.#reader.selectFrom('log_head').selectAll().execute();
+    // by their names: of a column whose name was damaged nothing would be read otherwise, and nothing said
+    const heads = await this.#reader
+      .selectFrom('log_head')
+      .select(['id', 'size', 'root', 'frontier', 'last_at'])
+      .execute();
     for (const { id } of heads) {
       if (id !== 1)
         this.#findings.add({ table: 'log_head', row: `id=${id}`, what: 'is too many: a log has one head' });
