@@ -16,9 +16,21 @@ const parts: readonly Part[] = [
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
-  { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
+  {
+    name: 'contract',
+    under: ['register'],
+    add: async (to) => (await import('./commands/contract-register.ts')).addContractRegisterCommand(to),
+  },
+  {
+    name: 'contract',
+    under: ['check', 'render', 'header', 'lint-manifest'],
+    add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to),
+  },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
   { name: 'operator', add: async (to) => (await import('./commands/operator.ts')).addOperatorCommands(to) },
+  { name: 'account', add: async (to) => (await import('./commands/account.ts')).addAccountCommands(to) },
+  { name: 'token', add: async (to) => (await import('./commands/token.ts')).addTokenCommands(to) },
+  { name: 'approve', add: async (to) => (await import('./commands/approve.ts')).addApproveCommands(to) },
   {
     name: 'station',
     under: ['invite', 'confirm', 'revoke', 'list'],

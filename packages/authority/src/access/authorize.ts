@@ -84,7 +84,7 @@ export async function requireActive({ tx }: Pick<Moment, 'tx'>, accountId: strin
 async function requireOpenHome({ tx }: Moment): Promise<void> {
   if (!(await takesTwoPeople(tx))) return;
   throw new ImprintError('not_authenticated', 'here every act needs the account of a person', {
-    hint: 'Name yours with --as ACCOUNT, or a token with --token-file.',
+    hint: 'Name yours with --as ACCOUNT, or a token with --as-token.',
   });
 }
 

@@ -52,7 +52,7 @@ export function promptHidden(input: ReadStream, output: WriteStream, question: s
       for (const byte of chunk) {
         if (byte === 0x0d || byte === 0x0a) return finish(() => resolve(takeBytes(typed)));
         if (byte === 0x03 || byte === 0x04) {
-          return finish(() => reject(new ImprintError('usage', 'No passphrase was given.')));
+          return finish(() => reject(new ImprintError('usage', 'Nothing was given.')));
         }
         if (byte === 0x7f || byte === 0x08) eraseCharacter(typed);
         else if (typed.length < maxPassphraseBytes) typed.push(byte);
@@ -66,12 +66,21 @@ export function promptHidden(input: ReadStream, output: WriteStream, question: s
   });
 }
 
-async function readSecretFile(path: string, forbiddenMode: number): Promise<Uint8Array> {
+/**
+ * The secret in a file that only its owner may read, without one line break at its end.
+ * @param what the secret is, for messages
+ * @throws file_invalid, passphrase_wrong where it is empty or too long
+ */
+export async function readSecretFile(
+  path: string,
+  forbiddenMode = 0o077,
+  what = 'passphrase',
+): Promise<Uint8Array> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_RDONLY);
   } catch (cause) {
-    throw new ImprintError('file_invalid', `The passphrase file ${path} cannot be read.`, {
+    throw new ImprintError('file_invalid', `The ${what} file ${path} cannot be read.`, {
       hint: 'Check the path and that the file belongs to the user who runs this.',
       cause,
     });
@@ -80,32 +89,32 @@ async function readSecretFile(path: string, forbiddenMode: number): Promise<Uint
     const stat = await handle.stat();
     if (!stat.isFile()) throw new ImprintError('file_invalid', `${path} is not a file.`);
     if ((stat.mode & forbiddenMode) !== 0) {
-      throw new ImprintError('file_invalid', `Others may read the passphrase file ${path}.`, {
-        hint: `\`chmod 600 ${path}\`, and change the passphrase if others had access.`,
+      throw new ImprintError('file_invalid', `Others may read the ${what} file ${path}.`, {
+        hint: `\`chmod 600 ${path}\`, and change the ${what} if others had access.`,
       });
     }
-    if (stat.size > maxPassphraseBytes + 2) throw tooLong();
-    return trimmed(await handle.readFile());
+    if (stat.size > maxPassphraseBytes + 2) throw tooLong(what);
+    return trimmed(await handle.readFile(), what);
   } finally {
     await handle.close();
   }
 }
 
-function trimmed(bytes: Uint8Array): Uint8Array {
+function trimmed(bytes: Uint8Array, what = 'passphrase'): Uint8Array {
   let end = bytes.length;
   if (bytes[end - 1] === 0x0a) end--;
   if (bytes[end - 1] === 0x0d) end--;
   if (end === 0) {
-    throw new ImprintError('passphrase_wrong', 'The passphrase is empty.', {
-      hint: 'Write the passphrase as the first line of the file.',
+    throw new ImprintError('passphrase_wrong', `The ${what} is empty.`, {
+      hint: `Write the ${what} as the first line of the file.`,
     });
   }
-  if (end > maxPassphraseBytes) throw tooLong();
+  if (end > maxPassphraseBytes) throw tooLong(what);
   return bytes.subarray(0, end);
 }
 
-function tooLong(): ImprintError {
-  return new ImprintError('passphrase_wrong', `A passphrase has at most ${maxPassphraseBytes} bytes.`);
+function tooLong(what: string): ImprintError {
+  return new ImprintError('passphrase_wrong', `A ${what} has at most ${maxPassphraseBytes} bytes.`);
 }
 
 function takeBytes(typed: number[]): Uint8Array {

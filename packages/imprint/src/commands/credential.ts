@@ -2,8 +2,8 @@
 import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
+import { actAs, addIdentityOptions } from '../act-as.ts';
 import { say } from '../say.ts';
-import { withAuthority } from '../with-authority.ts';
 
 interface RevokeOptions {
   home: string;
@@ -15,10 +15,8 @@ interface RevokeOptions {
 
 /** Adds `credential revoke`. */
 export function addCredentialCommands(program: Command): void {
-  program
-    .command('credential')
-    .description('device credentials')
-    .command('revoke')
+  const credential = program.command('credential').description('device credentials');
+  addIdentityOptions(credential.command('revoke'))
     .description('revoke by serial or by public key, also what was never stored or delivered; for ever')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--serial <hex>', 'serial of the certificate, lower-case hex')
@@ -34,7 +32,7 @@ export function addCredentialCommands(program: Command): void {
       '\nExample:\n  imprint credential revoke --home ./authority --serial 01e6a4… --reason key-compromise',
     )
     .action((options: RevokeOptions) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actAs(options, 'credential.revoke', async (_, { ledger, person }) => {
         const revoked = await revokeCredential(ledger, person, whichOf(options), options.reason);
         say(
           options,
