@@ -27,9 +27,9 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
+import type { ActingAuthority } from './act-as.ts';
 import { readCertificate } from './authority-home.ts';
 import { sealedSigner } from './ca-signers.ts';
-import type { OpenAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 export interface CaOrder {
@@ -42,7 +42,7 @@ export interface CaOrder {
 }
 
 /** The terms of the new CA, where nothing stands against it. @throws usage, ca_conflict, ca_not_active, unknown_ca */
-async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
+async function termsOf({ ledger }: ActingAuthority, order: CaOrder) {
   const cas = await listCas(ledger.reader);
   const begun = cas.find(
     (ca) =>
@@ -70,7 +70,7 @@ async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
 }
 
 /** The terms with the key that is made for them, recorded in the log. */
-export async function askForCa(authority: OpenAuthority, order: CaOrder): Promise<CaRequest> {
+export async function askForCa(authority: ActingAuthority, order: CaOrder): Promise<CaRequest> {
   const terms = await termsOf(authority, order);
   const { keys } = await authority.unlock();
   if (!(await keys.names()).includes(terms.ca_id)) await keys.write(terms.ca_id, makeKey('ec-p256'));
@@ -81,7 +81,7 @@ export async function askForCa(authority: OpenAuthority, order: CaOrder): Promis
 }
 
 /** Makes the CA and has the root of this machine sign it, which only the dev realm has. @throws as {@link askForCa}; certificate_refused */
-export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
+export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Promise<Ca> {
   const { ca_id } = await askForCa(authority, order);
   const { keys } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
@@ -98,7 +98,7 @@ export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promi
 }
 
 /** The next bundle, signed by the root of this machine. */
-async function publishOwnBundle(authority: OpenAuthority, keys: SealedKeyFolder): Promise<void> {
+async function publishOwnBundle(authority: ActingAuthority, keys: SealedKeyFolder): Promise<void> {
   const { ledger, person, clock } = authority;
   const root = await ownRoot(authority, keys, 'device');
   const version = ((await latestBundle(ledger.reader))?.version ?? 0) + 1;
@@ -108,7 +108,7 @@ async function publishOwnBundle(authority: OpenAuthority, keys: SealedKeyFolder)
 
 /** The request of a CA whose root is elsewhere, as the file that is carried to its ceremony. */
 export async function askElsewhere(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   order: CaOrder,
 ): Promise<{ request: CaRequest; file: string; fingerprint: string }> {
   const { home, configuration, clock, logKey } = authority;
@@ -127,7 +127,7 @@ export async function askElsewhere(
 }
 
 /** What the authority holds answers of the root against. */
-export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
+export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
   const { realm, organization } = configuration;
   return {
     realm,
@@ -137,7 +137,11 @@ export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
   };
 }
 
-async function signedByOwnRoot(authority: OpenAuthority, keys: SealedKeyFolder, ca: Ca): Promise<Uint8Array> {
+async function signedByOwnRoot(
+  authority: ActingAuthority,
+  keys: SealedKeyFolder,
+  ca: Ca,
+): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
   const root = await ownRoot(authority, keys, ca.kind);
@@ -147,7 +151,7 @@ async function signedByOwnRoot(authority: OpenAuthority, keys: SealedKeyFolder, 
 }
 
 async function ownRoot(
-  { home, configuration }: OpenAuthority,
+  { home, configuration }: ActingAuthority,
   keys: SealedKeyFolder,
   kind: Ca['kind'],
 ): Promise<Issuer> {
