@@ -15,10 +15,24 @@ const parts: readonly Part[] = [
   { name: 'demo', add: async (to) => (await import('./commands/demo.ts')).addDemoCommand(to) },
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
+  { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
+  { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
-  { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
+  {
+    name: 'contract',
+    under: ['register'],
+    add: async (to) => (await import('./commands/contract-register.ts')).addContractRegisterCommand(to),
+  },
+  {
+    name: 'contract',
+    under: ['check', 'render', 'header', 'lint-manifest'],
+    add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to),
+  },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
   { name: 'operator', add: async (to) => (await import('./commands/operator.ts')).addOperatorCommands(to) },
+  { name: 'account', add: async (to) => (await import('./commands/account.ts')).addAccountCommands(to) },
+  { name: 'token', add: async (to) => (await import('./commands/token.ts')).addTokenCommands(to) },
+  { name: 'approve', add: async (to) => (await import('./commands/approve.ts')).addApproveCommands(to) },
   {
     name: 'station',
     under: ['invite', 'confirm', 'revoke', 'list'],
@@ -30,7 +44,16 @@ const parts: readonly Part[] = [
     add: async (to) => (await import('./commands/station.ts')).addStationCommands(to),
   },
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
-  { name: 'device', add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to) },
+  {
+    name: 'device',
+    under: ['show', 'list'],
+    add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
+  },
+  {
+    name: 'device',
+    under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
+    add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
+  },
   {
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
@@ -42,6 +65,8 @@ const parts: readonly Part[] = [
     name: 'verify-chain',
     add: async (to) => (await import('./commands/verify-chain.ts')).addVerifyChainCommand(to),
   },
+  { name: 'root', add: async (to) => (await import('./commands/root.ts')).addRootCommands(to) },
+  { name: 'ca', add: async (to) => (await import('./commands/ca.ts')).addCaCommands(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
 ];

@@ -5,6 +5,7 @@ import { CrlShelf } from '@imprint/authority/revocation/crl-shelf';
 import { keepGoing } from '@imprint/authority/revocation/keep-going';
 import { OcspResponder } from '@imprint/authority/revocation/ocsp-responder';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
+import type { ActingAuthority } from './act-as.ts';
 import type { OpenAuthority, UnlockedAuthority } from './open-authority.ts';
 
 /** What the public listener serves, and the rounds that keep it true. */
@@ -16,15 +17,15 @@ export interface Revocation extends OcspRouteOptions {
 
 /** With what an authority publishes its CRLs. */
 export function publisherCore(
-  { ledger, contracts, clock }: OpenAuthority,
-  { line, stations }: UnlockedAuthority,
+  { ledger, contracts, clock }: Pick<ActingAuthority, 'ledger' | 'contracts' | 'clock'>,
+  { line }: UnlockedAuthority,
 ): PublisherCore {
   return {
     ledger,
     contracts,
     clock,
     processId: line.processId,
-    issuers: [line.issuer.issuer, stations.stationIssuer],
+    issuers: () => line.issuers.telling(ledger.reader, ['device', 'station']),
   };
 }
 
@@ -39,7 +40,7 @@ export function revocationOf(
   const responder = new OcspResponder({
     ...core,
     // nobody asks about stations: the authority alone lets them in
-    issuers: [unlocked.line.issuer.issuer],
+    issuers: () => unlocked.line.issuers.telling(core.ledger.reader, ['device']),
     clockGuard,
     entropy,
     organization: configuration.organization,

@@ -33,7 +33,7 @@ before(async () => {
   listener = createPublicListener({
     hosts: [],
     rootPem: 'ROOT',
-    issuingPem: 'ISSUING',
+    issuingPem: async () => 'ISSUING',
     checkpoint: async () => '',
     hashTile: async () => undefined,
     revocation: {

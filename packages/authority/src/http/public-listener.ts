@@ -14,7 +14,10 @@ export interface PublicListenerOptions {
   hosts: readonly string[];
   /** PEM. */
   rootPem: string;
-  issuingPem: string;
+  /** PEM of every CA that certifies devices, or did. */
+  issuingPem: () => Promise<string>;
+  /** The newest bundle of trust anchors; undefined before the first. */
+  bundle?: () => Promise<string | undefined>;
   /** The newest signed checkpoint of what is committed. */
   checkpoint: () => Promise<string>;
   /**
@@ -37,7 +40,14 @@ export function createPublicListener(options: PublicListenerOptions): FastifyIns
   // nothing here has a body but a question of OCSP, which has a cap of its own
   const listener = createListener({ hosts: options.hosts, report: options.report, bodyBytes: 1 });
   listener.get('/ca/root.pem', (_, reply) => send(reply, options.rootPem, pemType, forAnHour));
-  listener.get('/ca/issuing.pem', (_, reply) => send(reply, options.issuingPem, pemType, forAnHour));
+  listener.get('/ca/issuing.pem', async (_, reply) =>
+    send(reply, await options.issuingPem(), pemType, forAnHour),
+  );
+  listener.get('/ca/bundle', async (_, reply) => {
+    const bundle = await options.bundle?.();
+    if (bundle === undefined) throw new ImprintError('unknown_route', 'No bundle was published yet.');
+    return send(reply, bundle, 'application/json', 'no-cache');
+  });
   if (options.revocation !== undefined) {
     addCrlRoute(listener, options.revocation);
     addOcspRoutes(listener, options.revocation);

@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { type CaScope, scopeOfCa } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { Signer } from '../signer/signer.ts';
@@ -18,6 +19,8 @@ export interface IssuerRevocation {
 export interface Issuer {
   readonly realm: Realm;
   readonly certificate: Certificate;
+  /** What its certificate binds it to (I-9). */
+  readonly scope: CaScope;
   /** The subject key identifier: what leaves name as their authority's key. */
   readonly keyIdentifier: Uint8Array;
   /** The same public key as the certificate's, imported once. */
@@ -58,5 +61,13 @@ export function openIssuer(
   }
   const publicKey = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' });
   requirePartitions(revocation.crlPartitions);
-  return { realm, certificate, keyIdentifier: subjectKeyIdentifier, publicKey, signer, revocation };
+  return {
+    realm,
+    certificate,
+    scope: scopeOfCa(certificate),
+    keyIdentifier: subjectKeyIdentifier,
+    publicKey,
+    signer,
+    revocation,
+  };
 }

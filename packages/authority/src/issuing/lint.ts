@@ -5,6 +5,7 @@
 import { equalBytes, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { branchOfCa, branchOfPurpose } from '@imprint/contract/x509/ca-branch';
+import { checkScope, scopeHolds } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import type { Extensions, HardwareModule } from '@imprint/contract/x509/extensions';
 import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
@@ -35,6 +36,9 @@ export interface Expectation {
   /** Undefined for a responder, which has no name beside its subject. */
   uri: string | undefined;
   hardwareModule: { typeOid: string; serial: Uint8Array } | undefined;
+  /** Of what is certified; what its issuer is bound to must be these. Null where there is none, as a station has no product. */
+  product: string | null;
+  site: string | null;
   /** Undefined where it does not say where revocation is told. */
   revocation: { crl: string; ocsp: string } | undefined;
 }
@@ -77,6 +81,8 @@ export function expectDevice(
     keyType: terms.key_type,
     uri: deviceUri(terms.realm, facts.deviceId),
     hardwareModule: { typeOid: terms.hardware_type_oid, serial: toUtf8(facts.hardwareUid) },
+    product: facts.product,
+    site: facts.site,
     revocation: terms.revocation && {
       crl: crlUrl(
         terms.revocation.public_url,
@@ -111,6 +117,8 @@ export function expectStation(
     keyType: undefined,
     uri: stationUri(terms.realm, facts.stationId),
     hardwareModule: undefined,
+    product: null,
+    site: facts.site,
     revocation: undefined,
   };
 }
@@ -137,6 +145,8 @@ export function expectResponder(
     keyType: 'ec-p256',
     uri: undefined,
     hardwareModule: undefined,
+    product: null,
+    site: null,
     revocation: undefined,
   };
 }
@@ -155,6 +165,7 @@ export function lintTbs(tbs: Uint8Array, expected: Expectation): Certificate {
   rule('public-key', equalBytes(certificate.publicKey.spki, expected.spki));
   rule('key-type', (expected.keyType ?? certificate.publicKey.type) === certificate.publicKey.type);
   lintExtensions(certificate.extensions, expected);
+  lintScope(certificate, expected);
   return certificate;
 }
 
@@ -218,10 +229,24 @@ function lintExtensions(found: Extensions, expected: Expectation): void {
   rule('hardware-module', sameModule(names.hardwareModules, expected.hardwareModule));
 }
 
-function extensionsOf({ purpose, revocation }: Expectation): string[] {
+/** I-9: what is certified is what its issuer may certify, this year, and the certificate says so. A responder answers for all of it, and in later years. */
+function lintScope(certificate: Certificate, { purpose, issuer, now, product, site }: Expectation): void {
+  if (purpose === 'responder') return;
+  rule('issuer-scope', scopeHolds(issuer.scope, { product, site, year: now.getUTCFullYear() }));
+  try {
+    checkScope(certificate, [issuer.certificate]);
+  } catch (cause) {
+    throw refused('scope', cause);
+  }
+}
+
+function extensionsOf({ purpose, issuer, revocation }: Expectation): string[] {
+  const { product, site } = issuer.scope;
+  const isBound = purpose !== 'responder' && (product !== null || site !== null);
   return [
     ...leafExtensions,
     ...(purpose === 'responder' ? ['ocspNoCheck'] : ['subjectAltName']),
+    ...(isBound ? ['scope'] : []),
     ...(revocation === undefined ? [] : ['authorityInfoAccess', 'crlDistributionPoints']),
   ];
 }

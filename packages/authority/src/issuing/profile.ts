@@ -7,6 +7,7 @@ import { canonicalJson } from '@imprint/contract/canonical-json';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { KeyType, ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { leafScope } from '@imprint/contract/x509/ca-scope';
 import { derOid } from '@imprint/contract/x509/der-writer';
 import { encodeName } from '@imprint/contract/x509/name';
 import { deviceUri, type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
@@ -22,6 +23,7 @@ import {
   ocspExtension,
   policyExtension,
   purposeExtension,
+  scopeExtensions,
   signingUsage,
   uriName,
 } from './tbs.ts';
@@ -50,6 +52,9 @@ export interface DeviceProfile {
 
 export interface DeviceFacts {
   deviceId: string;
+  /** Of its contract, and the site of the station that makes it: what its issuer's scope is held against (I-9). */
+  product: string;
+  site: string;
   /** The canonical text of the unit's hardware UID. */
   hardwareUid: string;
   /** Type and SubjectPublicKeyInfo (DER) of a request whose proof held. */
@@ -136,6 +141,7 @@ export function buildDeviceTbs(
         uriName(deviceUri(terms.realm, facts.deviceId)),
       ),
       realmPolicy[terms.realm],
+      ...scopeExtensions(leafScope(issuer.scope)),
       ...revocationExtensions(issuer, terms, serial),
     ],
   });
@@ -153,11 +159,16 @@ function revocationExtensions(
 }
 
 /**
- * notBefore: the skew before now, so that a unit whose clock is late takes its certificate, but not before its issuer's
- * and never after now (I-8). Whole seconds, as certificates have them.
+ * notBefore: the skew before now, so that a unit whose clock is late takes its certificate, but not before its issuer's, nor
+ * before the year in which its issuer signs, and never after now (I-8). Whole seconds, as certificates have them.
  */
 export function beginOfValidity(now: Date, skewMs: number, issuer: Issuer): Date {
-  const earliest = Math.max(now.getTime() - skewMs, Date.parse(issuer.certificate.notBefore));
+  const { year } = issuer.scope;
+  const earliest = Math.max(
+    now.getTime() - skewMs,
+    Date.parse(issuer.certificate.notBefore),
+    year === null ? 0 : Date.UTC(year, 0, 1),
+  );
   const begin = Math.floor(earliest / 1000) * 1000;
   if (begin <= now.getTime()) return new Date(begin);
   throw new ImprintError('clock_untrusted', 'The clock is before the beginning of the CA certificate.', {

@@ -2,6 +2,7 @@
  * Writes a TBSCertificate (RFC 5280 section 4.1) and the extensions that Imprint uses, byte for byte the same
  * for the same input. What may be written is decided elsewhere: by profiles, and once more by the lint.
  */
+import { type CertificateScope, encodeScope } from '@imprint/contract/x509/ca-scope';
 import {
   derBitString,
   derBoolean,
@@ -66,6 +67,7 @@ const type = {
   authorityKeyIdentifier: derOid(oid.authorityKeyIdentifier),
   extendedKeyUsage: derOid(oid.extendedKeyUsage),
   hardwareModuleName: derOid(oid.hardwareModuleName),
+  scope: derOid(oid.scope),
   crlDistributionPoints: derOid(oid.crlDistributionPoints),
   authorityInfoAccess: derOid(oid.authorityInfoAccess),
   ocspAccess: derOid(oid.ocspAccess),
@@ -111,6 +113,11 @@ export function authorityKeyExtension(keyIdentifier: Uint8Array): Uint8Array {
 
 export function policyExtension(policyOid: string): Uint8Array {
   return extension(type.certificatePolicies, false, derSequence(derSequence(derOid(policyOid))));
+}
+
+/** What a CA is bound to, or what a leaf repeats of it; none where that is nothing. */
+export function scopeExtensions(scope: CertificateScope | undefined): Uint8Array[] {
+  return scope === undefined ? [] : [extension(type.scope, false, encodeScope(scope))];
 }
 
 /** SubjectAltName of the general names given, not critical: every subject here has a name. */

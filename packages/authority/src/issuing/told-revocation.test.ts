@@ -18,8 +18,8 @@ import {
   testBegin,
   testNow,
 } from '../trust/hierarchy.test-kit.ts';
+import { Issuers } from '../trust/issuers.ts';
 import { crlUrl, partitionOf } from './crl-partition.ts';
-import { deviceIssuer } from './device-issuer.ts';
 import { issue } from './issue.ts';
 import { type Expectation, expectDevice, expectResponder, lintTbs } from './lint.ts';
 import { prepareResponder } from './prepare.ts';
@@ -41,6 +41,8 @@ const facts = {
   deviceId: 'SN-00012345',
   hardwareUid: 'mcu-uid=0123ABCD',
   keyType: 'ec-p256' as const,
+  product: 'gateway',
+  site: 'site-1',
   spki: spkiOf(makeKey('ec-p256')),
 };
 
@@ -108,9 +110,13 @@ describe('a certificate that says where its revocation is told', () => {
     const texts: string[] = [];
     for (const [at, deviceId] of ['GW-TA26000001K', 'GW-TA260000028'].entries()) {
       if (at === 1) {
-        const { issuer } = line.core.issuer;
-        const told = { crlPartitions: 64, publicUrl: 'http://pki.example.com' };
-        line.core.issuer = deviceIssuer({ ...issuer, revocation: told });
+        const { reader } = line.core.ledger;
+        const { signer } = await line.core.issuers.choose(reader, 'device', {
+          product: null,
+          site: null,
+          year: null,
+        });
+        line.core.issuers = new Issuers('dev', async () => signer, 'http://pki.example.com');
         line.issuing = new CredentialIssuing(line.core);
       }
       const walk = await Walk.open(line, new TestUnit(`u${at}`), deviceId);

@@ -14,8 +14,8 @@ import { refreshAtMs, tightestVisibility, type Visibility } from './visibility.t
 export interface PublisherCore extends CrlCore {
   contracts: ContractShelf;
   clock: Clock;
-  /** Whose CRLs these are. */
-  issuers: readonly Issuer[];
+  /** Whose CRLs these are, as it is now: a CA may be added while a process runs. */
+  issuers: () => Promise<readonly Issuer[]>;
 }
 
 /** One CRL that a round has made. */
@@ -53,8 +53,9 @@ export class CrlPublisher {
     const visibility = await tightestVisibility(ledger.reader, contracts);
     const crls = await ledger.reader.selectFrom('crl').selectAll().execute();
     const known = new Map(crls.map((crl) => [nameOf(crl.issuer_sha256, crl.partition), crl]));
-    await this.#readRevocations(crls);
-    const due = this.#core.issuers
+    const issuers = await this.#core.issuers();
+    await this.#readRevocations(crls, issuers);
+    const due = issuers
       .flatMap((issuer) =>
         Array.from({ length: issuer.revocation.crlPartitions }, (_, partition) => ({ issuer, partition })),
       )
@@ -98,14 +99,14 @@ export class CrlPublisher {
   }
 
   /** Notes which CRLs the entries since the last round belong to; in the first round, what the oldest CRL may not hold. */
-  async #readRevocations(crls: readonly CrlTable[]): Promise<void> {
+  async #readRevocations(crls: readonly CrlTable[], issuers: readonly Issuer[]): Promise<void> {
     this.#next ??= Math.min(
       ...crls.map(({ log_size }) => log_size),
       // a CRL that is made from now on holds what there is now
       (await this.#core.ledger.head()).size,
     );
     const partitions = new Map(
-      this.#core.issuers.map(({ certificate, revocation }) => [certificate.sha256, revocation.crlPartitions]),
+      issuers.map(({ certificate, revocation }) => [certificate.sha256, revocation.crlPartitions]),
     );
     for (;;) {
       const { revocations, next } = await revocationsSince(this.#core.ledger.reader, this.#next);

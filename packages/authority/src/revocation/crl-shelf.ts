@@ -24,7 +24,8 @@ export interface ServedCrl {
 export interface CrlShelfOptions {
   reader: Kysely<Tables>;
   clock: Clock;
-  issuers: readonly Issuer[];
+  /** Whose CRLs these are, as it is now. */
+  issuers: () => Promise<readonly Issuer[]>;
   /** Hears of a CRL whose stored bytes are not what was published. */
   damaged: (issuerSha256: string, partition: number) => void;
 }
@@ -32,12 +33,11 @@ export interface CrlShelfOptions {
 export class CrlShelf {
   readonly #options: CrlShelfOptions;
   /** By the CA's key identifier, hex. */
-  readonly #issuers: Map<string, Issuer>;
+  readonly #issuers = new Map<string, Issuer>();
   readonly #kept = new Map<string, ServedCrl>();
 
   constructor(options: CrlShelfOptions) {
     this.#options = options;
-    this.#issuers = new Map(options.issuers.map((issuer) => [toHex(issuer.keyIdentifier), issuer]));
   }
 
   /**
@@ -45,7 +45,7 @@ export class CrlShelf {
    * @throws unavailable where it was not published yet, or is damaged: it is made within seconds
    */
   async get(keyIdentifier: string, partition: number): Promise<ServedCrl | undefined> {
-    const issuer = this.#issuers.get(keyIdentifier);
+    const issuer = await this.#issuerOf(keyIdentifier);
     if (issuer === undefined || partition >= issuer.revocation.crlPartitions) return undefined;
     const key = { issuer_sha256: issuer.certificate.sha256, partition };
     const name = `${key.issuer_sha256} ${partition}`;
@@ -59,6 +59,16 @@ export class CrlShelf {
       if (isValid) return kept;
       throw error;
     }
+  }
+
+  /** Those that are known are not asked for again, so that a database that is away keeps nobody from what is kept. */
+  async #issuerOf(keyIdentifier: string): Promise<Issuer | undefined> {
+    const known = this.#issuers.get(keyIdentifier);
+    if (known !== undefined) return known;
+    for (const issuer of await this.#options.issuers()) {
+      this.#issuers.set(toHex(issuer.keyIdentifier), issuer);
+    }
+    return this.#issuers.get(keyIdentifier);
   }
 
   async #read(

@@ -174,7 +174,7 @@ describe('OCSP responder', () => {
     const registry = await begin(1);
     const sign = () => Promise.reject(new Error('no signer'));
     const failing = { ...registry.issuer, signer: { ...registry.issuer.signer, sign } };
-    const responder = newResponder(registry, { issuers: [failing] });
+    const responder = newResponder(registry, { issuers: async () => [failing] });
     const intents = async () =>
       (await registry.storage.reader.selectFrom('responder').selectAll().execute()).length;
     await assert.rejects(responder.round(), /no signer/);

@@ -20,8 +20,8 @@ import { tightestVisibility, type Visibility } from './visibility.ts';
 export interface ResponderCore extends CertifyCore {
   contracts: ContractShelf;
   clock: Clock;
-  /** For whose certificates it answers. */
-  issuers: readonly Issuer[];
+  /** For whose certificates it answers, as it is now: a CA may be added while a process runs. */
+  issuers: () => Promise<readonly Issuer[]>;
   /** Hears of faults that have a request answered with an error. */
   report: (error: unknown) => void;
 }
@@ -58,10 +58,6 @@ export class OcspResponder {
 
   constructor(core: ResponderCore) {
     this.#core = core;
-    for (const issuer of core.issuers) {
-      const answering: Answering = { issuer, identity: undefined, notBeforeMs: 0 };
-      for (const type of ['sha1', 'sha256'] as const) this.#answering.set(nameOf(issuer, type), answering);
-    }
   }
 
   /**
@@ -75,6 +71,7 @@ export class OcspResponder {
     if (visibility.validityMs < (this.#visibility?.validityMs ?? 0)) this.#answers.dropAll();
     this.#visibility = visibility;
     await this.#hearOfRevocations();
+    await this.#hearOfIssuers();
     for (const answering of new Set(this.#answering.values())) {
       const { issuer, identity } = answering;
       const nowMs = clock().getTime();
@@ -127,6 +124,14 @@ export class OcspResponder {
       this.#core.report(fault);
     }
     return given ?? error('tryLater');
+  }
+
+  async #hearOfIssuers(): Promise<void> {
+    for (const issuer of await this.#core.issuers()) {
+      if (this.#answering.has(nameOf(issuer, 'sha1'))) continue;
+      const answering: Answering = { issuer, identity: undefined, notBeforeMs: 0 };
+      for (const type of ['sha1', 'sha256'] as const) this.#answering.set(nameOf(issuer, type), answering);
+    }
   }
 
   #answeringFor({ hash: type, issuerNameHash, issuerKeyHash }: CertId): Answering | undefined {

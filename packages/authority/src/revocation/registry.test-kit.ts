@@ -97,7 +97,7 @@ export async function openRegistry(count: number, partitions = 4, storage?: Stor
   for (let at = 0; at < count; at++) await certify();
   const issuers = [issuer, realm.stationCa];
   const shelf = (damaged: (issuerSha256: string, partition: number) => void = () => undefined) =>
-    new CrlShelf({ reader: stored.reader, clock, issuers, damaged });
+    new CrlShelf({ reader: stored.reader, clock, issuers: async () => issuers, damaged });
   return {
     storage: stored,
     ledger,
@@ -110,7 +110,7 @@ export async function openRegistry(count: number, partitions = 4, storage?: Stor
       time.ms += ms;
     },
     publisher: (processId = 'a-1', of = issuers) =>
-      new CrlPublisher({ ledger, contracts: new ContractShelf(), clock, processId, issuers: of }),
+      new CrlPublisher({ ledger, contracts: new ContractShelf(), clock, processId, issuers: async () => of }),
     shelf,
     served: async (partition) =>
       (await shelf().get(Buffer.from(issuer.keyIdentifier).toString('hex'), partition))!,

@@ -6,7 +6,8 @@ export type RevocationReason = EntryData<'credential.revoked'>['reason'] | 'stat
 
 /**
  * `intent-uncertain` and `station-revoked` have no reason that a stranger could use. A key that a unit lost was replaced by another
- * one; a unit that was set aside may do nothing any more.
+ * one; a unit that was set aside, or is in
+ * other hands, may do nothing any more.
  */
 const codes: Record<RevocationReason, number> = {
   'intent-uncertain': 0,
@@ -15,7 +16,10 @@ const codes: Record<RevocationReason, number> = {
   'key-lost': 4,
   superseded: 4,
   scrapped: 5,
+  retired: 5,
   quarantined: 9,
+  'custody-lost': 9,
+  lost: 9,
 };
 
 /** The CRLReason's number; 0, `unspecified`, is never written. */

@@ -39,7 +39,14 @@ export async function issueDevice(
   const token = prepareDevice(
     issuer,
     profileOf({ ...deviceTerms, ...terms }),
-    { deviceId: 'SN-00012345', hardwareUid: 'mcu-uid=0123ABCD', keyType: 'ec-p256', spki: spkiOf(key) },
+    {
+      deviceId: 'SN-00012345',
+      hardwareUid: 'mcu-uid=0123ABCD',
+      keyType: 'ec-p256',
+      product: 'gateway',
+      site: 'site-1',
+      spki: spkiOf(key),
+    },
     makeSerial(now, randomBytes),
     now,
   );

@@ -36,7 +36,7 @@ after(async () => {
 
 test('I-17: two processes make each CRL once, with numbers that go up, and both give what either revoked', async () => {
   const { issuer, stationCa, clock, devices, realm } = registry;
-  const issuers = [issuer, stationCa];
+  const issuers = async () => [issuer, stationCa];
   const one = registry.publisher('a-1');
   const two = new CrlPublisher({ ledger, contracts: new ContractShelf(), clock, processId: 'a-2', issuers });
   const [made, others] = await Promise.all([one.round(), two.round()]);

@@ -2,6 +2,7 @@
 
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { fromHex, toUtf8 } from '../bytes.ts';
+import { type CertificateScope, encodeScope } from './ca-scope.ts';
 import {
   derBitString,
   derBoolean,
@@ -103,6 +104,7 @@ export const ext = {
     extension(oid.authorityKeyIdentifier, false, derSequence(derImplicit(0, keyIdentifier(key)))),
   policies: (...ids: string[]) =>
     extension(oid.certificatePolicies, false, derSequence(...ids.map((id) => derSequence(derOid(id))))),
+  scope: (scope: CertificateScope) => extension(oid.scope, false, encodeScope(scope)),
   crlPoint: (url: string) =>
     extension(
       oid.crlDistributionPoints,

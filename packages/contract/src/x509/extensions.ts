@@ -1,5 +1,6 @@
 /** The extensions of Imprint's certificates, each read in the one form and criticality that our profiles have. */
 
+import { type CertificateScope, readScope } from './ca-scope.ts';
 import { contextTag, type DerElement, type DerReader, derTag, parseText } from './der.ts';
 import { oid } from './oid.ts';
 import { refusal } from './refusal.ts';
@@ -30,6 +31,8 @@ export interface Extensions {
   authorityKeyIdentifier?: Uint8Array;
   policies?: string[];
   subjectAltName?: SubjectAltName;
+  /** What a CA is bound to, and what a leaf repeats of it (ca-scope.ts). */
+  scope?: CertificateScope;
   /** The URL of the one CRL that would list this certificate. */
   crlDistributionPoints?: string;
   /** The URL of the OCSP responder. */
@@ -74,6 +77,14 @@ const rules: Record<string, ExtensionRule> = {
   },
   [oid.certificatePolicies]: { name: 'policies', critical: false, read: readPolicies },
   [oid.subjectAltName]: { name: 'subjectAltName', critical: false, read: readSubjectAltName },
+  // not critical: TLS of others has to pass over it, and the strict verifier holds every chain against it
+  [oid.scope]: {
+    name: 'scope',
+    critical: false,
+    read: (value, extensions) => {
+      extensions.scope = readScope(value);
+    },
+  },
   [oid.crlDistributionPoints]: {
     name: 'crlDistributionPoints',
     critical: false,

@@ -17,6 +17,8 @@ export const oid = {
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  /** Ours (ca-scope.ts): the number of a random UUID under 2.25. Never to change: certificates bear it. */
+  scope: '2.25.290820515572321537739577338775241457230',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
   ocspAccess: '1.3.6.1.5.5.7.48.1',

@@ -1,4 +1,5 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
@@ -6,12 +7,14 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { type AuthorityConfiguration, readCertificate } from '../authority-home.ts';
+import type { AuthorityConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
@@ -24,6 +27,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   json?: boolean;
@@ -36,6 +40,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the station listener (mTLS) and the public listener')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--json', 'say where it listens as one JSON line')
@@ -44,7 +49,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
@@ -76,6 +81,7 @@ async function serve(options: ServeOptions): Promise<void> {
     }, limits.intentLeaseMs);
     const forgetting = setInterval(() => {
       forgetEphemeral(line).catch(reportFault);
+      expireApprovals(line.ledger, line.processId).catch(reportFault);
     }, forgetEveryMs);
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
@@ -104,11 +110,15 @@ function publicListenerOf(
   { line, checkpoints }: UnlockedAuthority,
   revocation: Revocation,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { configuration, ledger } = authority;
   return createPublicListener({
     hosts: publicHosts(configuration),
     rootPem: line.rootPem,
-    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    issuingPem: async () => {
+      const cas = await trustedCas(ledger.reader, 'device');
+      return cas.map((der) => toPem('CERTIFICATE', der)).join('');
+    },
+    bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
     revocation,

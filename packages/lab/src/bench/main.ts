@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { largeCaPartitions } from '@imprint/authority/issuing/crl-partition';
 import { limits } from '@imprint/contract/limits';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
@@ -40,7 +39,7 @@ Every figure goes to bench/results/PART.json, with plots and a page (bench/resul
             (default: imprint-home/bench-<time>)
   --keep    leave that folder there; one that was there before is never removed
   --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
-            some 25 GB on each storage; growth takes up a kept folder again
+            some 12 GB on each storage; growth takes up a kept folder again
   --storage of growth: ${storageNames.join(', ')} or both (default: both)
 
 Examples:
@@ -102,7 +101,7 @@ function measure(
       const plan = quick
         ? { revocations: 50_000, rounds: 2, requests: 4_000 }
         : { revocations: 1_000_000, rounds: 5, requests: 20_000 };
-      const told = { public_url: 'http://pki.example.com', crl_partitions: largeCaPartitions };
+      const told = { public_url: 'http://pki.example.com' };
       return withBenchHome(folder, say, (home) => measureRevocation(home, plan, say), told);
     }
     case 'growth': {

@@ -66,7 +66,7 @@ export async function measureRevocation(
   const median = (figures: number[]) => spreadOf(figures).median;
   const rateOf = (way: (typeof ways)[number]) => answers[way].map(({ perSecond }) => perSecond);
   const share = pairRatios(rateOf('OCSP by GET'), rateOf('a static file'));
-  const partitions = home.unlocked.line.issuer.issuer.revocation.crlPartitions;
+  const partitions = (await deviceCa(home)).revocation.crlPartitions;
   return {
     rows: [
       {
@@ -140,6 +140,12 @@ function answerRow(way: (typeof ways)[number], results: readonly LoadResult[]): 
   };
 }
 
+/** The home's one CA of devices. */
+async function deviceCa({ authority, unlocked }: BenchHome) {
+  const [ca] = await unlocked.line.issuers.telling(authority.ledger.reader, ['device']);
+  return ca!;
+}
+
 /** Certificates of as many devices; their serials. */
 async function certify(home: BenchHome, count: number): Promise<string[]> {
   const deviceIds = await makeOrder(home, 'revocation-1', count);
@@ -150,9 +156,9 @@ async function certify(home: BenchHome, count: number): Promise<string[]> {
 }
 
 /** Straight into their table, since the log would take long, and CRLs are made of the table alone. */
-async function enterRevocations({ authority, unlocked }: BenchHome, count: number): Promise<void> {
-  const { ledger, clock } = authority;
-  const issuer_sha256 = unlocked.line.issuer.issuer.certificate.sha256;
+async function enterRevocations(home: BenchHome, count: number): Promise<void> {
+  const { ledger, clock } = home.authority;
+  const issuer_sha256 = (await deviceCa(home)).certificate.sha256;
   const revoked_at = clock().toISOString();
   for (let done = 0; done < count; done += rowsAtOnce) {
     const rows = Array.from({ length: Math.min(rowsAtOnce, count - done) }, () => {
@@ -183,7 +189,7 @@ async function measureAnswers(
   serials: readonly string[],
   say: (sentence: string) => void,
 ): Promise<Record<(typeof ways)[number], LoadResult[]>> {
-  const { certificate } = home.unlocked.line.issuer.issuer;
+  const { certificate } = await deviceCa(home);
   const requests = serials.map((serial) => ocspRequestOf(certificate, fromHex(serial)));
   const asked: Record<(typeof ways)[number], AskWork['asked']> = {
     'a static file': [{ path: '/ca/root.pem' }],
