@@ -113,6 +113,9 @@ export const limits = {
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
   keysPerJob: 16,
+  /** Of a device's former jobs, the newest keys and certificates that a station is told. */
+  formerKeys: 64,
+  formerCertificates: 8,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
