@@ -3,7 +3,7 @@
  * looked up in the tables at each decision, so that a CA that was added or retired by another process counts at once; a certificate
  * that was begun under a CA is finished under it.
  */
-import { ImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { type CaScope, scopeHolds, scopeText } from '@imprint/contract/x509/ca-scope';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
@@ -25,7 +25,7 @@ export interface IssuerChain {
   sha256: string;
 }
 
-/** The signer of a CA's key by the CA's name. @throws file_invalid, key_locked, unavailable */
+/** The signer of a CA's key by the CA's name. @throws file_invalid where it is not there; key_locked, unavailable */
 export type OpenCaSigner = (caId: string) => Promise<Signer>;
 
 type Choice = Pick<CaTable, 'ca_id' | 'product' | 'site' | 'year' | 'installed_at'> & {
@@ -46,7 +46,7 @@ export class Issuers {
 
   /**
    * The CA for a new certificate.
-   * @throws ca_missing where none may certify this; file_invalid, key_locked, unavailable for its key
+   * @throws ca_missing where none may certify this; key_locked, unavailable for its key
    */
   async choose(db: Kysely<Tables>, kind: CaKind, wanted: CaScope): Promise<Issuer> {
     const { rows } = await selectActive(db, { kind });
@@ -84,7 +84,23 @@ export class Issuers {
 
   async #openNew(db: Kysely<Tables>, caId: string, certificateSha256: string): Promise<Issuer> {
     const der = await certificateOf(db, certificateSha256);
-    return openIssuer(der, await this.#openSigner(caId), this.#realm);
+    return openIssuer(der, await this.#signerOf(caId), this.#realm);
+  }
+
+  async #signerOf(caId: string): Promise<Signer> {
+    try {
+      return await this.#openSigner(caId);
+    } catch (cause) {
+      if (!isImprintError(cause, 'file_invalid')) throw cause;
+      throw new ImprintError(
+        'key_locked',
+        `this process cannot open the key of the CA ${caId}: ${cause.message}`,
+        {
+          hint: `Copy keys/${caId}.* from a home of this authority that works: all of its processes certify under the same CAs.`,
+          cause,
+        },
+      );
+    }
   }
 }
 
