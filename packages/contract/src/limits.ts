@@ -12,6 +12,9 @@ export const limits = {
   logEntryBytes: 65_535,
   /** IDs in one allocation entry, so that the entry stays under its cap. */
   idsPerLogEntry: 1_000,
+  /** Hashes of keys in one entry, for the same reason, and in one file of a realm's keys. */
+  keysPerLogEntry: 900,
+  keysPerFile: 1_000_000,
   deviceIdLength: 64,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,

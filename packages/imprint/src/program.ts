@@ -67,6 +67,7 @@ const parts: readonly Part[] = [
   },
   { name: 'root', add: async (to) => (await import('./commands/root.ts')).addRootCommands(to) },
   { name: 'ca', add: async (to) => (await import('./commands/ca.ts')).addCaCommands(to) },
+  { name: 'realm', add: async (to) => (await import('./commands/realm.ts')).addRealmCommands(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
 ];

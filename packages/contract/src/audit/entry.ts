@@ -131,6 +131,13 @@ export const entryData = {
     sha256: hash,
     text: z.string().max(limits.bundleBytes),
   }),
+  /** Keys that another realm has certified: they are certified for nobody here (I-20). */
+  'keys.excluded': z.strictObject({
+    /** Whose keys they are. */
+    realm: realmName,
+    log_id: hash,
+    public_key_sha256s: z.array(hash).min(1).max(limits.keysPerLogEntry),
+  }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
     product: name,

@@ -237,11 +237,12 @@ function countScrapped(file: string): number {
 }
 
 /** A home opens, its keys too, and its log holds. */
-async function checkAuthority(
+export async function checkAuthority(
   home: string,
   also: (authority: OpenAuthority) => Promise<void> = async () => {},
+  passphraseFile?: string,
 ): Promise<void> {
-  const authority = await openAuthority(home);
+  const authority = await openAuthority(home, { passphraseFile });
   try {
     await authority.unlock();
     const { realm } = authority.configuration;
@@ -252,6 +253,7 @@ async function checkAuthority(
       if (!verified.ok || findings.length > 0) throw new Error(JSON.stringify(findings));
       if (verified.size === 0) throw new Error('the log has no first entry');
     });
+    if (existsSync(authority.home.waitingFile)) throw new Error('it is marked as waiting');
     if (existsSync(authority.home.unfinishedFile)) throw new Error('it is marked as unfinished');
     await also(authority);
   } finally {
