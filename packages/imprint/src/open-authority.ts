@@ -23,6 +23,7 @@ import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/se
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
 import type { Actor } from '@imprint/contract/audit/entry';
 import { toHex } from '@imprint/contract/bytes';
+import type { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -36,9 +37,12 @@ import {
 } from './authority-home.ts';
 import { caSigner } from './ca-signer.ts';
 import { drawnAhead } from './drawn-ahead.ts';
+import { standingOf } from './home-standing.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
+import { LogMark } from './log-mark.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
+import { reportFault } from './report-fault.ts';
 
 export const systemClock: Clock = () => new Date();
 export const systemEntropy: Entropy = drawnAhead((length) => randomBytes(length));
@@ -50,6 +54,8 @@ export interface OpenAuthority {
   storage: Storage;
   ledger: TickLedger;
   contracts: ContractShelf;
+  /** Why this authority only reads; undefined where it may write and sign. */
+  refusal: ImprintError | undefined;
   logKey: VerifierKey;
   clock: Clock;
   clockGuard: ClockGuard;
@@ -58,7 +64,7 @@ export interface OpenAuthority {
   person: Actor;
   /**
    * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
-   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   * @throws log_inconsistent where the log must not be written on; realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -76,6 +82,8 @@ export interface UnlockedAuthority {
 export interface OpenOptions {
   passphraseFile?: string | undefined;
   processId?: string;
+  /** Lets a restored home be written to before it is released, by what releases it. */
+  releasing?: true;
 }
 
 /** @throws home_missing, file_invalid, storage_failed, realm_mismatch (a database that is another's) */
@@ -84,6 +92,8 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
   const configuration = readConfiguration(home);
   const logKey = parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim());
   const storage = await openStorage(home, configuration, logKey);
+  const refusal = await standing(home, storage, logKey, options);
+  const mark = new LogMark(home.keys, () => performance.now(), reportFault);
   const clockGuard = new ClockGuard({
     clock: systemClock,
     monotonicMs: () => performance.now(),
@@ -97,6 +107,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     entropy: systemEntropy,
     requireSteady: (now) => clockGuard.requireSteady(now),
     serverClock: storage.serverClock,
+    stopped: refusal,
   });
   const authority: OpenAuthority = {
     home,
@@ -104,22 +115,39 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     storage,
     ledger,
     contracts: new ContractShelf(),
+    refusal,
     logKey,
     clock: systemClock,
     clockGuard,
     entropy: systemEntropy,
     person: thisPerson(),
     unlock: () => {
-      unlocked ??= unlock(authority, options);
+      unlocked ??= unlock(authority, options, mark);
       return unlocked;
     },
     close: async () => {
       await ledger.close();
+      mark.flush();
       await storage.close();
     },
   };
   let unlocked: Promise<UnlockedAuthority> | undefined;
   return authority;
+}
+
+async function standing(
+  home: AuthorityHome,
+  storage: Storage,
+  logKey: VerifierKey,
+  { releasing }: OpenOptions,
+): Promise<ImprintError | undefined> {
+  if (releasing) return undefined;
+  try {
+    return await standingOf(home, storage, logKey);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 /** The account's name at this machine, reduced to what a log entry may carry. */
@@ -146,9 +174,15 @@ export function homePassphrase(
   });
 }
 
-async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
+async function unlock(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  mark: LogMark,
+): Promise<UnlockedAuthority> {
   const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
+  const { refusal } = authority;
+  if (refusal !== undefined && refusal.code !== 'log_held') throw refusal;
   await requireOwnCertificates(authority.storage, home);
   const keys = await openKeyFolder(
     home.keys,
@@ -156,7 +190,11 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
     entropy,
   );
   const logPrivateKey = await keys.read(keyNames.log);
-  const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
+  const signNote = (message: Uint8Array) => {
+    if (refusal !== undefined) throw refusal;
+    return sign(null, message, logPrivateKey);
+  };
+  const checkpoints = new Checkpoints(ledger, logKey, signNote, ({ text }) => mark.signed(text));
   const root = readCertificate(home, 'root');
   const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
   const stationCa = openIssuer(

@@ -16,6 +16,7 @@ const parts: readonly Part[] = [
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
   { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
+  { name: 'restore', add: async (to) => (await import('./commands/restore.ts')).addRestoreCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
@@ -51,6 +52,8 @@ export async function buildProgram(words: readonly string[] = []): Promise<Comma
   const program = new Command('imprint')
     .description('Identity, keys, certificates and first configuration for manufactured devices')
     .version('0.1.0')
+    // an option belongs to the command before it, so that a command and one below it may have the same names
+    .enablePositionalOptions()
     .showHelpAfterError('(add --help for what is possible)');
   const asked = parts.find(
     ({ name, under }) => name === words[0] && (under === undefined || under.includes(words[1] ?? '')),

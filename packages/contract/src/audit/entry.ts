@@ -306,6 +306,26 @@ export const entryData = {
   }),
   /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */
   'clock.accepted': z.strictObject({ reason: sentence }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
+  }),
 } as const;
 
 export type EntryType = keyof typeof entryData;

@@ -12,6 +12,7 @@ import { openStationHome } from '@imprint/station/station-home';
 import { Child } from 'imprint/demo/child';
 import { contractFile } from 'imprint/demo/line-setup';
 import { type OpenAuthority, openAuthority } from 'imprint/open-authority';
+import { backUp, makeTemplateBackup, restore } from './backup-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
 import { leaveNothingBehind } from './leave-nothing-behind.ts';
 import { makeQuickAuthority } from './quick-authority.ts';
@@ -42,6 +43,7 @@ export async function commandCases(place: string): Promise<CommandCases> {
   startFromCompiledCode();
   const template = join(place, 'authority');
   await makeQuickAuthority(template, 'imprint.local/faults');
+  const backup = await makeTemplateBackup(template, join(place, 'backup'));
   const live = join(place, 'live');
   cpSync(template, live, { recursive: true });
   const serve = new Child('serve', ['serve', '--home', live, '--json']);
@@ -49,7 +51,14 @@ export async function commandCases(place: string): Promise<CommandCases> {
   const ready = await serve.next(({ event }) => event === 'ready');
   const authority = await openAuthority(live);
   return {
-    cases: [init(), order(template), invite(template), enrol(authority, String(ready.station))],
+    cases: [
+      init(),
+      order(template),
+      invite(template),
+      enrol(authority, String(ready.station)),
+      backUp(template),
+      restore(template, backup),
+    ],
     close: async () => {
       await serve.stop();
       forget();
@@ -165,7 +174,7 @@ function hasOrder(file: string): boolean {
 }
 
 /** A home opens, its keys too, and its log holds. */
-async function checkAuthority(
+export async function checkAuthority(
   home: string,
   also: (authority: OpenAuthority) => Promise<void> = async () => {},
 ): Promise<void> {
