@@ -43,6 +43,7 @@ const parts: readonly Part[] = [
     name: 'verify-chain',
     add: async (to) => (await import('./commands/verify-chain.ts')).addVerifyChainCommand(to),
   },
+  { name: 'doctor', add: async (to) => (await import('./commands/doctor.ts')).addDoctorCommand(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
 ];
