@@ -18,6 +18,8 @@ export interface Evidence extends Checkpoint {
   text: string;
   /** The witness whose key was given; null where none was, and the log's own word is all there is. */
   cosignedBy: string | null;
+  /** How long the log was at least, by the word of a station that verified a later receipt. Nobody signed that it is so. */
+  toldSize: number;
 }
 
 export interface EvidenceOptions {
@@ -28,7 +30,10 @@ export interface EvidenceOptions {
 }
 
 /** A receipt, and what `station checkpoint --json` prints: both bear a checkpoint among other things. */
-const bearing = z.looseObject({ checkpoint: z.string().max(limits.noteBytes) });
+const bearing = z.looseObject({
+  checkpoint: z.string().max(limits.noteBytes),
+  log_size: z.optional(z.int().min(0)),
+});
 
 /**
  * @throws checkpoint_invalid, signature_wrong for one that is not this log's or that the witness did not cosign; file_invalid;
@@ -55,22 +60,27 @@ export function readEvidence(options: EvidenceOptions, logKey: VerifierKey): Evi
       ? undefined
       : parseWitnessKey(readBoundedFile(options.witnessKey, limits.noteBytes).trim());
   return files.map((file) => {
-    const text = checkpointIn(file);
+    const { checkpoint: text, log_size } = bornBy(file);
     if (witness !== undefined) verifyCosignature(parseCheckpoint(text), witness);
-    return evidenceOf(text, witness?.name ?? null, logKey);
+    return evidenceOf(text, witness?.name ?? null, logKey, log_size);
   });
 }
 
 /** @throws checkpoint_invalid, signature_wrong */
-export function evidenceOf(text: string, cosignedBy: string | null, logKey: VerifierKey): Evidence {
-  return { ...verifyCheckpoint(text, logKey), text, cosignedBy };
+export function evidenceOf(
+  text: string,
+  cosignedBy: string | null,
+  logKey: VerifierKey,
+  toldSize = 0,
+): Evidence {
+  return { ...verifyCheckpoint(text, logKey), text, cosignedBy, toldSize };
 }
 
-function checkpointIn(file: string): string {
+function bornBy(file: string): z.infer<typeof bearing> {
   const text = readBoundedFile(file, limits.receiptBytes);
-  if (!text.startsWith('{')) return text;
+  if (!text.startsWith('{')) return { checkpoint: text };
   try {
-    return bearing.parse(JSON.parse(text)).checkpoint;
+    return bearing.parse(JSON.parse(text));
   } catch (cause) {
     throw new ImprintError('file_invalid', `${file} bears no checkpoint`, {
       hint: 'Give a checkpoint as imprint station checkpoint or imprint audit watch write it, or a receipt.',

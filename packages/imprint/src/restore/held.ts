@@ -22,6 +22,7 @@ const held = z.strictObject({
       z.strictObject({
         text: z.string().max(limits.noteBytes),
         cosigned_by: z.nullable(z.string().max(256)),
+        told_size: z.int().min(0),
       }),
     )
     .max(limits.evidenceCheckpoints),

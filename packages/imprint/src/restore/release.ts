@@ -57,7 +57,7 @@ async function release(
   }
   const given = readEvidence(options, logKey);
   const evidence = [
-    ...held.checkpoints.map((one) => evidenceOf(one.text, one.cosigned_by, logKey)),
+    ...held.checkpoints.map((one) => evidenceOf(one.text, one.cosigned_by, logKey, one.told_size)),
     ...given,
   ];
   requireSomebodysWord(evidence, options);
@@ -94,8 +94,18 @@ function requireSomebodysWord(evidence: readonly Evidence[], { nothingLater, rea
 /** @throws log_inconsistent */
 async function requireContinued({ storage }: OpenAuthority, evidence: Evidence): Promise<void> {
   const { reader } = storage;
-  if (await continues(reader, evidence)) return;
   const { size } = await reader.selectFrom('log_head').select('size').executeTakeFirstOrThrow();
+  if (await continues(reader, evidence)) {
+    if (evidence.toldSize <= size) return;
+    throw new ImprintError(
+      'log_inconsistent',
+      `a station was shown ${evidence.toldSize} entries by a receipt, and this log has ${size}`,
+      {
+        hint: 'Give the newest receipts of that station (--checkpoint), and the entries up to them (--entries).',
+        context: { told: evidence.toldSize, size },
+      },
+    );
+  }
   if (evidence.size > size) throw lostEntries(size, evidence);
   throw new ImprintError(
     'log_inconsistent',

@@ -124,7 +124,11 @@ async function proveDatabase(
       size: report.size,
       root: report.root,
       brought,
-      checkpoints: evidence.map(({ text, cosignedBy }) => ({ text, cosigned_by: cosignedBy })),
+      checkpoints: evidence.map(({ text, cosignedBy, toldSize }) => ({
+        text,
+        cosigned_by: cosignedBy,
+        told_size: toldSize,
+      })),
     };
   } finally {
     await storage.close();
