@@ -449,6 +449,26 @@ export const entryData = {
     site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
     reason: sentence,
   }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
+  }),
 } as const;
 
 export type EntryType = keyof typeof entryData;
