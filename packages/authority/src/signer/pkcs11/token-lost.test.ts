@@ -139,6 +139,23 @@ describe('what only people can put right is not tried again', () => {
     assert.equal(faulty.calls('C_Login'), before + 1);
   });
 
+  test('a PIN that is wrong at a reopening takes no session from those that are there', async () => {
+    let pin = await readTestPin();
+    const { signer, clock } = await faultyKey('one-left', { readPin: async () => Buffer.from(pin) }, 2);
+    await killed(signer, signer.processIds[0]!);
+    pin = Buffer.from('another-pin');
+    const before = faulty.calls('C_Login');
+    for (let time = 0; time < 3; time++) {
+      clock.isTimeToReopen();
+      await assertSigns(signer, time);
+      while (faulty.calls('C_Login') === before) await new Promise(setImmediate);
+    }
+    signer.requireReady();
+    assert.equal(faulty.calls('C_Login'), before + 1);
+    await killed(signer, signer.processIds[0]!);
+    await assert.rejects(signer.sign(message(1)), refusal('key_locked'));
+  });
+
   test('another key under the same name does not sign in its place', async () => {
     const { reference, signer, clock } = await faultyKey('replaced');
     await killed(signer, signer.processIds[0]!);
