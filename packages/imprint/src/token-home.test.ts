@@ -14,7 +14,7 @@ import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-refe
 import { makeKey, refusal } from '@imprint/authority/signer/pkcs11/token-signer.test-kit';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { opensslVerify } from '@imprint/authority/trust/hierarchy.test-kit';
-import { authorityHome, readCertificate } from './authority-home.ts';
+import { type AuthorityConfiguration, authorityHome, readCertificate } from './authority-home.ts';
 import { initAuthority } from './init-authority.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -30,12 +30,12 @@ const pinFile = secretFile('pin', testPin);
 const wrongPinFile = secretFile('wrong', '0000-wrong');
 
 const address = { host: '127.0.0.1', port: 0 };
-const configuration = {
+const configuration: AuthorityConfiguration = {
   ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/dev' },
-  hosts: [] as string[],
+  hosts: [],
   listeners: { station: address, public: address },
   minimum_station_version: '0.1.0',
-} as const;
+};
 
 const profile = profileOf({
   v: 1,
