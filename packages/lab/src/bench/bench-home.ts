@@ -11,8 +11,9 @@ import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import { certificationRequest } from '@imprint/station/certification-request';
+import type { AuthorityConfiguration } from 'imprint/authority-home';
 import { Child } from 'imprint/demo/child';
-import { initAuthority } from 'imprint/init-authority';
+import { type IssuingKeyInToken, initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
 
 export const benchSite = 'site-1';
@@ -39,10 +40,17 @@ export interface BenchHome extends AuthorityHome {
   identity: StationIdentity;
 }
 
-/** Makes the home in `folder`/authority, with its database in a file or at a URL, and leaves it open in this process. */
-export async function makeBenchHome(folder: string, database?: string): Promise<BenchHome> {
+/**
+ * Makes the home in `folder`/authority, with its database in a file or at a URL and its issuing key sealed or in a token, and
+ * leaves it open in this process.
+ */
+export async function makeBenchHome(
+  folder: string,
+  database?: string,
+  issuingKey?: IssuingKeyInToken,
+): Promise<BenchHome> {
   const home = join(folder, 'authority');
-  await initAuthority(home, {
+  const configuration = {
     version: 1,
     realm: 'dev',
     organization: 'Example Devices',
@@ -51,8 +59,9 @@ export async function makeBenchHome(folder: string, database?: string): Promise<
     listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
     minimum_station_version: stationVersion,
     ...(database === undefined ? {} : { database }),
-  });
-  const authority = await openAuthority(home);
+  } satisfies AuthorityConfiguration;
+  await initAuthority(home, configuration, undefined, issuingKey);
+  const authority = await openAuthority(home, { pinFile: issuingKey?.pinFile });
   const unlocked = await authority.unlock();
   return {
     folder: home,
