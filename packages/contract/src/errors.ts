@@ -7,6 +7,9 @@
 export const errorCatalogue = {
   // input that is wrong in itself
   bad_request: 400,
+  bundle_invalid: 400,
+  /** A ceremony's stick, transcript, request or key share does not hold. */
+  ceremony_invalid: 400,
   certificate_refused: 400,
   checkpoint_invalid: 400,
   contract_invalid: 400,
@@ -27,12 +30,15 @@ export const errorCatalogue = {
   // who asks
   not_authenticated: 401,
   not_authorized: 403,
+  /** One person alone may not do it (I-18). */
+  approval_required: 403,
   station_pending: 403,
   station_revoked: 403,
   station_outdated: 403,
   station_session_taken: 409,
   token_invalid: 401,
   // what is asked for
+  unknown_ca: 404,
   unknown_contract: 404,
   unknown_device: 404,
   unknown_job: 404,
@@ -42,8 +48,18 @@ export const errorCatalogue = {
   unknown_station: 404,
   // what the present state does not allow
   attempt_cap_reached: 409,
+  /** There is a CA of that name, or another one for the same scope. */
+  ca_conflict: 409,
+  /** No active CA may certify for this product, site and year. */
+  ca_missing: 409,
+  /** The CA is retired, or waits for its certificate. */
+  ca_not_active: 409,
+  /** What people counted is not what the registry has. */
+  count_wrong: 409,
   device_already_done: 409,
   device_quarantined: 409,
+  /** It came back, and nobody has accepted it for refurbishing yet. */
+  device_returned: 409,
   evidence_wrong: 409,
   idempotency_conflict: 409,
   intent_uncertain: 409,

@@ -1,30 +1,26 @@
 /** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
 import { writeFileSync } from 'node:fs';
+import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
-import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
 import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
-import { createHierarchy, createHierarchyAround, keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { signBundle } from '@imprint/authority/trust/bundles';
+import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
+import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
   beginHome,
   writeCertificate,
 } from './authority-home.ts';
-import { openToken } from './ca-signer.ts';
+import { type KeyInToken, openToken } from './ca-signers.ts';
 import { createStorage } from './home-storage.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
-
-/** The issuing key is in a token, where it was made before. */
-export interface IssuingKeyInToken {
-  reference: TokenReference;
-  pinFile: string | undefined;
-}
 
 /**
  * @param issuingKey where absent, the issuing key is made here and sealed as the others are
@@ -36,12 +32,12 @@ export async function initAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
-  issuingKey?: IssuingKeyInToken,
+  issuingKey?: KeyInToken,
 ): Promise<AuthorityHome> {
   const { realm } = configuration;
   if (realm !== 'dev') {
     throw new ImprintError('usage', `a root of the realm ${realm} is not made on a machine with a network`, {
-      hint: 'imprint init makes the dev realm only; test and prod wait for the offline root ceremony.',
+      hint: 'Its home is prepared without one, and its requests are carried to the ceremony of its roots.',
     });
   }
   const token = issuingKey && (await openToken(issuingKey.reference, issuingKey.pinFile));
@@ -82,7 +78,7 @@ async function makeHome(
     await keys.write(keyNames[name as keyof typeof keyNames], key);
   }
   if (issuingKey !== undefined) {
-    await keys.writeReference(keyNames.issuing, `${JSON.stringify(issuingKey.reference, null, 2)}\n`);
+    await keys.writeReference(keyNames.issuing, tokenReferenceText(issuingKey.reference));
   }
   const { certificates } = hierarchy;
   for (const which of ['root', 'issuing', 'stationRoot', 'stationCa', 'server'] as const) {
@@ -98,21 +94,19 @@ async function makeHome(
     entropy: systemEntropy,
     serverClock: storage.serverClock,
   });
+  const root = openIssuer(certificates.root, softwareSigner(hierarchy.keys.root), realm);
+  const bundle = await signBundle(root, 1, [certificates.issuing], systemClock());
   await ledger.submit(async () => ({
-    entries: [
-      {
-        type: 'realm.created',
-        actor: thisPerson(),
-        data: {
-          organization,
-          root_sha256: sha256Hex(certificates.root),
-          log_origin: configuration.log_origin,
-          log_id: logId(hierarchy.logPublicKey),
-          issuing_ca_sha256: sha256Hex(certificates.issuing),
-          station_ca_sha256: sha256Hex(certificates.stationCa),
-        },
-      },
-    ],
+    entries: realmDrafts(thisPerson(), {
+      realm,
+      organization,
+      logOrigin: configuration.log_origin,
+      logPublicKey: hierarchy.logPublicKey,
+      certificates,
+      bundle,
+      // nobody is led to a part of the list: one whole list is simpler
+      crlPartitions: configuration.public_url === undefined ? 1 : undefined,
+    }),
     reply: () => undefined,
   }));
   await ledger.close();

@@ -8,8 +8,6 @@ import { hostname, userInfo } from 'node:os';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
 import { ClockGuard } from '@imprint/authority/clock/clock-guard';
-import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
-import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
@@ -18,6 +16,7 @@ import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { Issuers } from '@imprint/authority/trust/issuers';
 import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
@@ -34,7 +33,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
-import { type CaSigners, caSigners } from './ca-signer.ts';
+import { type CaSigners, caSigners } from './ca-signers.ts';
 import { drawnAhead } from './drawn-ahead.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
@@ -181,12 +180,9 @@ async function unlockWith(
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(readCertificate(home, 'issuing'), await signers.open(keyNames.issuing), realm);
-  const stationCa = openIssuer(
-    readCertificate(home, 'stationCa'),
-    await signers.open(keyNames.stationCa),
-    realm,
-  );
+  const issuers = new Issuers(realm, signers.open, configuration.public_url);
+  // a copy of the home without one of the keys, or with another one, is told at once
+  await issuers.openActive(ledger.reader);
   const rootPem = toPem('CERTIFICATE', root);
   const line: LineCore = {
     ledger,
@@ -194,7 +190,7 @@ async function unlockWith(
     logId: logId(logKey.publicKey),
     rootPem,
     rootSha256: sha256Hex(root),
-    issuer: deviceIssuer(issuing),
+    issuers,
     contracts,
     clock,
     clockGuard,
@@ -215,7 +211,7 @@ async function unlockWith(
       ledger,
       realm,
       organization,
-      stationIssuer: stationCa,
+      issuers,
       stationRoot: readCertificate(home, 'stationRoot'),
       clock,
       clockGuard,
@@ -225,7 +221,6 @@ async function unlockWith(
       reader: ledger.reader,
       checkpoints,
       realm,
-      intermediates: [issuing.certificate.der],
     },
   };
 }

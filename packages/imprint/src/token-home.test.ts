@@ -31,7 +31,10 @@ const wrongPinFile = secretFile('wrong', '0000-wrong');
 
 const address = { host: '127.0.0.1', port: 0 };
 const configuration: AuthorityConfiguration = {
-  ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/dev' },
+  version: 1,
+  realm: 'dev',
+  organization: 'Example Devices',
+  log_origin: 'imprint.local/dev',
   hosts: [],
   listeners: { station: address, public: address },
   minimum_station_version: '0.1.0',
@@ -57,14 +60,20 @@ for (const keyType of ['ec-p256', 'ec-p384'] as const) {
     const authority = await openAuthority(folder, { pinFile });
     t.after(() => authority.close());
     const { line } = await authority.unlock();
-    const { issuer } = line.issuer;
+    const [issuer] = await line.issuers.telling(authority.ledger.reader, ['device']);
+    assert.ok(issuer);
     assert.equal(issuer.signer.keyType, keyType);
     const prepare = () => {
       const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
         format: 'der',
         type: 'spki',
       });
-      const subject = { deviceId: 'SN-00012345', hardwareUid: 'mcu-uid=0123ABCD' };
+      const subject = {
+        deviceId: 'SN-00012345',
+        hardwareUid: 'mcu-uid=0123ABCD',
+        product: 'gateway',
+        site: 'site-1',
+      };
       const now = new Date();
       return prepareDevice(
         issuer,

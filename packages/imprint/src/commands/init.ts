@@ -1,12 +1,15 @@
-/** `imprint init`: makes an authority of the dev realm in a folder. */
+/** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
 import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
-import { limits } from '@imprint/contract/limits';
+import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { type Command, Option } from 'commander';
+import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
+import type { KeyInToken } from '../ca-signers.ts';
 import { initAuthority } from '../init-authority.ts';
-import { readBoundedFile } from '../read-bounded-file.ts';
+import { prepareAuthority } from '../prepare-authority.ts';
+import { readTokenReference } from '../read-token-reference.ts';
+import { say } from '../say.ts';
 
 interface InitOptions {
   home: string;
@@ -16,6 +19,7 @@ interface InitOptions {
   host: string[];
   stationPort: string;
   publicPort: string;
+  publicUrl?: string;
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
@@ -28,7 +32,7 @@ interface InitOptions {
 export function addInitCommand(program: Command): void {
   program
     .command('init')
-    .description('make an authority: root, CAs, log key, database (dev realm)')
+    .description('make an authority; of the realms test and prod as far as it goes without their roots')
     .requiredOption('--home <dir>', 'the folder to make; it must be new or empty')
     .addOption(
       new Option('--realm <realm>', 'realm of the authority').choices(['dev', 'test', 'prod']).default('dev'),
@@ -38,6 +42,10 @@ export function addInitCommand(program: Command): void {
     .option('--host <name>', 'a further name or address of the authority; may be repeated', collect, [])
     .option('--station-port <port>', 'port of the station listener', '7443')
     .option('--public-port <port>', 'port of the public listener', '7480')
+    .option(
+      '--public-url <url>',
+      'under which the world reaches the public listener, for ever; certificates then say where CRL and OCSP are',
+    )
     .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
@@ -46,13 +54,13 @@ export function addInitCommand(program: Command): void {
     )
     .option(
       '--issuing-key <file>',
-      'the issuing key is in a token: what imprint token generate-key has written',
+      'the issuing key is in a token: what imprint hsm generate-key has written',
     )
     .option('--pin-file <file>', 'PIN of that token, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --issuing-key issuing-key.json --pin-file pin',
+      '\nExamples:\n  imprint init --home ./authority --organization "Example Devices"\n  imprint init --home ./authority --database postgres://imprint@127.0.0.1/imprint\n  imprint init --home ./authority --realm prod --organization "Example Devices" --passphrase-file pass\n  imprint init --home ./authority --issuing-key issuing-key.json --pin-file pin',
     )
     .action(async (options: InitOptions) => {
       if (options.database !== undefined) parsePostgresUrl(options.database);
@@ -60,31 +68,27 @@ export function addInitCommand(program: Command): void {
         options.issuingKey === undefined
           ? undefined
           : {
-              reference: parseTokenReference(
-                readBoundedFile(options.issuingKey, limits.yamlBytes),
-                options.issuingKey,
-              ),
+              reference: readTokenReference(options.issuingKey),
               pinFile: options.pinFile,
             };
-      const home = await initAuthority(
-        options.home,
-        {
-          version: 1,
-          realm: options.realm,
-          organization: options.organization,
-          log_origin: options.logOrigin ?? `imprint.local/${options.realm}`,
-          hosts: options.host,
-          listeners: {
-            station: { host: '127.0.0.1', port: port(options.stationPort) },
-            public: { host: '127.0.0.1', port: port(options.publicPort) },
-          },
-          ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
-          minimum_station_version: '0.1.0',
-          ...(options.database === undefined ? {} : { database: options.database }),
+      const publicUrl = options.publicUrl === undefined ? undefined : revocationUrl(options.publicUrl);
+      const configuration: AuthorityConfiguration = {
+        version: 1,
+        realm: options.realm,
+        organization: options.organization,
+        log_origin: options.logOrigin ?? `imprint.local/${options.realm}`,
+        hosts: options.host,
+        listeners: {
+          station: { host: '127.0.0.1', port: port(options.stationPort) },
+          public: { host: '127.0.0.1', port: port(options.publicPort) },
         },
-        options.passphraseFile,
-        issuingKey,
-      );
+        ...(publicUrl === undefined ? {} : { public_url: publicUrl }),
+        ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
+        minimum_station_version: '0.1.0',
+        ...(options.database === undefined ? {} : { database: options.database }),
+      };
+      if (options.realm !== 'dev') return prepare(options, configuration, issuingKey);
+      const home = await initAuthority(options.home, configuration, options.passphraseFile, issuingKey);
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ home: home.folder, realm: options.realm })}\n`);
         return;
@@ -108,8 +112,36 @@ export function addInitCommand(program: Command): void {
     });
 }
 
+/** A home of another realm waits for its roots, which are never on this machine. */
+async function prepare(
+  options: InitOptions,
+  configuration: AuthorityConfiguration,
+  issuingKey: KeyInToken | undefined,
+): Promise<void> {
+  const { home, passphraseFile, pinFile } = options;
+  const requests = await prepareAuthority(home, configuration, passphraseFile, issuingKey);
+  const { realm } = configuration;
+  const pin = issuingKey === undefined || pinFile === undefined ? '' : ` --pin-file ${pinFile}`;
+  say(options, { home: authorityHome(options.home).folder, realm, waiting: true, requests }, [
+    `A home of the realm ${realm} stands in ${authorityHome(options.home).folder}, and waits for its roots.`,
+    'Carry these to the ceremony on a stick, and their fingerprints on paper:',
+    ...requests.map(({ file, fingerprint }) => `  ${file}\n    ${fingerprint}`),
+    'There: imprint root create, then imprint root sign --request FILE --fingerprint HEX for each.',
+    `Back here: imprint ca install --home ${options.home} --from STICK --head HEX${pin}`,
+  ]);
+}
+
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
+}
+
+/** @throws usage */
+function revocationUrl(text: string): string {
+  const url = text.replace(/\/$/, '');
+  if (isRevocationUrl(url)) return url;
+  throw new ImprintError('usage', `${text} is no URL that certificates can name`, {
+    hint: 'Give one such as http://pki.example.com: plain HTTP, in lower case, without user, query or fragment.',
+  });
 }
 
 function port(text: string): number {

@@ -13,7 +13,7 @@ import { readTestPin, startSoftHsm } from '@imprint/authority/signer/pkcs11/soft
 import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { openTokenSigner, type TokenSigner } from '@imprint/authority/signer/pkcs11/token-signer';
 import { limits } from '@imprint/contract/limits';
-import type { IssuingKeyInToken } from 'imprint/init-authority';
+import type { KeyInToken } from 'imprint/ca-signers';
 import { makeBenchHome } from './bench-home.ts';
 import { pairRatios, spreadOf } from './figures.ts';
 import { beginSession, issueInProcess, warmUpShare } from './issuing.ts';
@@ -82,7 +82,7 @@ export async function measureHsm(
 }
 
 /** An authority with units that wait; each call issues to so many of them as a round takes, and gives certificates a second. */
-async function waitingHome(folder: string, { rounds, units }: HsmPlan, issuingKey?: IssuingKeyInToken) {
+async function waitingHome(folder: string, { rounds, units }: HsmPlan, issuingKey?: KeyInToken) {
   const home = await makeBenchHome(folder, undefined, issuingKey);
   const ids = await makeOrder(home, 'hsm-1', rounds * units);
   const waiting = await openJobs(home, 'hsm-1', ids, () => undefined);

@@ -1,4 +1,4 @@
-/** A slice of the sweeps over the commands that make something: `init`, `order create`, `station invite`, `station enroll`. */
+/** A slice of the sweeps over the commands that make something: `init`, `order create`, `station invite`, `device scrap --csv`, `station enroll`. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -30,12 +30,12 @@ describe('the PIN of a token', { timeout: 120_000 }, () => {
     const right = input('pin', testPin);
     const wrong = input('wrong', wrongPin);
     const key = run.path('exports', 'key.json');
-    const make = ['token', 'generate-key', '--module', hsm.module, '--token', 'imprint', '--out', key];
+    const make = ['hsm', 'generate-key', '--module', hsm.module, '--token', 'imprint', '--out', key];
     for (const [code, ...command] of [
       [1, ...make, ...wrong],
       [0, ...make, ...right],
-      [1, 'token', 'check', key, ...wrong],
-      [0, 'token', 'check', key, ...right, '--json'],
+      [1, 'hsm', 'check', key, ...wrong],
+      [0, 'hsm', 'check', key, ...right, '--json'],
       [1, 'init', ...home, '--issuing-key', key, ...wrong],
       [0, 'init', ...home, '--issuing-key', key, ...right],
       [1, 'serve', ...home, ...wrong, '--json'],

@@ -57,7 +57,7 @@ export function findObjects({ module, session }: TokenSession, kind: number, tem
 function sole([found, second]: Handle[], what: string): Handle {
   if (found === undefined) {
     throw new ImprintError('hsm_key_missing', `There is no ${what}.`, {
-      hint: 'Look with pkcs11-tool --list-objects --login, and correct key_id or key_label; or make one with imprint token generate-key.',
+      hint: 'Look with pkcs11-tool --list-objects --login, and correct key_id or key_label; or make one with imprint hsm generate-key.',
     });
   }
   if (second !== undefined) {
@@ -81,7 +81,7 @@ export function requireKept(opened: TokenSession, privateKey: Handle, what: stri
   ].filter((each) => each !== undefined);
   if (wrong.length > 0) {
     throw new ImprintError('hsm_key_exposed', `${what} ${wrong.join(', and ')}.`, {
-      hint: 'Make a new key inside the token with imprint token generate-key. What was outside once is no key of a CA.',
+      hint: 'Make a new key inside the token with imprint hsm generate-key. What was outside once is no key of a CA.',
     });
   }
   if (is(constants.CKA_SIGN) !== 1 || is(constants.CKA_ALWAYS_AUTHENTICATE) === 1) {
@@ -121,7 +121,7 @@ function publicHalf(opened: TokenSession, publicKey: Handle): Pick<TokenKey, 'ke
     return { keyType, point: plainPoint(point, keyType) };
   }
   throw new ImprintError('key_unsupported', "The token's key is on neither P-256 nor P-384.", {
-    hint: 'Make one with imprint token generate-key.',
+    hint: 'Make one with imprint hsm generate-key.',
     context: { parameters: toHex(parameters.subarray(0, 32)) },
   });
 }
@@ -136,7 +136,7 @@ function plainPoint(point: Uint8Array, keyType: TokenKeyType): Uint8Array {
     return plain;
   } catch (cause) {
     throw new ImprintError('key_unsupported', 'The token tells no point of its public key.', {
-      hint: 'Make one with imprint token generate-key.',
+      hint: 'Make one with imprint hsm generate-key.',
       cause,
     });
   }

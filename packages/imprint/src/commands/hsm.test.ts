@@ -44,7 +44,7 @@ function childrenOf(pid: number): number[] {
 }
 
 test('a key is made in a token, and where it is stands in a private file that is never written over', () => {
-  const made = ['token', 'generate-key', ...token, '--pin-file', path('pin'), '--out', path('key.json')];
+  const made = ['hsm', 'generate-key', ...token, '--pin-file', path('pin'), '--out', path('key.json')];
   refused('key_locked', 1, ...made.with(made.indexOf(path('pin')), path('wrong')));
   refused('usage', 2, ...made, '--processes', '99');
   assert.ok(!existsSync(path('key.json')), 'a refusal leaves no file');
@@ -53,7 +53,7 @@ test('a key is made in a token, and where it is stands in a private file that is
   assert.equal(statSync(path('key.json')).mode & 0o777, 0o600);
   refused('path_refused', 1, ...made, '--label', 'second');
   refused('hsm_ambiguous', 1, ...made.with(-1, path('another.json')));
-  const checked = JSON.parse(done('token', 'check', path('key.json'), '--pin-file', path('pin'), '--json'));
+  const checked = JSON.parse(done('hsm', 'check', path('key.json'), '--pin-file', path('pin'), '--json'));
   assert.equal(checked.key_type, 'ec-p256');
 });
 

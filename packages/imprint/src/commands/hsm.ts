@@ -1,17 +1,21 @@
-/** `imprint token`: makes a CA's key inside an HSM, and looks whether one is as it should be. */
+/** `imprint hsm`: makes a CA's key inside an HSM, and looks whether one is as it should be. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { generateTokenKey } from '@imprint/authority/signer/pkcs11/generate-token-key';
 import type { TokenKeyType } from '@imprint/authority/signer/pkcs11/messages';
 import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference, type TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import {
+  parseTokenReference,
+  type TokenReference,
+  tokenReferenceText,
+} from '@imprint/authority/signer/pkcs11/token-reference';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
-import { openToken, pinReader } from '../ca-signer.ts';
+import { openToken, pinReader } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
-import { readBoundedFile } from '../read-bounded-file.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { facts, say } from '../say.ts';
 
 interface GenerateOptions {
@@ -26,11 +30,11 @@ interface GenerateOptions {
   json?: boolean;
 }
 
-/** Adds `token generate-key` and `token check`. */
-export function addTokenCommands(program: Command): void {
-  const token = program.command('token').description("CA's keys in an HSM with a PKCS#11 library");
+/** Adds `hsm generate-key` and `hsm check`. */
+export function addHsmCommands(program: Command): void {
+  const hsm = program.command('hsm').description("CA's keys in an HSM with a PKCS#11 library");
 
-  token
+  hsm
     .command('generate-key')
     .description('make a key inside a token, which it never leaves, and write where it is')
     .requiredOption('--module <file>', "the HSM's PKCS#11 library")
@@ -42,15 +46,18 @@ export function addTokenCommands(program: Command): void {
     )
     .option('--processes <n>', 'how many processes sign with it at once (default: one)')
     .option('--pin-file <file>', 'PIN of the token, mode 0600')
-    .requiredOption('--out <file>', 'where the reference goes, for imprint init --issuing-key')
+    .requiredOption(
+      '--out <file>',
+      'where the reference goes, for imprint init --issuing-key and imprint ca create --key',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  imprint token generate-key --module /usr/lib/softhsm/libsofthsm2.so --token imprint --pin-file pin --out issuing-key.json',
+      '\nExample:\n  imprint hsm generate-key --module /usr/lib/softhsm/libsofthsm2.so --token imprint --pin-file pin --out issuing-key.json',
     )
     .action(generateKey);
 
-  token
+  hsm
     .command('check')
     .description(
       'open the key that a reference names, as imprint serve does at its start, and sign with it once',
@@ -58,9 +65,9 @@ export function addTokenCommands(program: Command): void {
     .argument('<file>', 'the reference')
     .option('--pin-file <file>', 'PIN of the token, mode 0600')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  imprint token check issuing-key.json --pin-file pin')
+    .addHelpText('after', '\nExample:\n  imprint hsm check issuing-key.json --pin-file pin')
     .action(async (file: string, options: { pinFile?: string; json?: boolean }) => {
-      const reference = parseTokenReference(readBoundedFile(file, limits.yamlBytes), file);
+      const reference = readTokenReference(file);
       const signer = await openToken(reference, options.pinFile);
       try {
         const seen = { key_type: signer.keyType, public_key_sha256: sha256Hex(signer.spki) };
@@ -91,7 +98,7 @@ async function generateKey(options: GenerateOptions): Promise<void> {
     rmSync(options.out, { force: true });
     throw error;
   }
-  writeFileSync(options.out, `${JSON.stringify(whole, null, 2)}\n`, { flush: true });
+  writeFileSync(options.out, tokenReferenceText(whole), { flush: true });
   say(options, { ...whole, file: options.out }, [
     `A key of the type ${keyType} was made in ${tokenName(place)}; it never leaves it.`,
     `Where it is stands in ${options.out}. Next: imprint init --home DIR --issuing-key ${options.out}${options.pinFile ? ` --pin-file ${options.pinFile}` : ''}`,
