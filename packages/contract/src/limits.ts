@@ -122,6 +122,26 @@ export const limits = {
   backupFiles: 1_000,
   backupFileBytes: 1024 * 1024,
   manifestFileBytes: 512 * 1024,
+  /** Accounts that are made on the machine itself where acts take two people: those two, before there is anybody who could enrol. */
+  foundingAccounts: 2,
+  passwordCharactersMin: 12,
+  passwordBytes: 1024,
+  /** Passwords that are checked at once, each in 32 MB for a quarter of a second, and those that wait. */
+  passwordChecksAtOnce: 2,
+  passwordChecksWaiting: 32,
+  /** Wrong sign-ins of one account, and of one address: at once, and a minute after that. */
+  wrongLoginsPerAccount: 5,
+  wrongLoginsPerAccountAMinute: 1,
+  wrongLoginsPerAddress: 20,
+  wrongLoginsPerAddressAMinute: 10,
+  sessionLifeMs: 60 * 60_000,
+  apiTokenDays: 366,
+  /** How long a request for a second person waits, and at most. */
+  approvalLifeMs: 24 * 3_600_000,
+  approvalLifeMaxMs: 7 * 24 * 3_600_000,
+  approvalParameterBytes: 16 * 1024,
+  /** A walk from an account to who enrolled it, and so on. */
+  enrolmentDepth: 64,
   /** Decisions of one transaction of the ledger, and those that may wait for one. */
   decisionsPerTick: 256,
   decisionsWaiting: 10_000,

@@ -17,6 +17,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Certificate } from '@imprint/contract/x509/certificate';
 import { publicKeySha256 } from '@imprint/contract/x509/public-key';
+import type { ActingAuthority } from './act-as.ts';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
@@ -30,13 +31,7 @@ import { type CheckedStick, checkStick } from './ceremony/check-stick.ts';
 import { Stick } from './ceremony/stick.ts';
 import { clearBegunStorage, createStorage } from './home-storage.ts';
 import { rootsOf } from './make-ca.ts';
-import {
-  homePassphrase,
-  type OpenAuthority,
-  systemClock,
-  systemEntropy,
-  thisPerson,
-} from './open-authority.ts';
+import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 /**
@@ -116,7 +111,7 @@ export async function installFirst(
  * @throws as {@link installFirst}; ceremony_invalid where the stick is another root's or answers nothing
  */
 export async function installFurther(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   from: string,
   head?: string,
 ): Promise<{ installed: Ca[]; bundle: number | null }> {

@@ -28,9 +28,9 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
+import type { ActingAuthority } from './act-as.ts';
 import { readCertificate } from './authority-home.ts';
 import type { CaSigners } from './ca-signers.ts';
-import type { OpenAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 export interface CaOrder {
@@ -45,7 +45,7 @@ export interface CaOrder {
 }
 
 /** The terms of the new CA, where nothing stands against it. @throws usage, ca_conflict, ca_not_active, unknown_ca */
-async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
+async function termsOf({ ledger }: ActingAuthority, order: CaOrder) {
   const cas = await listCas(ledger.reader);
   const begun = cas.find(
     (ca) =>
@@ -73,7 +73,7 @@ async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
 }
 
 /** The terms with the key that is made for them, recorded in the log. */
-export async function askForCa(authority: OpenAuthority, order: CaOrder): Promise<CaRequest> {
+export async function askForCa(authority: ActingAuthority, order: CaOrder): Promise<CaRequest> {
   const terms = await termsOf(authority, order);
   const { spki } = await keyOf(authority, terms.ca_id, order.inToken);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
@@ -83,7 +83,7 @@ export async function askForCa(authority: OpenAuthority, order: CaOrder): Promis
 
 /** The key under this name, made or taken over where there is none yet. @throws ca_conflict where it is another than was asked for */
 async function keyOf(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   caId: string,
   inToken: TokenReference | undefined,
 ): Promise<Signer> {
@@ -102,7 +102,7 @@ async function keyOf(
 }
 
 /** Makes the CA and has the root of this machine sign it, which only the dev realm has. @throws as {@link askForCa}; certificate_refused */
-export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
+export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Promise<Ca> {
   const { ca_id } = await askForCa(authority, order);
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
@@ -119,7 +119,7 @@ export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promi
 }
 
 /** The next bundle, signed by the root of this machine. */
-async function publishOwnBundle(authority: OpenAuthority, signers: CaSigners): Promise<void> {
+async function publishOwnBundle(authority: ActingAuthority, signers: CaSigners): Promise<void> {
   const { ledger, person, clock } = authority;
   const root = await ownRoot(authority, signers, 'device');
   const version = ((await latestBundle(ledger.reader))?.version ?? 0) + 1;
@@ -129,7 +129,7 @@ async function publishOwnBundle(authority: OpenAuthority, signers: CaSigners): P
 
 /** The request of a CA whose root is elsewhere, as the file that is carried to its ceremony. */
 export async function askElsewhere(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   order: CaOrder,
 ): Promise<{ request: CaRequest; file: string; fingerprint: string }> {
   const { home, configuration, clock, logKey } = authority;
@@ -148,7 +148,7 @@ export async function askElsewhere(
 }
 
 /** What the authority holds answers of the root against. */
-export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
+export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
   const { realm, organization } = configuration;
   return {
     realm,
@@ -158,7 +158,7 @@ export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
   };
 }
 
-async function signedByOwnRoot(authority: OpenAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
+async function signedByOwnRoot(authority: ActingAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
   const root = await ownRoot(authority, signers, ca.kind);
@@ -168,7 +168,7 @@ async function signedByOwnRoot(authority: OpenAuthority, signers: CaSigners, ca:
 }
 
 async function ownRoot(
-  { home, configuration }: OpenAuthority,
+  { home, configuration }: ActingAuthority,
   signers: CaSigners,
   kind: Ca['kind'],
 ): Promise<Issuer> {

@@ -5,6 +5,9 @@
 import { randomBytes, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { secretSeal } from '@imprint/authority/access/one-time-code';
+import type { AccessCore } from '@imprint/authority/access/sign-in';
+import { SignInPace } from '@imprint/authority/access/sign-in-pace';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
 import { ClockGuard } from '@imprint/authority/clock/clock-guard';
@@ -53,8 +56,10 @@ export interface OpenAuthority {
   clock: Clock;
   clockGuard: ClockGuard;
   entropy: Entropy;
-  /** The person at this terminal, as the log names them. */
+  /** The person at this terminal, by the name that the machine has for them; commands act through `act-as.ts`. */
   person: Actor;
+  /** Whom accounts, tokens and sessions belong to. */
+  access: AccessCore;
   /**
    * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
    * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused,
@@ -113,6 +118,17 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     clockGuard,
     entropy: systemEntropy,
     person: thisPerson(),
+    access: {
+      ledger,
+      realm: configuration.realm,
+      clock: systemClock,
+      entropy: systemEntropy,
+      seal: async () => {
+        const { keys } = await authority.unlock();
+        return secretSeal(await keys.read(keyNames.secondFactors), systemEntropy);
+      },
+      pace: new SignInPace(() => performance.now()),
+    },
     unlock: () => {
       unlocked ??= unlock(authority, options);
       return unlocked;

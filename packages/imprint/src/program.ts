@@ -18,9 +18,21 @@ const parts: readonly Part[] = [
   { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
   { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
-  { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
+  {
+    name: 'contract',
+    under: ['register'],
+    add: async (to) => (await import('./commands/contract-register.ts')).addContractRegisterCommand(to),
+  },
+  {
+    name: 'contract',
+    under: ['check', 'render', 'header', 'lint-manifest'],
+    add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to),
+  },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
   { name: 'operator', add: async (to) => (await import('./commands/operator.ts')).addOperatorCommands(to) },
+  { name: 'account', add: async (to) => (await import('./commands/account.ts')).addAccountCommands(to) },
+  { name: 'token', add: async (to) => (await import('./commands/token.ts')).addTokenCommands(to) },
+  { name: 'approve', add: async (to) => (await import('./commands/approve.ts')).addApproveCommands(to) },
   {
     name: 'station',
     under: ['invite', 'confirm', 'revoke', 'list'],

@@ -4,9 +4,9 @@
  */
 import { limits } from '@imprint/contract/limits';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Pace } from '../pace.ts';
 import type { OcspAnswer, OcspResponder } from '../revocation/ocsp-responder.ts';
 import type { Clock } from '../surroundings.ts';
-import { Pace } from './pace.ts';
 
 const requestType = 'application/ocsp-request';
 const responseType = 'application/ocsp-response';

@@ -8,21 +8,22 @@ import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { anyScope, type CaScope, scopePattern, scopeText, scopeYears } from '@imprint/contract/x509/ca-scope';
 import { toPem } from '@imprint/contract/x509/pem';
 import { type Command, Option } from 'commander';
+import {
+  type ActingAuthority,
+  type ActingOptions,
+  actOn,
+  addApprovalOptions,
+  addIdentityOptions,
+} from '../act-as.ts';
 import { authorityHome, isWaiting, readCertificate } from '../authority-home.ts';
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
-import type { OpenAuthority } from '../open-authority.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { readTokenReference } from '../read-token-reference.ts';
 import { facts, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
-interface HomeOptions {
-  home: string;
-  passphraseFile?: string;
-  pinFile?: string;
-  json?: boolean;
-}
+type HomeOptions = ActingOptions;
 
 interface CreateOptions extends HomeOptions {
   kind: 'device' | 'station';
@@ -66,7 +67,7 @@ export function addCaCommands(program: Command): void {
       example('imprint ca create --home ./authority --product gateway --site berlin --year 2027'),
     )
     .action((options: CreateOptions) =>
-      withAuthority(options, async (authority) => {
+      actOn(options, 'ca.manage', async (authority) => {
         const { kind, id } = options;
         const made = await make(
           authority,
@@ -99,7 +100,7 @@ export function addCaCommands(program: Command): void {
       ),
     )
     .action((caId: string, options: HomeOptions & { year?: string; id?: string; key?: string }) =>
-      withAuthority(options, async (authority) => {
+      actOn(options, 'ca.manage', async (authority) => {
         const old = await requireCa(authority.ledger.reader, caId);
         const scope = {
           ...scopeOf(old),
@@ -138,7 +139,7 @@ export function addCaCommands(program: Command): void {
     .addHelpText('after', example('imprint ca bundle --home ./authority --out bundle.json'))
     .action(bundle);
 
-  withHome(ca.command('retire'))
+  addIdentityOptions(withHome(ca.command('retire')))
     .description('let a CA certify nobody any more; what it certified stays valid')
     .argument('<ca>', 'name of the CA')
     .requiredOption('--reason <text>', 'why; it stands in the log')
@@ -147,7 +148,7 @@ export function addCaCommands(program: Command): void {
       example('imprint ca retire device-2026-gateway --home ./authority --reason "2026 is over"'),
     )
     .action((caId: string, options: HomeOptions & { reason: string }) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actOn(options, 'ca.manage', async ({ ledger, person }) => {
         await retireCa(ledger, person, caId, options.reason);
         const retired = await requireCa(ledger.reader, caId);
         const rest = (await listCas(ledger.reader)).filter(
@@ -164,7 +165,11 @@ export function addCaCommands(program: Command): void {
 }
 
 /** Makes the CA where the realm's root is on this machine; elsewhere says what is to be carried, and gives nothing. */
-async function make(authority: OpenAuthority, order: CaOrder, options: HomeOptions): Promise<Ca | undefined> {
+async function make(
+  authority: ActingAuthority,
+  order: CaOrder,
+  options: HomeOptions,
+): Promise<Ca | undefined> {
   if (authority.configuration.realm === 'dev') return makeDevCa(authority, order);
   const { request, file, fingerprint } = await askElsewhere(authority, order);
   say(options, { ...request, status: 'requested', request: file, fingerprint }, [
@@ -197,7 +202,7 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
     ]);
     return;
   }
-  await withAuthority(options, async (authority) => {
+  await actOn(options, 'ca.manage', async (authority) => {
     const { installed, bundle: version } = await installFurther(authority, options.from, options.head);
     say(options, { ready: true, installed: installed.map(caView), bundle: version }, [
       ...(installed.length === 0 ? ['No CA waits for its certificate.'] : []),
@@ -284,9 +289,7 @@ function withHome(command: Command): Command {
 }
 
 function withKeys(command: Command): Command {
-  return withHome(command)
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
-    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600');
+  return addApprovalOptions(withHome(command));
 }
 
 function example(line: string): string {

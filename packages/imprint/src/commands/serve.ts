@@ -1,4 +1,5 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
@@ -80,6 +81,7 @@ async function serve(options: ServeOptions): Promise<void> {
     }, limits.intentLeaseMs);
     const forgetting = setInterval(() => {
       forgetEphemeral(line).catch(reportFault);
+      expireApprovals(line.ledger, line.processId).catch(reportFault);
     }, forgetEveryMs);
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
