@@ -101,7 +101,7 @@ function measure(
     case 'hsm': {
       const plan = quick
         ? { rounds: 3, signatures: 2_000, units: 400 }
-        : { rounds: 7, signatures: 20_000, units: 3_000 };
+        : { rounds: 7, signatures: 20_000, units: 1_500 };
       return measureHsm(folder, plan, say);
     }
     case 'growth': {
