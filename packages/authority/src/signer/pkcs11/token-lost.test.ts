@@ -101,6 +101,18 @@ describe('a token that is lost', () => {
     await assertSigns(signer, 2);
   });
 
+  test('one that says nothing at the start is given up after its time, and so is one at a reopening', async () => {
+    const { reference, signer, clock } = await faultyKey('silent-start', { openTimeoutMs: 3_000 });
+    faulty.order('C_OpenSession 0 hang');
+    await assert.rejects(openToken(reference, { openTimeoutMs: 300 }), refusal('unavailable', /300 ms/));
+    await killed(signer, signer.processIds[0]!);
+    clock.isTimeToReopen();
+    await assert.rejects(signer.sign(message(1)), refusal('unavailable', /3000 ms/));
+    faulty.relent();
+    clock.isTimeToReopen();
+    await assertSigns(signer, 2);
+  });
+
   test('a request that must not be made in vain has it opened, and hears that it is not there yet', async () => {
     const { signer, clock } = await faultyKey('asked-first');
     await killed(signer, signer.processIds[0]!);
