@@ -110,13 +110,8 @@ describe('a certificate that says where its revocation is told', () => {
     const texts: string[] = [];
     for (const [at, deviceId] of ['GW-TA26000001K', 'GW-TA260000028'].entries()) {
       if (at === 1) {
-        const { reader } = line.core.ledger;
-        const { signer } = await line.core.issuers.choose(reader, 'device', {
-          product: null,
-          site: null,
-          year: null,
-        });
-        line.core.issuers = new Issuers('dev', async () => signer, 'http://pki.example.com');
+        const signerOf = async (caId: string) => line.signers.get(caId)!;
+        line.core.issuers = new Issuers('dev', signerOf, 'http://pki.example.com');
         line.issuing = new CredentialIssuing(line.core);
       }
       const walk = await Walk.open(line, new TestUnit(`u${at}`), deviceId);

@@ -15,6 +15,7 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { certificationRequest } from '@imprint/station/certification-request';
 import { newRequestId as stationRequestId } from '@imprint/station/request-id';
 import type { AuthorityConfiguration } from 'imprint/authority-home';
+import type { KeyInToken } from 'imprint/ca-signers';
 import { Child } from 'imprint/demo/child';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
@@ -47,16 +48,17 @@ export interface BenchHome extends AuthorityHome {
 }
 
 /**
- * Makes the home in `folder`/authority, with its database in a file or at a URL and whatever else its configuration has, and leaves it open
- * in this process.
+ * Makes the home in `folder`/authority, with its database in a file or at a URL, whatever else its configuration has, and its issuing key
+ * sealed or in a token, and leaves it open in this process.
  */
 export async function makeBenchHome(
   folder: string,
   database?: string,
   more: Partial<AuthorityConfiguration> = {},
+  issuingKey?: KeyInToken,
 ): Promise<BenchHome> {
   const home = join(folder, 'authority');
-  await initAuthority(home, {
+  const configuration = {
     version: 1,
     realm: 'dev',
     organization: 'Example Devices',
@@ -66,8 +68,9 @@ export async function makeBenchHome(
     minimum_station_version: stationVersion,
     ...(database === undefined ? {} : { database }),
     ...more,
-  });
-  const authority = await openAuthority(home);
+  } satisfies AuthorityConfiguration;
+  await initAuthority(home, configuration, undefined, issuingKey);
+  const authority = await openAuthority(home, { pinFile: issuingKey?.pinFile });
   const unlocked = await authority.unlock();
   return {
     folder: home,

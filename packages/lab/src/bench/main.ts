@@ -7,6 +7,7 @@ import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
 import { measureGrowth } from './growth/growth-rounds.ts';
 import { storageNames } from './growth/growth-storage.ts';
+import { measureHsm } from './hsm-rounds.ts';
 import { measureIssuing } from './issuing-rounds.ts';
 import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
@@ -16,7 +17,7 @@ import { writeResults } from './results.ts';
 import { measureRevocation } from './revocation-rounds.ts';
 import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const partNames = ['issuing', 'job', 'lane', 'line', 'revocation', 'growth'] as const;
+const partNames = ['issuing', 'job', 'lane', 'line', 'revocation', 'growth', 'hsm'] as const;
 type PartName = (typeof partNames)[number];
 
 const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
@@ -29,6 +30,8 @@ Parts:
   line      the same with sixteen lanes at work at once
   revocation CRLs over a million revocations, one more of them, OCSP beside a static file
   growth    issuing, look-ups, receipts, start-up, verifying and disk as the registry grows
+  hsm       signatures a second of a key in a token (SoftHSM2), beside plain calls of its library,
+            and issuing with it
 
 Every figure goes to bench/results/PART.json, with plots and a page (bench/results/README.md).
 
@@ -103,6 +106,12 @@ function measure(
         : { revocations: 1_000_000, rounds: 5, requests: 20_000 };
       const told = { public_url: 'http://pki.example.com' };
       return withBenchHome(folder, say, (home) => measureRevocation(home, plan, say), told);
+    }
+    case 'hsm': {
+      const plan = quick
+        ? { rounds: 3, signatures: 2_000, units: 400 }
+        : { rounds: 7, signatures: 20_000, units: 1_500 };
+      return measureHsm(folder, plan, say);
     }
     case 'growth': {
       const plan = quick

@@ -1,6 +1,8 @@
 /** What revocation costs, round by round: all CRLs over very many revocations, one more of them, and OCSP beside a static file. */
+
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type { Issuer } from '@imprint/authority/issuing/issuer';
 import { makeSerial } from '@imprint/authority/issuing/serial';
 import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
@@ -142,12 +144,6 @@ function answerRow(way: (typeof ways)[number], results: readonly LoadResult[]): 
   };
 }
 
-/** The home's one CA of devices. */
-async function deviceCa({ authority, unlocked }: BenchHome) {
-  const [ca] = await unlocked.line.issuers.telling(authority.ledger.reader, ['device']);
-  return ca!;
-}
-
 /** Certificates of as many devices; their serials. */
 async function certify(home: BenchHome, count: number): Promise<string[]> {
   const deviceIds = await makeOrder(home, 'revocation-1', count);
@@ -183,6 +179,12 @@ async function enterRevocations(home: BenchHome, count: number): Promise<void> {
       reply: () => undefined,
     }));
   }
+}
+
+/** The home's one CA of devices. */
+async function deviceCa({ authority, unlocked }: BenchHome): Promise<Issuer> {
+  const [first] = await unlocked.line.issuers.telling(authority.ledger.reader, ['device']);
+  return first!;
 }
 
 async function measureAnswers(
