@@ -30,6 +30,8 @@ export const errorCatalogue = {
   // who asks
   not_authenticated: 401,
   not_authorized: 403,
+  /** One person alone may not do it (I-18). */
+  approval_required: 403,
   station_pending: 403,
   station_revoked: 403,
   station_outdated: 403,
@@ -52,8 +54,12 @@ export const errorCatalogue = {
   ca_missing: 409,
   /** The CA is retired, or waits for its certificate. */
   ca_not_active: 409,
+  /** What people counted is not what the registry has. */
+  count_wrong: 409,
   device_already_done: 409,
   device_quarantined: 409,
+  /** It came back, and nobody has accepted it for refurbishing yet. */
+  device_returned: 409,
   evidence_wrong: 409,
   idempotency_conflict: 409,
   intent_uncertain: 409,
@@ -77,6 +83,13 @@ export const errorCatalogue = {
   wrong_site: 409,
   // what is broken on our side
   clock_untrusted: 503,
+  /** Two tokens, or two keys of a token, answer to the one name. */
+  hsm_ambiguous: 503,
+  /** A key that was outside of its token once, or may leave it. */
+  hsm_key_exposed: 503,
+  hsm_key_missing: 503,
+  hsm_token_full: 503,
+  hsm_token_missing: 503,
   internal: 500,
   key_locked: 503,
   lint_refused: 500,

@@ -22,6 +22,7 @@ import { realmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { z } from 'zod';
 import { readBoundedFile } from './read-bounded-file.ts';
 import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
@@ -39,6 +40,11 @@ const configuration = z.strictObject({
   listeners: z.strictObject({ station: address, public: address }),
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
+  /**
+   * Under which the world reaches the public listener, for ever: devices' certificates say that their revocation is told below it. Absent,
+   * they do not say it.
+   */
+  public_url: z.optional(z.string().refine(isRevocationUrl, 'is no URL such as http://pki.example.com')),
   minimum_station_version: z.string().min(1).max(64),
   /** Where the PostgreSQL database is, without a password; absent: a file in the home's folder. */
   database: z.optional(z.url({ protocol: /^postgres(ql)?$/ }).max(1000)),
@@ -189,7 +195,7 @@ export function isWaiting(home: AuthorityHome): boolean {
 
 /** Of a home that waits. @throws home_missing, file_invalid */
 export function readWaitingConfiguration(home: AuthorityHome): AuthorityConfiguration {
-  return parseConfiguration(home.waitingFile);
+  return readConfigurationFile(home.waitingFile);
 }
 
 /** @throws home_missing, also while it waits for its ceremony; file_invalid */
@@ -215,10 +221,11 @@ export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
       hint: 'Make one with imprint init --home DIR, or name the right folder.',
     });
   }
-  return parseConfiguration(home.configurationFile);
+  return readConfigurationFile(home.configurationFile);
 }
 
-function parseConfiguration(file: string): AuthorityConfiguration {
+/** The configuration in a file of any name. @throws file_invalid */
+export function readConfigurationFile(file: string): AuthorityConfiguration {
   try {
     return configuration.parse(JSON.parse(readBoundedFile(file, limits.yamlBytes)));
   } catch (cause) {

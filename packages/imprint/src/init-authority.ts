@@ -2,9 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
+import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { signBundle } from '@imprint/authority/trust/bundles';
-import { createHierarchy, keyNames } from '@imprint/authority/trust/hierarchy';
+import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
@@ -16,30 +18,55 @@ import {
   beginHome,
   writeCertificate,
 } from './authority-home.ts';
+import { openToken } from './ca-signers.ts';
 import { createStorage } from './home-storage.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
 
+/** The issuing key is in a token, where it was made before. */
+export interface IssuingKeyInToken {
+  reference: TokenReference;
+  pinFile: string | undefined;
+}
+
 /**
+ * @param issuingKey where absent, the issuing key is made here and sealed as the others are
  * @param passphraseFile where absent, the dev realm gets a random passphrase in a file of mode 0600 beside its keys
- * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid, storage_failed
+ * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid, storage_failed;
+ * of a token as `CaSigners.open`, before anything is made
  */
 export async function initAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
+  issuingKey?: IssuingKeyInToken,
 ): Promise<AuthorityHome> {
-  const { realm, organization } = configuration;
+  const { realm } = configuration;
   if (realm !== 'dev') {
     throw new ImprintError('usage', `a root of the realm ${realm} is not made on a machine with a network`, {
       hint: 'Its home is prepared without one, and its requests are carried to the ceremony of its roots.',
     });
   }
+  const token = issuingKey && (await openToken(issuingKey.reference, issuingKey.pinFile));
+  try {
+    return await makeHome(folder, configuration, passphraseFile, token && { ...issuingKey, signer: token });
+  } finally {
+    await token?.close();
+  }
+}
+
+async function makeHome(
+  folder: string,
+  configuration: AuthorityConfiguration,
+  passphraseFile: string | undefined,
+  issuingKey: { reference: TokenReference; signer: Signer } | undefined,
+): Promise<AuthorityHome> {
+  const { realm, organization } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   if (passphraseFile === undefined) {
     writeFileSync(home.devPassphrase, `${toBase64(systemEntropy(32))}\n`, { mode: 0o600, flag: 'wx' });
   }
   const passphrase = await homePassphrase(home, realm, passphraseFile);
-  const hierarchy = await createHierarchy({
+  const request = {
     realm,
     organization,
     hosts: configuration.hosts,
@@ -47,10 +74,17 @@ export async function initAuthority(
     entropy: systemEntropy,
     makeKey,
     openSigner: softwareSigner,
-  });
+  };
+  const hierarchy =
+    issuingKey === undefined
+      ? await createHierarchy(request)
+      : await createHierarchyAround(request, issuingKey.signer);
   const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
-  for (const name of Object.keys(keyNames) as (keyof typeof keyNames)[]) {
-    await keys.write(keyNames[name], hierarchy.keys[name]);
+  for (const [name, key] of Object.entries(hierarchy.keys)) {
+    await keys.write(keyNames[name as keyof typeof keyNames], key);
+  }
+  if (issuingKey !== undefined) {
+    await keys.writeReference(keyNames.issuing, `${JSON.stringify(issuingKey.reference, null, 2)}\n`);
   }
   const { certificates } = hierarchy;
   for (const which of ['root', 'issuing', 'stationRoot', 'stationCa', 'server'] as const) {
@@ -76,6 +110,8 @@ export async function initAuthority(
       logPublicKey: hierarchy.logPublicKey,
       certificates,
       bundle,
+      // nobody is led to a part of the list: one whole list is simpler
+      crlPartitions: configuration.public_url === undefined ? 1 : undefined,
     }),
     reply: () => undefined,
   }));

@@ -25,7 +25,7 @@ import {
   readWaitingConfiguration,
   writeCertificate,
 } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { sealedSigner } from './ca-signers.ts';
 import { type CheckedStick, checkStick } from './ceremony/check-stick.ts';
 import { Stick } from './ceremony/stick.ts';
 import { clearBegunStorage, createStorage } from './home-storage.ts';
@@ -68,9 +68,9 @@ export async function installFirst(
     answerTo(checked, ownRequest(home, caId), roots),
   ) as [Certificate, Certificate];
   const now = systemClock();
-  const stationIssuer = openIssuer(stationCa.der, await caSigner(keys, keyNames.stationCa), realm);
-  openIssuer(issuing.der, await caSigner(keys, keyNames.issuing), realm);
-  const { spki } = await caSigner(keys, keyNames.server);
+  const stationIssuer = openIssuer(stationCa.der, await sealedSigner(keys, keyNames.stationCa), realm);
+  openIssuer(issuing.der, await sealedSigner(keys, keyNames.issuing), realm);
+  const { spki } = await sealedSigner(keys, keyNames.server);
   const { hosts } = configuration;
   const server = await issueServerCertificate(
     { realm, organization, hosts, now, entropy: systemEntropy, spki },

@@ -29,7 +29,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
 import { readCertificate } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { sealedSigner } from './ca-signers.ts';
 import type { OpenAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
@@ -75,7 +75,7 @@ export async function askForCa(authority: OpenAuthority, order: CaOrder): Promis
   const terms = await termsOf(authority, order);
   const { keys } = await authority.unlock();
   if (!(await keys.names()).includes(terms.ca_id)) await keys.write(terms.ca_id, makeKey('ec-p256'));
-  const { spki } = await caSigner(keys, terms.ca_id);
+  const { spki } = await sealedSigner(keys, terms.ca_id);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
   await requestCa(authority.ledger, authority.person, request);
   return request;
@@ -119,7 +119,7 @@ export async function askElsewhere(
     const { realm, organization } = configuration;
     const made_at = clock().toISOString();
     const origin = { realm, organization, log_id: logId(logKey.publicKey), made_at };
-    const text = await writeCaRequest(origin, request, await caSigner(keys, request.ca_id));
+    const text = await writeCaRequest(origin, request, await sealedSigner(keys, request.ca_id));
     writeFileSync(file, text, { mode: 0o644, flush: true });
   }
   return { request, file, fingerprint: fingerprintOf(readBoundedFile(file, limits.caRequestBytes)) };
@@ -140,7 +140,7 @@ async function signedByOwnRoot(authority: OpenAuthority, keys: SealedKeyFolder, 
   const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
   const root = await ownRoot(authority, keys, ca.kind);
-  const { spki } = await caSigner(keys, ca.ca_id);
+  const { spki } = await sealedSigner(keys, ca.ca_id);
   const terms = { realm, organization, now: clock(), entropy };
   return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
 }
@@ -152,5 +152,5 @@ async function ownRoot(
 ): Promise<Issuer> {
   const [file, key] =
     kind === 'device' ? (['root', keyNames.root] as const) : (['stationRoot', keyNames.stationRoot] as const);
-  return openIssuer(readCertificate(home, file), await caSigner(keys, key), configuration.realm);
+  return openIssuer(readCertificate(home, file), await sealedSigner(keys, key), configuration.realm);
 }

@@ -33,7 +33,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { type CaSigners, caSigners } from './ca-signers.ts';
 import { drawnAhead } from './drawn-ahead.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
@@ -56,8 +56,9 @@ export interface OpenAuthority {
   /** The person at this terminal, as the log names them. */
   person: Actor;
   /**
-   * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
-   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
+   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused,
+   * key_locked (another key than the certificate's, or a wrong PIN); of a token as {@link CaSigners.open}
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -66,6 +67,8 @@ export interface OpenAuthority {
 /** What signs: the issuing CA, the station CA and the log. */
 export interface UnlockedAuthority {
   keys: SealedKeyFolder;
+  /** Closed with the authority. */
+  signers: CaSigners;
   line: LineCore;
   stations: StationCore;
   checkpoints: Checkpoints;
@@ -74,6 +77,8 @@ export interface UnlockedAuthority {
 
 export interface OpenOptions {
   passphraseFile?: string | undefined;
+  /** PIN of the tokens that hold keys, where there are any. */
+  pinFile?: string | undefined;
   processId?: string;
 }
 
@@ -114,6 +119,11 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     },
     close: async () => {
       await ledger.close();
+      // where unlocking failed, it has closed them
+      await unlocked?.then(
+        ({ signers }) => signers.close(),
+        () => undefined,
+      );
       await storage.close();
     },
   };
@@ -146,18 +156,31 @@ export function homePassphrase(
 }
 
 async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
+  const { home, configuration, storage, entropy } = authority;
+  await requireOwnCertificates(storage, home);
+  const passphrase = await homePassphrase(home, configuration.realm, options.passphraseFile);
+  const keys = await openKeyFolder(home.keys, passphrase, entropy);
+  const signers = caSigners(keys, options.pinFile);
+  try {
+    return await unlockWith(authority, options, keys, signers);
+  } catch (error) {
+    await signers.close();
+    throw error;
+  }
+}
+
+async function unlockWith(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+): Promise<UnlockedAuthority> {
   const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
   const { realm, organization } = configuration;
-  await requireOwnCertificates(authority.storage, home);
-  const keys = await openKeyFolder(
-    home.keys,
-    await homePassphrase(home, realm, options.passphraseFile),
-    entropy,
-  );
   const logPrivateKey = await keys.read(keyNames.log);
   const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
   const root = readCertificate(home, 'root');
-  const issuers = new Issuers(realm, (caId) => caSigner(keys, caId));
+  const issuers = new Issuers(realm, signers.open, configuration.public_url);
   // a copy of the home without one of the keys, or with another one, is told at once
   await issuers.openActive(ledger.reader);
   const rootPem = toPem('CERTIFICATE', root);
@@ -181,6 +204,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   };
   return {
     keys,
+    signers,
     line,
     checkpoints,
     stations: {

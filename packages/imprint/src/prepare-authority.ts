@@ -12,7 +12,7 @@ import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
 import { type AuthorityConfiguration, beginHome } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { sealedSigner } from './ca-signers.ts';
 import { homePassphrase, systemClock, systemEntropy } from './open-authority.ts';
 
 export interface CarriedRequest {
@@ -49,7 +49,7 @@ export async function prepareAuthority(
   const carried: CarriedRequest[] = [];
   for (const caId of [keyNames.issuing, keyNames.stationCa]) {
     await keys.write(caId, makeKey('ec-p256'));
-    const signer = await caSigner(keys, caId);
+    const signer = await sealedSigner(keys, caId);
     const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
     const text = await writeCaRequest(origin, request, signer);
     const file = join(home.requests, `${caId}.json`);

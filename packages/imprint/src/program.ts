@@ -15,6 +15,8 @@ const parts: readonly Part[] = [
   { name: 'demo', add: async (to) => (await import('./commands/demo.ts')).addDemoCommand(to) },
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
+  { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
+  { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   { name: 'contract', add: async (to) => (await import('./commands/contract.ts')).addContractCommands(to) },
   { name: 'order', add: async (to) => (await import('./commands/order.ts')).addOrderCommands(to) },
@@ -30,11 +32,21 @@ const parts: readonly Part[] = [
     add: async (to) => (await import('./commands/station.ts')).addStationCommands(to),
   },
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
-  { name: 'device', add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to) },
+  {
+    name: 'device',
+    under: ['show', 'list'],
+    add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
+  },
+  {
+    name: 'device',
+    under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
+    add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
+  },
   {
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
   },
+  { name: 'crl', add: async (to) => (await import('./commands/crl.ts')).addCrlCommands(to) },
   { name: 'audit', add: async (to) => (await import('./commands/audit.ts')).addAuditCommands(to) },
   { name: 'receipt', add: async (to) => (await import('./commands/receipt.ts')).addReceiptCommands(to) },
   {

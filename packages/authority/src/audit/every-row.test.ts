@@ -16,6 +16,7 @@ import {
   h,
   opening,
   quarantined,
+  revoked,
   uidOf,
   wholeWay,
 } from '../ledger/history.test-kit.ts';
@@ -34,6 +35,8 @@ const notJudged: Record<string, string> = {
   person: "people's names, which can be forgotten; the log knows pseudonyms",
   station_session: 'which session is live; a station opens another one',
   open_check: 'a check that is under way; its result is in the log',
+  crl_claim: 'who makes the next CRL; its number is only ever passed over',
+  crl_file: 'a CRL whose hash is in the log: whoever serves it compares, and another one is made',
 };
 
 type Row = Record<string, unknown>;
@@ -68,7 +71,8 @@ describe('every row', () => {
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
-    await append(ledger, ...wholeWay('SN-00000002')[0]!, ...quarantined('SN-00000002'));
+    const [opened, second] = wholeWay('SN-00000002');
+    await append(ledger, ...opened!, ...second!, ...quarantined('SN-00000002'));
     await append(
       ledger,
       draft('operation.reported', {
@@ -92,6 +96,34 @@ describe('every row', () => {
         nonce: h('check'),
         signature_b64: 'AAAA',
         failure_code: null,
+      }),
+      revoked(h('SN-00000002').slice(0, 32)),
+      draft('crl.published', {
+        issuer_sha256: h('ca'),
+        partition: 3,
+        partitions: 64,
+        number: 9,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2026-01-09T08:45:00.000Z',
+        crl_sha256: h('crl'),
+        revoked: 1,
+        log_size: 20,
+      }),
+      draft('responder.intended', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        profile_sha256: h('ocsp'),
+        tbs_sha256: h('responder'),
+        public_key_sha256: h('responder key'),
+        not_before: '2026-01-09T08:00:00.000Z',
+        not_after: '2026-01-12T08:00:00.000Z',
+        owner: 'a-1',
+      }),
+      draft('responder.certified', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        certificate_sha256: h('responder certificate'),
+        certificate_b64: 'AAAA',
       }),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );

@@ -6,6 +6,15 @@ import { type CaScope, scopeOfCa } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { Signer } from '../signer/signer.ts';
+import { requirePartitions } from './crl-partition.ts';
+
+/** How a CA tells of what it revoked. */
+export interface IssuerRevocation {
+  /** A power of two, for ever the same: certificates name their partition's CRL. */
+  readonly crlPartitions: number;
+  /** Below it the public listener is reached; absent, certificates do not say where to look. */
+  readonly publicUrl?: string | undefined;
+}
 
 export interface Issuer {
   readonly realm: Realm;
@@ -17,13 +26,22 @@ export interface Issuer {
   /** The same public key as the certificate's, imported once. */
   readonly publicKey: KeyObject;
   readonly signer: Signer;
+  readonly revocation: IssuerRevocation;
 }
+
+/** One complete list, which nothing points at. */
+export const oneCrl: IssuerRevocation = { crlPartitions: 1 };
 
 /**
  * The issuer of a CA certificate (DER) and its key.
  * @throws certificate_refused where the certificate is no CA's of this realm; key_locked where the key is another's
  */
-export function openIssuer(der: Uint8Array, signer: Signer, realm: Realm): Issuer {
+export function openIssuer(
+  der: Uint8Array,
+  signer: Signer,
+  realm: Realm,
+  revocation: IssuerRevocation = oneCrl,
+): Issuer {
   const certificate = parseCertificate(der);
   const { basicConstraints, keyUsage, policies, subjectKeyIdentifier } = certificate.extensions;
   if (!basicConstraints?.ca || !keyUsage?.includes('keyCertSign') || subjectKeyIdentifier === undefined) {
@@ -42,6 +60,7 @@ export function openIssuer(der: Uint8Array, signer: Signer, realm: Realm): Issue
     });
   }
   const publicKey = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' });
+  requirePartitions(revocation.crlPartitions);
   return {
     realm,
     certificate,
@@ -49,5 +68,6 @@ export function openIssuer(der: Uint8Array, signer: Signer, realm: Realm): Issue
     keyIdentifier: subjectKeyIdentifier,
     publicKey,
     signer,
+    revocation,
   };
 }

@@ -10,6 +10,7 @@ import {
   derImplicit,
   derInteger,
   derNamedBits,
+  derNull,
   derOctetString,
   derOid,
   derSequence,
@@ -67,9 +68,16 @@ const type = {
   extendedKeyUsage: derOid(oid.extendedKeyUsage),
   hardwareModuleName: derOid(oid.hardwareModuleName),
   scope: derOid(oid.scope),
+  crlDistributionPoints: derOid(oid.crlDistributionPoints),
+  authorityInfoAccess: derOid(oid.authorityInfoAccess),
+  ocspAccess: derOid(oid.ocspAccess),
 } as const;
 
-const purposeOid = { serverAuth: derOid(oid.serverAuth), clientAuth: derOid(oid.clientAuth) } as const;
+const purposeOid = {
+  serverAuth: derOid(oid.serverAuth),
+  clientAuth: derOid(oid.clientAuth),
+  ocspSigning: derOid(oid.ocspSigning),
+} as const;
 export type Purpose = keyof typeof purposeOid;
 
 function extension(id: Uint8Array, critical: boolean, value: Uint8Array): Uint8Array {
@@ -116,6 +124,20 @@ export function scopeExtensions(scope: CertificateScope | undefined): Uint8Array
 export function alternativeNameExtension(...names: readonly Uint8Array[]): Uint8Array {
   return extension(type.subjectAltName, false, derSequence(...names));
 }
+
+/** The one CRL that would list the certificate: all reasons, signed by its issuer. */
+export function crlExtension(url: string): Uint8Array {
+  const fullName = derExplicit(0, derExplicit(0, uriName(url)));
+  return extension(type.crlDistributionPoints, false, derSequence(derSequence(fullName)));
+}
+
+/** Where OCSP is asked. */
+export function ocspExtension(url: string): Uint8Array {
+  return extension(type.authorityInfoAccess, false, derSequence(derSequence(type.ocspAccess, uriName(url))));
+}
+
+/** id-pkix-ocsp-nocheck: nobody asks about the certificate that signs the answers. */
+export const ocspNoCheckExtension: Uint8Array = extension(derOid(oid.ocspNoCheck), false, derNull);
 
 export function uriName(uri: string): Uint8Array {
   return derImplicit(6, ia5Octets(uri));

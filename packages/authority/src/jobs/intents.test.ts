@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import type { Signer } from '../signer/signer.ts';
 import { closeStaleIntents } from './close-stale-intents.ts';
 import { CredentialIssuing, type IssueRequest } from './issue-credential.ts';
@@ -71,6 +72,23 @@ describe('an intent', () => {
     assert.equal(await quotaUsed(line), 1);
     const [revocation] = await entriesOf(line, 'credential.revoked');
     assert.equal(revocation!.data.reason, 'intent-uncertain');
+  });
+
+  test('while the signing key is out of reach nothing is intended, however often a station asks, and what was issued is answered', async () => {
+    const lost = new ImprintError('unavailable', 'the HSM is out of reach');
+    let isLost = true;
+    const real = line.signers.get('device-issuing')!;
+    const requireReady = () => {
+      if (isLost) throw lost;
+    };
+    const issuing = new CredentialIssuing(signingWith(line.core, { ...real, requireReady }));
+    for (let time = 0; time <= limits.keysPerJob; time++)
+      await refuses(issueBy(issuing), 'unavailable', /HSM/);
+    assert.deepEqual(await entriesOf(line, 'credential.intended'), []);
+    isLost = false;
+    const issued = await issueBy(issuing);
+    isLost = true;
+    assert.deepEqual(await issueBy(issuing), issued);
   });
 
   test('I-3: a signer that signs other bytes: nothing is released, the serial is revoked, an alarm is raised', async () => {

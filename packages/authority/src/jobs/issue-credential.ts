@@ -11,10 +11,10 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
+import { DeviceProfiles } from '../issuing/device-profiles.ts';
 import { type IssuedCertificate, issue } from '../issuing/issue.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
-import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
@@ -55,17 +55,19 @@ export class CredentialIssuing {
   readonly #core: LineCore;
   /** Certificates that this process is signing now: a second request for one waits for the first. */
   readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
-  readonly #profiles = new WeakMap<ProvisioningContract, DeviceProfile>();
+  readonly #profiles: DeviceProfiles;
 
   constructor(core: LineCore) {
     this.#core = core;
+    this.#profiles = new DeviceProfiles(core.realm);
   }
 
   /**
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
    * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
-   * attempt_cap_reached (too many keys), ca_missing, job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   * attempt_cap_reached (too many keys), ca_missing, job_state_wrong, unavailable (another process is signing it, or the signing
+   * key is out of reach: ask again), key_locked, tbs_mismatch, lint_refused
    */
   async issue(
     caller: StationCaller,
@@ -163,9 +165,11 @@ export class CredentialIssuing {
     const { site } = station;
     const year = reading.now.getUTCFullYear();
     const issuer = await this.#core.issuers.choose(reading.tx, 'device', { product, site, year });
+    // what cannot be signed now is not intended either: it would be revoked, and of those a job has only so many
+    issuer.signer.requireReady?.();
     const token = prepareDevice(
       issuer,
-      this.#profile(contract),
+      this.#profiles.of(contract, issuer),
       {
         deviceId: job.device_id,
         product,
@@ -252,14 +256,6 @@ export class CredentialIssuing {
       ],
       reply: () => ({ ...credential, status: 'active', certificate, certificate_sha256: certificateSha256 }),
     };
-  }
-
-  #profile(contract: ProvisioningContract): DeviceProfile {
-    const kept = this.#profiles.get(contract);
-    if (kept) return kept;
-    const profile = deviceProfile(contract, this.#core.realm);
-    this.#profiles.set(contract, profile);
-    return profile;
   }
 
   async #answer(credential: Credential): Promise<IssuedCredential> {

@@ -18,7 +18,7 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     throw new ImprintError('unknown_job', `there is no attempt ${attempt} of job ${jobId}`);
   const [device] = (await selectCompletion(db, { device_id: job.device_id })).rows;
   const credential = await findCredential({ tx: db }, jobId);
-  const documents = await jobDocuments(db, jobId);
+  const documents = await jobDocuments(db, job);
   return {
     job_id: job.job_id,
     attempt,

@@ -36,7 +36,12 @@ export type TestProduct = ReturnType<typeof readProduct>;
 
 function readProduct(name: string) {
   const text = readFileSync(new URL(`../../../../examples/contracts/${name}.yaml`, import.meta.url), 'utf8');
-  return { text, ...parseProvisioningContract(text, `${name}.yaml`) };
+  return productOf(text);
+}
+
+/** A product under this contract. */
+export function productOf(text: string) {
+  return { text, ...parseProvisioningContract(text, 'contract.yaml') };
 }
 
 /** One visit, P-256, its labels printed beforehand. */

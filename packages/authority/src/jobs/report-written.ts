@@ -27,7 +27,7 @@ export function reportWritten(
       'sealed',
     ]);
     const credential = await requireCredential(reading, jobId);
-    const documents = await jobDocuments(reading.tx, jobId);
+    const documents = await jobDocuments(reading.tx, job);
     const expected = {
       device_id: job.device_id,
       certificate_sha256: credential.certificate_sha256,

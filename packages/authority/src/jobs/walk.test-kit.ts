@@ -6,6 +6,7 @@ import { type AuditEntry, decodeEntry, type EntryType } from '@imprint/contract/
 import type { AttestedState, ProveStatement } from '@imprint/contract/dut/statement';
 import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { completeJob } from './complete-job.ts';
 import type { IssuedCredential } from './issue-credential.ts';
 import { jobView } from './job-view.ts';
@@ -168,10 +169,10 @@ export async function entriesOf<T extends EntryType>(
 ): Promise<Extract<AuditEntry, { type: T }>[]> {
   const rows = await line.core.ledger.reader
     .selectFrom('log_entry')
-    .select('bytes')
+    .select('packed')
     .orderBy('log_index')
     .execute();
-  const all = rows.map(({ bytes }) => decodeEntry(bytes));
+  const all = rows.map(({ packed }) => decodeEntry(unpackEntry(packed)));
   return all.filter((entry) => type === undefined || entry.type === type) as never;
 }
 

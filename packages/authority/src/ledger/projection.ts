@@ -13,6 +13,7 @@ import { jobProjections } from './projections/jobs.ts';
 import { orderProjections } from './projections/orders.ts';
 import type { Projection, Projections } from './projections/projections.ts';
 import { realmProjections } from './projections/realm.ts';
+import { revocationProjections } from './projections/revocations.ts';
 import { stationProjections } from './projections/stations.ts';
 
 const projections: Projections<EntryType> = {
@@ -22,6 +23,7 @@ const projections: Projections<EntryType> = {
   ...stationProjections,
   ...jobProjections,
   ...credentialProjections,
+  ...revocationProjections,
   ...deviceProjections,
   ...alarmProjections,
 };

@@ -128,6 +128,10 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     quarantine_step: 'text null',
     failure_code: 'text null',
     reason: 'text null',
+    opened_index: 'integer',
+    written_index: 'integer null',
+    proven_index: 'integer null',
+    sealed_index: 'integer null',
   },
   job_document: { job_id: 'text', kind: 'text', text: 'text' },
   attempt: {
@@ -176,6 +180,38 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     issued_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  revocation: {
+    issuer_sha256: 'text',
+    bucket: 'integer',
+    serial: 'text',
+    revoked_at: 'text',
+    reason: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
+  crl: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    partitions: 'integer',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    crl_sha256: 'text',
+    revoked: 'integer',
+    log_size: 'integer',
+  },
+  responder: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
   },
   public_key: { public_key_sha256: 'text', device_id: 'text' },
   station: {
@@ -232,7 +268,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
   },
   alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
   clock_halt: { log_index: 'integer', halted_at: 'text', detail: 'text' },
-  log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
+  log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
   nonce: {
@@ -275,6 +311,14 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     operator_id: 'text null',
     expires_at: 'text',
   },
+  crl_claim: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    number: 'integer',
+    owner: 'text',
+    expires_at: 'text',
+  },
+  crl_file: { issuer_sha256: 'text', partition: 'integer', number: 'integer', crl: 'bytes' },
 };
 
 export type TableName = keyof Tables;
@@ -295,6 +339,9 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  revocation: ['issuer_sha256', 'bucket', 'serial'],
+  crl: ['issuer_sha256', 'partition'],
+  responder: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -314,12 +361,15 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   person: ['operator_id'],
   station_session: ['station_id'],
   open_check: ['check_id'],
+  crl_claim: ['issuer_sha256', 'partition'],
+  crl_file: ['issuer_sha256', 'partition'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
   'device_history',
   'excluded_key',
   'public_key',
+  'revocation',
   'unit',
   'unit_part',
   'nonce',
@@ -351,6 +401,9 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'revocation',
+  'crl',
+  'responder',
   'public_key',
   'station',
   'operator',
@@ -466,10 +519,11 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
     .execute();
+  // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
     .createIndex('job_promised')
     .on('job')
-    .column('order_id')
+    .columns(['order_id', 'active', 'lease_expires_at', 'job_id'])
     .where(sql.ref('state'), '=', 'opened')
     .execute();
   await schema
@@ -479,21 +533,24 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .where(sql.ref('status'), '=', 'active')
     .execute();
 
+  await schema
+    .createIndex('unit_quarantined_by')
+    .on('unit')
+    .columns(['quarantined_by', 'quarantined_at'])
+    .where(sql.ref('quarantined_by'), 'is not', null)
+    .execute();
+
   const found: [name: string, table: TableName, columns: string[]][] = [
     ['production_order_created', 'production_order', ['created_at', 'order_id']],
     ['device_order', 'device', ['order_id', 'state', 'device_id']],
     ['device_state', 'device', ['state', 'device_id']],
-    ['device_unit', 'device', ['hardware_uid']],
-    ['unit_device', 'unit', ['device_id']],
-    ['unit_quarantined_by', 'unit', ['quarantined_by', 'quarantined_at']],
-    ['unit_part_unit', 'unit_part', ['hardware_uid']],
     ['job_device', 'job', ['device_id', 'opened_at']],
-    ['job_unit', 'job', ['hardware_uid', 'opened_at']],
     ['job_station', 'job', ['station_id', 'active']],
     ['job_order', 'job', ['order_id']],
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
     ['sample_check_device', 'sample_check', ['device_id', 'station_id', 'recorded_at']],

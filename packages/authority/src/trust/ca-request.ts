@@ -26,13 +26,13 @@ export function caNamed(caId: string): { kind: CaKind; subject: string } {
 }
 
 /** The CA of this name that a realm begins with. */
-export function firstCa(caId: string): Omit<CaRequest, 'public_key_sha256'> {
+export function firstCa(caId: string, crlPartitions?: number): Omit<CaRequest, 'public_key_sha256'> {
   const named = caNamed(caId);
   return {
     ca_id: caId,
     ...named,
     scope: anyScope,
-    crl_partitions: defaultPartitions[named.kind],
+    crl_partitions: crlPartitions ?? defaultPartitions[named.kind],
     replaces: null,
   };
 }

@@ -64,6 +64,8 @@ export interface Hierarchy {
   logPublicKey: Uint8Array;
 }
 
+export type HierarchyAround = Omit<Hierarchy, 'keys'> & { keys: Omit<Hierarchy['keys'], 'issuing'> };
+
 const alwaysHosts = ['localhost', '127.0.0.1', '::1'];
 /** A year bounds a stolen key; {@link issueServerCertificate} makes the successor, and stations see no difference. */
 export const serverDays = 365;
@@ -74,9 +76,18 @@ const serverSkewMs = 5 * 60_000;
  * retired by its signing years, not by notAfter). Every certificate is read back by the contract's strict parser.
  */
 export async function createHierarchy(request: HierarchyRequest): Promise<Hierarchy> {
+  const issuing = request.makeKey('ec-p256');
+  const made = await createHierarchyAround(request, request.openSigner(issuing));
+  return { ...made, keys: { ...made.keys, issuing } };
+}
+
+/** The same for an issuing key that is elsewhere, such as in an HSM, and of which only the signer is known. */
+export async function createHierarchyAround(
+  request: HierarchyRequest,
+  issuingSigner: Signer,
+): Promise<HierarchyAround> {
   const keys = {
     root: request.makeKey('ec-p256'),
-    issuing: request.makeKey('ec-p256'),
     stationRoot: request.makeKey('ec-p256'),
     stationCa: request.makeKey('ec-p256'),
     server: request.makeKey('ec-p256'),
@@ -85,7 +96,7 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
   };
   const signers = {
     root: request.openSigner(keys.root),
-    issuing: request.openSigner(keys.issuing),
+    issuing: issuingSigner,
     stationRoot: request.openSigner(keys.stationRoot),
     stationCa: request.openSigner(keys.stationCa),
     server: request.openSigner(keys.server),

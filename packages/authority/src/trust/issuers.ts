@@ -35,13 +35,16 @@ type Choice = Pick<CaTable, 'ca_id' | 'product' | 'site' | 'year' | 'installed_a
 export class Issuers {
   readonly #realm: Realm;
   readonly #openSigner: OpenCaSigner;
+  readonly #publicUrl: string | undefined;
   /** By the SHA-256 of the certificate. A certificate never changes, so that these are good for as long as the process. */
   readonly #opened = new Map<string, Promise<Issuer>>();
   readonly #chains = new Map<string, IssuerChain>();
 
-  constructor(realm: Realm, openSigner: OpenCaSigner) {
+  /** `publicUrl`: below it revocation is told, and certificates say so; absent, they say nothing of it. */
+  constructor(realm: Realm, openSigner: OpenCaSigner, publicUrl?: string) {
     this.#realm = realm;
     this.#openSigner = openSigner;
+    this.#publicUrl = publicUrl;
   }
 
   /**
@@ -61,6 +64,29 @@ export class Issuers {
       const { rows } = await selectActive(db, { kind });
       for (const row of rows as Choice[]) await this.#open(db, row.ca_id, row.certificate_sha256);
     }
+  }
+
+  /**
+   * The CAs of these kinds that tell of revocation: those that are active or retired. Of a retired one the key may be gone from here: it
+   * tells nothing more, and its last CRL ends. @throws as {@link choose} for the key of an active one
+   */
+  async telling(db: Kysely<Tables>, kinds: readonly CaKind[]): Promise<Issuer[]> {
+    const rows = await db
+      .selectFrom('ca')
+      .select(['ca_id', 'certificate_sha256', 'status'])
+      .where('kind', 'in', kinds)
+      .where('status', 'in', ['active', 'retired'])
+      .orderBy('ca_id')
+      .execute();
+    const telling: Issuer[] = [];
+    for (const { ca_id, certificate_sha256, status } of rows) {
+      try {
+        telling.push(await this.#open(db, ca_id, certificate_sha256!));
+      } catch (error) {
+        if (status === 'active' || !isKeyMissing(error)) throw error;
+      }
+    }
+    return telling;
   }
 
   /** The chain above a leaf that the CA with this certificate signed, whatever has become of the CA. @throws unknown_ca */
@@ -83,8 +109,9 @@ export class Issuers {
   }
 
   async #openNew(db: Kysely<Tables>, caId: string, certificateSha256: string): Promise<Issuer> {
-    const der = await certificateOf(db, certificateSha256);
-    return openIssuer(der, await this.#signerOf(caId), this.#realm);
+    const { certificate, crl_partitions: crlPartitions } = await installed(db, certificateSha256);
+    const signer = await this.#signerOf(caId);
+    return openIssuer(certificate, signer, this.#realm, { crlPartitions, publicUrl: this.#publicUrl });
   }
 
   async #signerOf(caId: string): Promise<Signer> {
@@ -104,9 +131,14 @@ export class Issuers {
   }
 }
 
+/** What the look-up throws where a key is not in this home, and not where it is locked or another one. */
+function isKeyMissing(error: unknown): boolean {
+  return isImprintError(error, 'key_locked') && isImprintError(error.cause, 'file_invalid');
+}
+
 /** As {@link Issuers.chainOf}, for whoever signs nothing. @throws unknown_ca */
 export async function chainOf(db: Kysely<Tables>, issuerSha256: string): Promise<IssuerChain> {
-  const der = await certificateOf(db, issuerSha256);
+  const { certificate: der } = await installed(db, issuerSha256);
   return { certificates: [der], pem: toPem('CERTIFICATE', der), sha256: sha256Hex(der) };
 }
 
@@ -164,9 +196,12 @@ function caMissing(kind: CaKind, wanted: CaScope): ImprintError {
   });
 }
 
-async function certificateOf(db: Kysely<Tables>, sha256: string): Promise<Uint8Array> {
-  const certificate = (await selectCertificate(db, { certificate_sha256: sha256 })).rows[0]?.certificate;
-  if (certificate != null) return certificate;
+async function installed(
+  db: Kysely<Tables>,
+  sha256: string,
+): Promise<{ certificate: Uint8Array; crl_partitions: number }> {
+  const ca = (await selectInstalled(db, { certificate_sha256: sha256 })).rows[0];
+  if (ca?.certificate != null) return { certificate: ca.certificate, crl_partitions: ca.crl_partitions };
   throw new ImprintError('unknown_ca', `the log names no CA with the certificate ${sha256}`, {
     hint: 'Run imprint audit verify: what was certified names a CA that is not there.',
   });
@@ -184,6 +219,12 @@ const selectActive = statement<{ kind: CaKind }, Choice>(
       .where('status', '=', 'active') as never,
 );
 
-const selectCertificate = statement<{ certificate_sha256: string }, Pick<CaTable, 'certificate'>>((db, arg) =>
-  db.selectFrom('ca').select('certificate').where('certificate_sha256', '=', arg('certificate_sha256')),
+const selectInstalled = statement<
+  { certificate_sha256: string },
+  Pick<CaTable, 'certificate' | 'crl_partitions'>
+>((db, arg) =>
+  db
+    .selectFrom('ca')
+    .select(['certificate', 'crl_partitions'])
+    .where('certificate_sha256', '=', arg('certificate_sha256')),
 );

@@ -16,6 +16,8 @@ export interface RealmFacts {
   /** 32 bytes. */
   logPublicKey: Uint8Array;
   certificates: Pick<HierarchyCertificates, 'root' | 'issuing' | 'stationCa'>;
+  /** CRLs of the first device CA; absent, as many as a large one has. */
+  crlPartitions?: number | undefined;
   /** The first bundle of trust anchors, where the root has signed one. */
   bundle?: string | undefined;
 }
@@ -36,14 +38,17 @@ export function realmDrafts(by: Actor, facts: RealmFacts): Draft[] {
         station_ca_sha256: sha256Hex(stationCa),
       },
     },
-    ...caDrafts(by, keyNames.issuing, issuing),
+    ...caDrafts(by, keyNames.issuing, issuing, facts.crlPartitions),
     ...caDrafts(by, keyNames.stationCa, stationCa),
     ...(facts.bundle === undefined ? [] : [bundleDraft(by, facts.bundle, { root, realm: facts.realm })]),
   ];
 }
 
-function caDrafts(by: Actor, caId: string, der: Uint8Array): Draft[] {
+function caDrafts(by: Actor, caId: string, der: Uint8Array, crlPartitions?: number): Draft[] {
   const certificate = parseCertificate(der);
-  const request = { ...firstCa(caId), public_key_sha256: sha256Hex(certificate.publicKey.spki) };
+  const request = {
+    ...firstCa(caId, crlPartitions),
+    public_key_sha256: sha256Hex(certificate.publicKey.spki),
+  };
   return [{ type: 'ca.requested', actor: by, data: request }, ...installDrafts(by, request, certificate)];
 }

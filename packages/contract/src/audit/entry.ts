@@ -254,7 +254,44 @@ export const entryData = {
       'superseded',
       'key-compromise',
       'scrapped',
+      'retired',
+      'lost',
+      'custody-lost',
     ]),
+  }),
+  /** A CA's CRL, or that of one of its partitions, is what the authority serves from now on. The list itself follows from the log. */
+  'crl.published': z.strictObject({
+    issuer_sha256: hash,
+    partition: z
+      .int()
+      .min(0)
+      .max(limits.crlPartitions - 1),
+    /** How many the CA has: for ever the same. */
+    partitions: z.int().min(1).max(limits.crlPartitions),
+    number: z.int().min(1),
+    this_update: instant,
+    next_update: instant,
+    crl_sha256: hash,
+    revoked: z.int().min(0),
+    /** Every revocation among so many first entries of the log is in it. */
+    log_size: z.int().min(0),
+  }),
+  /** A process made a key that answers OCSP for a CA, and may have it certified once. */
+  'responder.intended': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    profile_sha256: hash,
+    tbs_sha256: hash,
+    public_key_sha256: hash,
+    not_before: instant,
+    not_after: instant,
+    owner: name,
+  }),
+  'responder.certified': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    certificate_sha256: hash,
+    certificate_b64: base64,
   }),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),
   'job.proven': z.strictObject({
@@ -309,6 +346,8 @@ export const entryData = {
   }),
   'job.abandoned': z.strictObject({ job_id: name, reason: sentence }),
   'unit.quarantined': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
+  /** People take a board out of the quarantine box. */
+  'unit.released': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,
     from: lifecycleState,

@@ -4,6 +4,7 @@ import { type CertificateScope, readScope } from './ca-scope.ts';
 import { contextTag, type DerElement, type DerReader, derTag, parseText } from './der.ts';
 import { oid } from './oid.ts';
 import { refusal } from './refusal.ts';
+import { isRevocationUrl } from './revocation-url.ts';
 
 export type KeyUsage = (typeof keyUsageNames)[number];
 
@@ -32,6 +33,12 @@ export interface Extensions {
   subjectAltName?: SubjectAltName;
   /** What a CA is bound to, and what a leaf repeats of it (ca-scope.ts). */
   scope?: CertificateScope;
+  /** The URL of the one CRL that would list this certificate. */
+  crlDistributionPoints?: string;
+  /** The URL of the OCSP responder. */
+  authorityInfoAccess?: string;
+  /** This responder's own certificate is not asked about (RFC 6960 section 4.2.2.2.1). */
+  ocspNoCheck?: true;
 }
 
 /** By bit number (RFC 5280 section 4.2.1.3). */
@@ -78,6 +85,17 @@ const rules: Record<string, ExtensionRule> = {
       extensions.scope = readScope(value);
     },
   },
+  [oid.crlDistributionPoints]: {
+    name: 'crlDistributionPoints',
+    critical: false,
+    read: readCrlDistributionPoints,
+  },
+  [oid.authorityInfoAccess]: {
+    name: 'authorityInfoAccess',
+    critical: false,
+    read: readAuthorityInfoAccess,
+  },
+  [oid.ocspNoCheck]: { name: 'ocspNoCheck', critical: false, read: readOcspNoCheck },
 };
 
 /** Reads the content of a certificate's [3]: a SEQUENCE of extensions, in any order, none twice, none unknown. */
@@ -178,6 +196,41 @@ function readSubjectAltName(value: DerReader, extensions: Extensions): void {
       throw refusal('extension_unknown', { extension: 'subjectAltName', offset: name.offset, tag: name.tag });
   }
   extensions.subjectAltName = result;
+}
+
+/** One distribution point with one full name, for all reasons, of the CA itself. */
+function readCrlDistributionPoints(value: DerReader, extensions: Extensions): void {
+  const points = value.enter();
+  const point = points.enter();
+  points.end();
+  const name = point.enter(contextTag(0, true));
+  point.end();
+  const fullName = name.enter(contextTag(0, true));
+  name.end();
+  extensions.crlDistributionPoints = readUrl(fullName, 'crlDistributionPoints');
+}
+
+/** One access description, of OCSP. */
+function readAuthorityInfoAccess(value: DerReader, extensions: Extensions): void {
+  const descriptions = value.enter();
+  const description = descriptions.enter();
+  descriptions.end();
+  if (description.oid() !== oid.ocspAccess) throw wrongValue('authorityInfoAccess', description);
+  extensions.authorityInfoAccess = readUrl(description, 'authorityInfoAccess');
+}
+
+/** The uniformResourceIdentifier with which `names` ends. */
+function readUrl(names: DerReader, extension: keyof Extensions): string {
+  const name = names.element(contextTag(6, false));
+  names.end();
+  const url = parseText(name);
+  if (!isRevocationUrl(url)) throw refusal('extension_value_wrong', { extension, offset: name.offset });
+  return url;
+}
+
+function readOcspNoCheck(value: DerReader, extensions: Extensions): void {
+  value.null();
+  extensions.ocspNoCheck = true;
 }
 
 /** OtherName { id-on-hardwareModuleName, [0] SEQUENCE { hwType OID, hwSerialNum OCTET STRING } } */

@@ -129,6 +129,7 @@ function checkRoot(root: Certificate): void {
 /** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
 function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: CaBranch): void {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
+  const { crlDistributionPoints, authorityInfoAccess, ocspNoCheck } = ca.extensions;
   if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
     throw refusal('path_length_exceeded', { pathLength: basicConstraints.pathLength, below });
@@ -136,8 +137,14 @@ function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: Ca
   if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) throw refusal('key_usage_wrong');
   if (keyUsage.some((usage) => usage !== 'keyCertSign' && usage !== 'cRLSign'))
     throw refusal('key_usage_wrong');
-  if (extendedKeyUsage !== undefined || subjectAltName !== undefined)
-    throw refusal('extension_not_in_profile');
+  const ofLeaves = [
+    extendedKeyUsage,
+    subjectAltName,
+    crlDistributionPoints,
+    authorityInfoAccess,
+    ocspNoCheck,
+  ];
+  if (ofLeaves.some((one) => one !== undefined)) throw refusal('extension_not_in_profile');
   const [organization, unit, name, ...more] = ca.subject.attributes;
   const hasForm =
     organization?.type === 'organization' &&

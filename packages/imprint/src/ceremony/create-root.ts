@@ -16,7 +16,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
-import { caSigner } from '../ca-signer.ts';
+import { sealedSigner } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
 import { type Branch, hasKey, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
@@ -90,7 +90,7 @@ async function writeRoot(
 ): Promise<void> {
   const name = rootKeys[branch];
   if (!(await hasKey(keys, name))) await keys.write(name, makeKey('ec-p256'));
-  const signer = await caSigner(keys, name);
+  const signer = await sealedSigner(keys, name);
   if (stick.has(rootFiles[branch])) {
     const der = rootCertificate(stick, branch);
     const { publicKey } = verifyRoot({ root: der, at: now(), realm, branch });

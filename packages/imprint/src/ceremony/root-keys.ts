@@ -8,7 +8,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { fromPem } from '@imprint/contract/x509/pem';
 import type { Realm } from '@imprint/contract/x509/realm';
-import { caSigner } from '../ca-signer.ts';
+import { sealedSigner } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
 import { type Stick, stickFiles } from './stick.ts';
 
@@ -54,5 +54,5 @@ export async function openRoot(
 ): Promise<Issuer> {
   requireApart(stick.folder, keyFolder, 'the key folder');
   const keys = await openKeyFolder(keyFolder, passphrase, systemEntropy);
-  return openIssuer(rootCertificate(stick, branch), await caSigner(keys, rootKeys[branch]), realm);
+  return openIssuer(rootCertificate(stick, branch), await sealedSigner(keys, rootKeys[branch]), realm);
 }

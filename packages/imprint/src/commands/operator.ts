@@ -11,6 +11,7 @@ import { withAuthority } from '../with-authority.ts';
 interface HomeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function addOperatorCommands(program: Command): void {
     .requiredOption('--name <name>', 'name of the person; it stays out of the log')
     .option('--badge-file <file>', 'file with the badge as the reader types it (default: scan it now)')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint operator register --home ./authority --name "Ada L."')
     .action((options: HomeOptions & { name: string; badgeFile?: string }) =>

@@ -13,9 +13,11 @@ import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
+import type { AuthorityConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
+import { type Revocation, revocationOf } from '../revocation-of.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -24,6 +26,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   json?: boolean;
@@ -36,6 +39,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the station listener (mTLS) and the public listener')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--json', 'say where it listens as one JSON line')
@@ -44,7 +48,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
@@ -59,7 +63,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publicListener = publicListenerOf(authority, unlocked);
+    const revocation = revocationOf(authority, unlocked, reportFault);
+    const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
@@ -79,6 +84,7 @@ async function serve(options: ServeOptions): Promise<void> {
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
     }, limits.clockWatchMs);
+    listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
     clearInterval(sweeping);
     clearInterval(forgetting);
@@ -100,10 +106,11 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
 function publicListenerOf(
   authority: OpenAuthority,
   { line, checkpoints }: UnlockedAuthority,
+  revocation: Revocation,
 ): FastifyInstance {
   const { configuration, ledger } = authority;
   return createPublicListener({
-    hosts: configuration.hosts,
+    hosts: publicHosts(configuration),
     rootPem: line.rootPem,
     issuingPem: async () => {
       const cas = await trustedCas(ledger.reader, 'device');
@@ -112,6 +119,12 @@ function publicListenerOf(
     bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
+    revocation,
     report: reportFault,
   });
+}
+
+/** The listener is also reached under the name that certificates bear. */
+function publicHosts({ hosts, public_url }: AuthorityConfiguration): string[] {
+  return public_url === undefined ? hosts : [...hosts, new URL(public_url).hostname.replace(/^\[|\]$/g, '')];
 }

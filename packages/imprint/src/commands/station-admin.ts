@@ -12,6 +12,7 @@ interface AdminOptions {
   home: string;
   json?: boolean;
   passphraseFile?: string;
+  pinFile?: string;
 }
 
 /** Adds the authority's commands to `station`, which is made where it is not there yet. */
@@ -31,6 +32,7 @@ export function addStationAdminCommands(program: Command): void {
     .requiredOption('--url <url>', 'how it reaches the station listener, https://host:port')
     .requiredOption('--token-file <file>', 'where the token goes (mode 0600)')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -73,6 +75,7 @@ export function addStationAdminCommands(program: Command): void {
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--fingerprint <hex>', 'the fingerprint as the station shows it')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint station confirm st-1 --home ./authority --fingerprint 3fa4…')
     .action((stationId: string, options: AdminOptions & { fingerprint: string }) =>
@@ -90,6 +93,7 @@ export function addStationAdminCommands(program: Command): void {
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--reason <text>', 'why; it stands in the log')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',

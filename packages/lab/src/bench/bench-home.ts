@@ -13,6 +13,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import { certificationRequest } from '@imprint/station/certification-request';
+import { newRequestId as stationRequestId } from '@imprint/station/request-id';
 import { Child } from 'imprint/demo/child';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
@@ -21,7 +22,8 @@ export const benchSite = 'site-1';
 export const benchStation = 'st-1';
 export const stationVersion = '0.1.0';
 export const noConfiguration = '0'.repeat(64);
-export const newRequestId = (): string => randomBytes(16).toString('hex');
+/** As a station makes them. */
+export const newRequestId = (at = new Date()): string => stationRequestId(at, randomBytes);
 
 /** What a TLS client needs to speak as the station, PEM. */
 export interface StationIdentity {
