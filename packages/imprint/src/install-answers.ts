@@ -25,7 +25,7 @@ import {
   readWaitingConfiguration,
   writeCertificate,
 } from './authority-home.ts';
-import { sealedSigner } from './ca-signers.ts';
+import { caSigners } from './ca-signers.ts';
 import { type CheckedStick, checkStick } from './ceremony/check-stick.ts';
 import { Stick } from './ceremony/stick.ts';
 import { clearBegunStorage, createStorage } from './home-storage.ts';
@@ -48,7 +48,7 @@ export async function installFirst(
   home: AuthorityHome,
   from: string,
   head: string,
-  passphraseFile?: string,
+  options: { passphraseFile?: string | undefined; pinFile?: string | undefined } = {},
 ): Promise<{ ca_id: string; sha256: string }[]> {
   const configuration = readWaitingConfiguration(home);
   const { realm, organization, log_origin } = configuration;
@@ -61,21 +61,25 @@ export async function installFirst(
   };
   const keys = await openKeyFolder(
     home.keys,
-    await homePassphrase(home, realm, passphraseFile),
+    await homePassphrase(home, realm, options.passphraseFile),
     systemEntropy,
   );
   const [issuing, stationCa] = [keyNames.issuing, keyNames.stationCa].map((caId) =>
     answerTo(checked, ownRequest(home, caId), roots),
   ) as [Certificate, Certificate];
   const now = systemClock();
-  const stationIssuer = openIssuer(stationCa.der, await sealedSigner(keys, keyNames.stationCa), realm);
-  openIssuer(issuing.der, await sealedSigner(keys, keyNames.issuing), realm);
-  const { spki } = await sealedSigner(keys, keyNames.server);
   const { hosts } = configuration;
-  const server = await issueServerCertificate(
-    { realm, organization, hosts, now, entropy: systemEntropy, spki },
-    stationIssuer,
-  );
+  const signers = caSigners(keys, options.pinFile);
+  let server: Uint8Array;
+  try {
+    openIssuer(issuing.der, await signers.open(keyNames.issuing), realm);
+    const stationIssuer = openIssuer(stationCa.der, await signers.open(keyNames.stationCa), realm);
+    const { spki } = await signers.open(keyNames.server);
+    const terms = { realm, organization, hosts, now, entropy: systemEntropy, spki };
+    server = await issueServerCertificate(terms, stationIssuer);
+  } finally {
+    await signers.close();
+  }
   const certificates = {
     ...{ root: roots.root, issuing: issuing.der },
     ...{ stationRoot: roots.stationRoot, stationCa: stationCa.der, server },

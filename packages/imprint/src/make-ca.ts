@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import type { Draft } from '@imprint/authority/ledger/ledger';
-import { makeKey } from '@imprint/authority/signer/software';
+import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { bundleDraft, latestBundle, signBundle } from '@imprint/authority/trust/bundles';
 import { type CaRequest, furtherCa, suggestCaId } from '@imprint/authority/trust/ca-request';
 import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
@@ -23,13 +23,13 @@ import {
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
 import { trustedCas } from '@imprint/authority/trust/issuers';
-import type { SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
 import { readCertificate } from './authority-home.ts';
-import { sealedSigner } from './ca-signers.ts';
+import { placeKey } from './ca-key.ts';
+import type { CaSigners } from './ca-signers.ts';
 import type { OpenAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
@@ -40,6 +40,8 @@ export interface CaOrder {
   id?: string | undefined;
   crlPartitions?: number | undefined;
   replaces?: string | undefined;
+  /** Where its key is, if it was made in a token. */
+  key?: TokenReference | undefined;
 }
 
 /** The terms of the new CA, where nothing stands against it. @throws usage, ca_conflict, ca_not_active, unknown_ca */
@@ -73,9 +75,9 @@ async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
 /** The terms with the key that is made for them, recorded in the log. */
 export async function askForCa(authority: OpenAuthority, order: CaOrder): Promise<CaRequest> {
   const terms = await termsOf(authority, order);
-  const { keys } = await authority.unlock();
-  if (!(await keys.names()).includes(terms.ca_id)) await keys.write(terms.ca_id, makeKey('ec-p256'));
-  const { spki } = await sealedSigner(keys, terms.ca_id);
+  const { keys, signers } = await authority.unlock();
+  await placeKey(keys, terms.ca_id, order.key);
+  const { spki } = await signers.open(terms.ca_id);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
   await requestCa(authority.ledger, authority.person, request);
   return request;
@@ -84,21 +86,17 @@ export async function askForCa(authority: OpenAuthority, order: CaOrder): Promis
 /** Makes the CA and has the root of this machine sign it, which only the dev realm has. @throws as {@link askForCa}; certificate_refused */
 export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
   const { ca_id } = await askForCa(authority, order);
-  const { keys } = await authority.unlock();
+  const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
-  const certificate = await signedByOwnRoot(authority, keys, ca);
-  const bundle = ca.kind === 'device' ? [await ownBundle(authority, keys, certificate)] : [];
+  const certificate = await signedByOwnRoot(authority, signers, ca);
+  const bundle = ca.kind === 'device' ? [await ownBundle(authority, signers, certificate)] : [];
   return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), bundle);
 }
 
 /** The next bundle, with a further CA, signed by the root of this machine. */
-async function ownBundle(
-  authority: OpenAuthority,
-  keys: SealedKeyFolder,
-  further: Uint8Array,
-): Promise<Draft> {
+async function ownBundle(authority: OpenAuthority, signers: CaSigners, further: Uint8Array): Promise<Draft> {
   const { ledger, person, clock } = authority;
-  const root = await ownRoot(authority, keys, 'device');
+  const root = await ownRoot(authority, signers, 'device');
   const last = (await latestBundle(ledger.reader))?.version ?? 0;
   const cas = [...(await trustedCas(ledger.reader, 'device')), further];
   const text = await signBundle(root, last + 1, cas, clock());
@@ -115,11 +113,11 @@ export async function askElsewhere(
   const file = join(home.requests, `${request.ca_id}.json`);
   // asked for before: its fingerprint may stand on paper already
   if (!existsSync(file)) {
-    const { keys } = await authority.unlock();
+    const { signers } = await authority.unlock();
     const { realm, organization } = configuration;
     const made_at = clock().toISOString();
     const origin = { realm, organization, log_id: logId(logKey.publicKey), made_at };
-    const text = await writeCaRequest(origin, request, await sealedSigner(keys, request.ca_id));
+    const text = await writeCaRequest(origin, request, await signers.open(request.ca_id));
     writeFileSync(file, text, { mode: 0o644, flush: true });
   }
   return { request, file, fingerprint: fingerprintOf(readBoundedFile(file, limits.caRequestBytes)) };
@@ -136,21 +134,21 @@ export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
   };
 }
 
-async function signedByOwnRoot(authority: OpenAuthority, keys: SealedKeyFolder, ca: Ca): Promise<Uint8Array> {
+async function signedByOwnRoot(authority: OpenAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
-  const root = await ownRoot(authority, keys, ca.kind);
-  const { spki } = await sealedSigner(keys, ca.ca_id);
+  const root = await ownRoot(authority, signers, ca.kind);
+  const { spki } = await signers.open(ca.ca_id);
   const terms = { realm, organization, now: clock(), entropy };
   return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
 }
 
 async function ownRoot(
   { home, configuration }: OpenAuthority,
-  keys: SealedKeyFolder,
+  signers: CaSigners,
   kind: Ca['kind'],
 ): Promise<Issuer> {
   const [file, key] =
     kind === 'device' ? (['root', keyNames.root] as const) : (['stationRoot', keyNames.stationRoot] as const);
-  return openIssuer(readCertificate(home, file), await sealedSigner(keys, key), configuration.realm);
+  return openIssuer(readCertificate(home, file), await signers.open(key), configuration.realm);
 }

@@ -52,11 +52,10 @@ export async function newRoot(
 }
 
 export function termsOf({ at }: Scratch, stick: Stick, name: string): SignTerms {
-  const { realm } = stick.first!;
   return {
     people,
     now: () => new Date(),
-    openRoot: (branch) => openRoot(stick, at(`${name}-keys`), passphrase, realm, branch),
+    openRoot: (branch) => openRoot(stick, at(`${name}-keys`), passphrase, branch),
   };
 }
 
@@ -76,7 +75,7 @@ export async function ceremony(scratched: Scratch, realm: Realm, name: string = 
   const { home, text } = await waitingHome(scratched, name, realm);
   const terms = termsOf(scratched, stick, `${name}-stick`);
   for (const caId of ['device-issuing', 'station-issuing']) await signRequest(stick, text(caId), terms);
-  await installFirst(home, stick.folder, stick.transcript.head, scratched.at('pass'));
+  await installFirst(home, stick.folder, stick.transcript.head, { passphraseFile: scratched.at('pass') });
   return { stick, home, terms };
 }
 

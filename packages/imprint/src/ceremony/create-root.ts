@@ -3,22 +3,20 @@
  * that are there; a second root is never made where one was begun.
  */
 import { existsSync } from 'node:fs';
-import { makeKey } from '@imprint/authority/signer/software';
+import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import type { Signer } from '@imprint/authority/signer/signer';
 import { issueRoot } from '@imprint/authority/trust/issue-ca';
-import {
-  createKeyFolder,
-  openKeyFolder,
-  type SealedKeyFolder,
-} from '@imprint/authority/trust/sealed-key-folder';
+import { createKeyFolder, openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import type { Act } from '@imprint/authority/trust/transcript';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
-import { sealedSigner } from '../ca-signers.ts';
+import { placeKey } from '../ca-key.ts';
+import { caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
-import { type Branch, hasKey, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
+import { type Branch, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
 
 export interface RootTerms {
@@ -26,6 +24,9 @@ export interface RootTerms {
   organization: string;
   people: [string, string];
   keyFolder: string;
+  /** Where a root's key is, if it was made in a token; otherwise it is made here. */
+  tokens?: Partial<Record<Branch, TokenReference>>;
+  pinFile?: string | undefined;
   /** Asked once all else is found right; `isNew` where the folder is made with it. */
   passphrase: (isNew: boolean) => Promise<Uint8Array>;
   now: () => Date;
@@ -49,10 +50,16 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   const keys = isNew
     ? await createKeyFolder(keyFolder, passphrase, systemEntropy)
     : await openKeyFolder(keyFolder, passphrase, systemEntropy);
+  const signers = caSigners(keys, terms.pinFile);
   const out = [];
-  for (const branch of branches) {
-    await writeRoot(stick, terms, keys, branch);
-    out.push(stick.named(rootFiles[branch]));
+  try {
+    for (const branch of branches) {
+      await placeKey(keys, rootKeys[branch], terms.tokens?.[branch]);
+      await writeRoot(stick, terms, await signers.open(rootKeys[branch]), branch);
+      out.push(stick.named(rootFiles[branch]));
+    }
+  } finally {
+    await signers.close();
   }
   stick.record({ ...act('root.created'), out });
 }
@@ -85,12 +92,9 @@ async function refuseForeignKeys(keyFolder: string): Promise<void> {
 async function writeRoot(
   stick: Stick,
   { realm, organization, now }: RootTerms,
-  keys: SealedKeyFolder,
+  signer: Signer,
   branch: Branch,
 ): Promise<void> {
-  const name = rootKeys[branch];
-  if (!(await hasKey(keys, name))) await keys.write(name, makeKey('ec-p256'));
-  const signer = await sealedSigner(keys, name);
   if (stick.has(rootFiles[branch])) {
     const der = rootCertificate(stick, branch);
     const { publicKey } = verifyRoot({ root: der, at: now(), realm, branch });

@@ -9,6 +9,7 @@ import { anyScope, type CaScope, scopePattern, scopeText, scopeYears } from '@im
 import { toPem } from '@imprint/contract/x509/pem';
 import { type Command, Option } from 'commander';
 import { authorityHome, isWaiting, readCertificate } from '../authority-home.ts';
+import { readReferenceFile } from '../ca-key.ts';
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
 import type { OpenAuthority } from '../open-authority.ts';
@@ -19,6 +20,7 @@ import { withAuthority } from '../with-authority.ts';
 interface HomeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -29,6 +31,7 @@ interface CreateOptions extends HomeOptions {
   year?: string;
   id?: string;
   crlPartitions?: string;
+  key?: string;
 }
 
 /** Adds `ca list|create|rotate|install|bundle|retire`. */
@@ -54,6 +57,7 @@ export function addCaCommands(program: Command): void {
     .option('--site <site>', 'a site, as stations are registered with it')
     .option('--year <year>', 'the year in which it signs, UTC; what it signs is valid for longer')
     .option('--id <name>', 'its name, such as device-2027-gateway (default: from its scope)')
+    .option('--key <file>', 'its key in a token, as imprint hsm generate-key writes where it is')
     .option('--crl-partitions <n>', 'over how many lists its revocations are spread: a power of two')
     .addHelpText(
       'after',
@@ -69,6 +73,7 @@ export function addCaCommands(program: Command): void {
             id,
             scope: readScope(options),
             crlPartitions: readPartitions(options.crlPartitions),
+            key: readReferenceFile(options.key),
           },
           options,
         );
@@ -84,13 +89,14 @@ export function addCaCommands(program: Command): void {
     .argument('<ca>', 'name of the CA that certifies now')
     .option('--year <year>', 'make it for this year; the old one goes on in its own')
     .option('--id <name>', 'name of the new CA (default: from its scope)')
+    .option('--key <file>', 'its key in a token, as imprint hsm generate-key writes where it is')
     .addHelpText(
       'after',
       example(
         'imprint ca rotate device-2026-gateway --home ./authority --year 2027\n  imprint ca rotate device-issuing --home ./authority',
       ),
     )
-    .action((caId: string, options: HomeOptions & { year?: string; id?: string }) =>
+    .action((caId: string, options: HomeOptions & { year?: string; id?: string; key?: string }) =>
       withAuthority(options, async (authority) => {
         const old = await requireCa(authority.ledger.reader, caId);
         const scope = {
@@ -98,7 +104,8 @@ export function addCaCommands(program: Command): void {
           ...(options.year === undefined ? {} : { year: readYear(options.year) }),
         };
         const { kind, crl_partitions: crlPartitions } = old;
-        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id };
+        const key = readReferenceFile(options.key);
+        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id, key };
         const made = await make(authority, order, options);
         if (made === undefined) return;
         const now = await requireCa(authority.ledger.reader, caId);
@@ -175,7 +182,7 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
         hint: 'Give --head HEX, as both people wrote it down at the ceremony: nothing else tells the right roots from others.',
       });
     }
-    const installed = await installFirst(home, options.from, options.head, options.passphraseFile);
+    const installed = await installFirst(home, options.from, options.head, options);
     say(options, { ready: true, installed }, [
       ...installed.map(({ ca_id, sha256 }) => `${ca_id} is installed: ${sha256}`),
       `The authority is complete. Next: imprint serve --home ${options.home}`,

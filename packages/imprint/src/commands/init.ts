@@ -1,15 +1,13 @@
 /** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
 import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
-import { limits } from '@imprint/contract/limits';
 import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { type Command, Option } from 'commander';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
+import { readReferenceFile } from '../ca-key.ts';
 import { initAuthority } from '../init-authority.ts';
 import { prepareAuthority } from '../prepare-authority.ts';
-import { readBoundedFile } from '../read-bounded-file.ts';
 import { say } from '../say.ts';
 
 interface InitOptions {
@@ -69,10 +67,7 @@ export function addInitCommand(program: Command): void {
         options.issuingKey === undefined
           ? undefined
           : {
-              reference: parseTokenReference(
-                readBoundedFile(options.issuingKey, limits.yamlBytes),
-                options.issuingKey,
-              ),
+              reference: readReferenceFile(options.issuingKey)!,
               pinFile: options.pinFile,
             };
       const publicUrl = options.publicUrl === undefined ? undefined : revocationUrl(options.publicUrl);
@@ -118,7 +113,10 @@ export function addInitCommand(program: Command): void {
 
 /** A home of another realm waits for its roots, which are never on this machine. */
 async function prepare(options: InitOptions, configuration: AuthorityConfiguration): Promise<void> {
-  const requests = await prepareAuthority(options.home, configuration, options.passphraseFile);
+  const requests = await prepareAuthority(options.home, configuration, options.passphraseFile, {
+    reference: readReferenceFile(options.issuingKey),
+    pinFile: options.pinFile,
+  });
   const { realm } = configuration;
   say(options, { home: authorityHome(options.home).folder, realm, waiting: true, requests }, [
     `A home of the realm ${realm} stands in ${authorityHome(options.home).folder}, and waits for its roots.`,
