@@ -28,16 +28,18 @@ export const errorCatalogue = {
   request_timeout: 408,
   signature_wrong: 400,
   // who asks
+  account_disabled: 403,
+  login_refused: 401,
   not_authenticated: 401,
   not_authorized: 403,
-  /** One person alone may not do it (I-18). */
-  approval_required: 403,
   station_pending: 403,
   station_revoked: 403,
   station_outdated: 403,
   station_session_taken: 409,
   token_invalid: 401,
   // what is asked for
+  unknown_account: 404,
+  unknown_approval: 404,
   unknown_ca: 404,
   unknown_contract: 404,
   unknown_device: 404,
@@ -46,7 +48,12 @@ export const errorCatalogue = {
   unknown_order: 404,
   unknown_route: 404,
   unknown_station: 404,
+  unknown_token: 404,
   // what the present state does not allow
+  account_conflict: 409,
+  approval_invalid: 409,
+  /** The act takes a second person; the context holds the act and its parameters. */
+  approval_required: 409,
   attempt_cap_reached: 409,
   /** There is a CA of that name, or another one for the same scope. */
   ca_conflict: 409,
@@ -93,6 +100,8 @@ export const errorCatalogue = {
   internal: 500,
   key_locked: 503,
   lint_refused: 500,
+  /** The authority was restored, and nobody has said yet that its log is the newest there was. */
+  log_held: 503,
   log_inconsistent: 503,
   storage_failed: 503,
   tbs_mismatch: 500,

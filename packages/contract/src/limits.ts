@@ -116,15 +116,54 @@ export const limits = {
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
   keysPerJob: 16,
+  /** Of a device's former jobs, the newest keys and certificates that a station is told. */
+  formerKeys: 64,
+  formerCertificates: 8,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
+  /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  caEndsSoonDays: 180,
+  serverEndsSoonDays: 30,
+  stationEndsSoonDays: 14,
+  /** Hours after which the last backup is old, and far too old. */
+  backupOldHours: 36,
+  backupFarTooOldHours: 14 * 24,
+  /** Free room of a disk, bytes, below which the doctor warns, and below which writing is about to fail. */
+  diskLowBytes: 5 * 1024 ** 3,
+  diskFullBytes: 512 * 1024 ** 2,
+  /** Hours for which a report of a station may lie unanswered. */
+  reportOldHours: 24,
+  /** How often the newest checkpoint that was signed is written beside the keys. */
+  logMarkEveryMs: 60_000,
+  /** Checkpoints from elsewhere that a restored log is held against. */
+  evidenceCheckpoints: 64,
   /** Files of one backup beside its database, one of them, and the manifest that names them. */
   backupFiles: 1_000,
   backupFileBytes: 1024 * 1024,
   manifestFileBytes: 512 * 1024,
+  /** Accounts that are made on the machine itself where acts take two people: those two, before there is anybody who could enrol. */
+  foundingAccounts: 2,
+  passwordCharactersMin: 12,
+  passwordBytes: 1024,
+  /** Passwords that are checked at once, each in 32 MB for a quarter of a second, and those that wait. */
+  passwordChecksAtOnce: 2,
+  passwordChecksWaiting: 32,
+  /** Wrong sign-ins of one account, and of one address: at once, and a minute after that. */
+  wrongLoginsPerAccount: 5,
+  wrongLoginsPerAccountAMinute: 1,
+  wrongLoginsPerAddress: 20,
+  wrongLoginsPerAddressAMinute: 10,
+  sessionLifeMs: 60 * 60_000,
+  apiTokenDays: 366,
+  /** How long a request for a second person waits, and at most. */
+  approvalLifeMs: 24 * 3_600_000,
+  approvalLifeMaxMs: 7 * 24 * 3_600_000,
+  approvalParameterBytes: 16 * 1024,
+  /** A walk from an account to who enrolled it, and so on. */
+  enrolmentDepth: 64,
   /** Decisions of one transaction of the ledger, and those that may wait for one. */
   decisionsPerTick: 256,
   decisionsWaiting: 10_000,

@@ -6,7 +6,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import type { Draft } from '@imprint/authority/ledger/ledger';
-import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
+import type { Signer } from '@imprint/authority/signer/signer';
+import { makeKey } from '@imprint/authority/signer/software';
 import { bundleDraft, latestBundle, signBundle } from '@imprint/authority/trust/bundles';
 import { type CaRequest, furtherCa, suggestCaId } from '@imprint/authority/trust/ca-request';
 import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
@@ -27,10 +29,9 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
+import type { ActingAuthority } from './act-as.ts';
 import { readCertificate } from './authority-home.ts';
-import { placeKey } from './ca-key.ts';
 import type { CaSigners } from './ca-signers.ts';
-import type { OpenAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 
 export interface CaOrder {
@@ -40,12 +41,12 @@ export interface CaOrder {
   id?: string | undefined;
   crlPartitions?: number | undefined;
   replaces?: string | undefined;
-  /** Where its key is, if it was made in a token. */
-  key?: TokenReference | undefined;
+  /** The key is in a token, where it was made before; absent: one is made here and sealed. */
+  inToken?: TokenReference | undefined;
 }
 
 /** The terms of the new CA, where nothing stands against it. @throws usage, ca_conflict, ca_not_active, unknown_ca */
-async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
+async function termsOf({ ledger }: ActingAuthority, order: CaOrder) {
   const cas = await listCas(ledger.reader);
   const begun = cas.find(
     (ca) =>
@@ -73,18 +74,36 @@ async function termsOf({ ledger }: OpenAuthority, order: CaOrder) {
 }
 
 /** The terms with the key that is made for them, recorded in the log. */
-export async function askForCa(authority: OpenAuthority, order: CaOrder): Promise<CaRequest> {
+export async function askForCa(authority: ActingAuthority, order: CaOrder): Promise<CaRequest> {
   const terms = await termsOf(authority, order);
-  const { keys, signers } = await authority.unlock();
-  await placeKey(keys, terms.ca_id, order.key);
-  const { spki } = await signers.open(terms.ca_id);
+  const { spki } = await keyOf(authority, terms.ca_id, order.inToken);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
   await requestCa(authority.ledger, authority.person, request);
   return request;
 }
 
+/** The key under this name, made or taken over where there is none yet. @throws ca_conflict where it is another than was asked for */
+async function keyOf(
+  authority: ActingAuthority,
+  caId: string,
+  inToken: TokenReference | undefined,
+): Promise<Signer> {
+  const { keys, signers } = await authority.unlock();
+  const kept = await keys.readReference(caId);
+  const isSealed = (await keys.names()).includes(caId);
+  if (kept === undefined && !isSealed) {
+    if (inToken !== undefined) return signers.adopt(caId, inToken);
+    await keys.write(caId, makeKey('ec-p256'));
+  } else if (inToken !== undefined && kept !== tokenReferenceText(inToken)) {
+    throw new ImprintError('ca_conflict', `${caId} was begun with another key than this one`, {
+      hint: 'Go on without --key, or give the new CA another name with --id.',
+    });
+  }
+  return signers.open(caId);
+}
+
 /** Makes the CA and has the root of this machine sign it, which only the dev realm has. @throws as {@link askForCa}; certificate_refused */
-export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promise<Ca> {
+export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Promise<Ca> {
   const { ca_id } = await askForCa(authority, order);
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
@@ -94,7 +113,11 @@ export async function makeDevCa(authority: OpenAuthority, order: CaOrder): Promi
 }
 
 /** The next bundle, with a further CA, signed by the root of this machine. */
-async function ownBundle(authority: OpenAuthority, signers: CaSigners, further: Uint8Array): Promise<Draft> {
+async function ownBundle(
+  authority: ActingAuthority,
+  signers: CaSigners,
+  further: Uint8Array,
+): Promise<Draft> {
   const { ledger, person, clock } = authority;
   const root = await ownRoot(authority, signers, 'device');
   const last = (await latestBundle(ledger.reader))?.version ?? 0;
@@ -105,7 +128,7 @@ async function ownBundle(authority: OpenAuthority, signers: CaSigners, further: 
 
 /** The request of a CA whose root is elsewhere, as the file that is carried to its ceremony. */
 export async function askElsewhere(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   order: CaOrder,
 ): Promise<{ request: CaRequest; file: string; fingerprint: string }> {
   const { home, configuration, clock, logKey } = authority;
@@ -124,7 +147,7 @@ export async function askElsewhere(
 }
 
 /** What the authority holds answers of the root against. */
-export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
+export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
   const { realm, organization } = configuration;
   return {
     realm,
@@ -134,7 +157,7 @@ export function rootsOf({ home, configuration }: OpenAuthority): RealmRoots {
   };
 }
 
-async function signedByOwnRoot(authority: OpenAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
+async function signedByOwnRoot(authority: ActingAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
   const { realm, organization } = configuration;
   const root = await ownRoot(authority, signers, ca.kind);
@@ -144,7 +167,7 @@ async function signedByOwnRoot(authority: OpenAuthority, signers: CaSigners, ca:
 }
 
 async function ownRoot(
-  { home, configuration }: OpenAuthority,
+  { home, configuration }: ActingAuthority,
   signers: CaSigners,
   kind: Ca['kind'],
 ): Promise<Issuer> {

@@ -4,17 +4,15 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { makeKey } from '@imprint/authority/signer/software';
 import { firstCa } from '@imprint/authority/trust/ca-request';
 import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import { keyNames, logId, rawEd25519 } from '@imprint/authority/trust/hierarchy';
-import { createKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
-import { type AuthorityConfiguration, type AuthorityHome, beginHome } from './authority-home.ts';
-import { placeKey } from './ca-key.ts';
-import { type CaSigners, caSigners } from './ca-signers.ts';
+import { type AuthorityConfiguration, beginHome } from './authority-home.ts';
+import { caSigners, type KeyInToken, openToken } from './ca-signers.ts';
 import { homePassphrase, systemClock, systemEntropy } from './open-authority.ts';
 
 export interface CarriedRequest {
@@ -26,36 +24,21 @@ export interface CarriedRequest {
 }
 
 /**
- * @param issuing where the issuing key is, if it was made in a token
- * @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase; of a token as `CaSigners.open`
+ * @param issuingKey where absent, the issuing key is made here and sealed as the others are
+ * @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase; of a token as `CaSigners.open`, before anything
+ * is made
  */
 export async function prepareAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
-  issuing: { reference?: TokenReference | undefined; pinFile?: string | undefined } = {},
+  issuingKey?: KeyInToken,
 ): Promise<CarriedRequest[]> {
-  const { realm } = configuration;
+  if (issuingKey !== undefined) await (await openToken(issuingKey.reference, issuingKey.pinFile)).close();
+  const { realm, organization, log_origin } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   const passphrase = await homePassphrase(home, realm, passphraseFile);
   const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
-  const signers = caSigners(keys, issuing.pinFile);
-  try {
-    const carried = await makeRequests(home, configuration, keys, signers, issuing.reference);
-    finish('waiting');
-    return carried;
-  } finally {
-    await signers.close();
-  }
-}
-
-async function makeRequests(
-  home: AuthorityHome,
-  { realm, organization, log_origin }: AuthorityConfiguration,
-  keys: SealedKeyFolder,
-  signers: CaSigners,
-  issuingKey: TokenReference | undefined,
-): Promise<CarriedRequest[]> {
   const log = makeKey('ed25519');
   await keys.write(keyNames.log, log);
   await keys.write(keyNames.badges, makeKey('ed25519'));
@@ -70,17 +53,21 @@ async function makeRequests(
     made_at: systemClock().toISOString(),
   };
   const carried: CarriedRequest[] = [];
-  for (const [caId, reference] of [
-    [keyNames.issuing, issuingKey],
-    [keyNames.stationCa, undefined],
-  ] as const) {
-    await placeKey(keys, caId, reference);
-    const signer = await signers.open(caId);
-    const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
-    const text = await writeCaRequest(origin, request, signer);
-    const file = join(home.requests, `${caId}.json`);
-    writeFileSync(file, text, { mode: 0o644, flag: 'wx' });
-    carried.push({ ca_id: caId, file, fingerprint: fingerprintOf(text) });
+  const signers = caSigners(keys, issuingKey?.pinFile);
+  try {
+    for (const caId of [keyNames.issuing, keyNames.stationCa]) {
+      const inToken = caId === keyNames.issuing ? issuingKey : undefined;
+      if (inToken === undefined) await keys.write(caId, makeKey('ec-p256'));
+      const signer = inToken ? await signers.adopt(caId, inToken.reference) : await signers.open(caId);
+      const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
+      const text = await writeCaRequest(origin, request, signer);
+      const file = join(home.requests, `${caId}.json`);
+      writeFileSync(file, text, { mode: 0o644, flag: 'wx' });
+      carried.push({ ca_id: caId, file, fingerprint: fingerprintOf(text) });
+    }
+  } finally {
+    await signers.close();
   }
+  finish('waiting');
   return carried;
 }

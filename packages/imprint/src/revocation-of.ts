@@ -5,6 +5,7 @@ import { CrlShelf } from '@imprint/authority/revocation/crl-shelf';
 import { keepGoing } from '@imprint/authority/revocation/keep-going';
 import { OcspResponder } from '@imprint/authority/revocation/ocsp-responder';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
+import type { ActingAuthority } from './act-as.ts';
 import type { OpenAuthority, UnlockedAuthority } from './open-authority.ts';
 
 /** What the public listener serves, and the rounds that keep it true. */
@@ -16,7 +17,7 @@ export interface Revocation extends OcspRouteOptions {
 
 /** With what an authority publishes its CRLs. */
 export function publisherCore(
-  { ledger, contracts, clock }: OpenAuthority,
+  { ledger, contracts, clock }: Pick<ActingAuthority, 'ledger' | 'contracts' | 'clock'>,
   { line }: UnlockedAuthority,
 ): PublisherCore {
   return {

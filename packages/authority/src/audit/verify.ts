@@ -219,7 +219,7 @@ class TreeCheck {
         what: `is too many: a log of ${this.size} entries has no such tile`,
       });
     }
-    // named, so that a file in which a column's name was damaged is refused
+    // by their names: of a column whose name was damaged nothing would be read otherwise, and nothing said
     const heads = await this.#reader
       .selectFrom('log_head')
       .select(['id', 'size', 'root', 'frontier', 'last_at'])

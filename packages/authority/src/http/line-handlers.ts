@@ -17,11 +17,11 @@ import { reportWritten } from '../jobs/report-written.ts';
 import { closeShift, openShift } from '../jobs/shifts.ts';
 import { type RaiseStationAlarm, stationAlarms } from '../jobs/station-alarms.ts';
 import { submitProof } from '../jobs/submit-proof.ts';
+import { Pace } from '../pace.ts';
 import { contractText } from '../registry/contract-shelf.ts';
 import { collectEnrolment, requestEnrolment } from '../stations/enrolment.ts';
 import { openSession } from '../stations/session.ts';
 import type { StationCore } from '../stations/station-core.ts';
-import { Pace } from './pace.ts';
 import { problemOf, unfitToWrite } from './problem.ts';
 import type { StationHandlers } from './station-handlers.ts';
 

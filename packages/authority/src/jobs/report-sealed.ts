@@ -23,7 +23,7 @@ export function reportSealed(
     const { attempt, seal } = request;
     const job = await requireLiveJob(reading, station.stationId, jobId, attempt, ['proven', 'sealed']);
     const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
     const missing = missingBefore(progress, 'seal');
     if (missing.length > 0) {
       throw new ImprintError(

@@ -5,7 +5,9 @@
 import type { AuditEntry, EntryType } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../storage/tables.ts';
+import { accountProjections } from './projections/accounts.ts';
 import { alarmProjections } from './projections/alarms.ts';
+import { approvalProjections } from './projections/approvals.ts';
 import { caProjections } from './projections/cas.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
@@ -26,6 +28,8 @@ const projections: Projections<EntryType> = {
   ...revocationProjections,
   ...deviceProjections,
   ...alarmProjections,
+  ...accountProjections,
+  ...approvalProjections,
 };
 
 /**

@@ -178,18 +178,18 @@ async function requirePolicy(
     .where('order_id', '=', device.order_id)
     .executeTakeFirstOrThrow();
   const { product, rework } = await core.contracts.get(reading.tx, contract_sha256);
+  if (by.kind === 'station' && (rework.custody_lost === 'scrap' || rework.accepted_by !== 'station')) {
+    const waits =
+      rework.custody_lost === 'scrap' ? 'is to be scrapped' : 'was not accepted for refurbishing yet';
+    throw new ImprintError('device_returned', `${device.device_id} came back from the field and ${waits}`, {
+      hint: 'Lay the unit into the box of returns and call the line lead, who accepts it or scraps it.',
+    });
+  }
   if (rework.custody_lost === 'scrap') {
     throw new ImprintError(
       'transition_refused',
       `the contract of ${product} refurbishes nothing: what came back is scrapped`,
       { hint: `imprint device scrap ${device.device_id} --reason …` },
-    );
-  }
-  if (by.kind === 'station' && rework.accepted_by !== 'station') {
-    throw new ImprintError(
-      'device_returned',
-      `${device.device_id} came back and waits for a person who accepts it for refurbishing`,
-      { hint: 'Lay the unit into the box of returns; the line lead accepts it. Then scan it again.' },
     );
   }
 }

@@ -9,6 +9,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Kysely } from 'kysely';
+import { requireApproval } from '../access/require-approval.ts';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import { readCertificationRequest } from '../issuing/certification-request.ts';
 import { issue } from '../issuing/issue.ts';
@@ -165,9 +166,9 @@ interface Confirmed {
 
 /**
  * A person has compared the fingerprint; the station's certificate is made. The intent (serial, TBS hash) is durable
- * before the station CA signs, as for devices. Confirmed twice, it is the same certificate.
+ * before the station CA signs, as for devices. Confirmed twice, it is the same certificate. It takes two people (I-18).
  * @throws unknown_station (no key waits, or its token ran out), ca_missing (no CA for its site), not_authorized where the fingerprint is not that of the waiting key,
- * intent_uncertain where the station was revoked or confirmed anew meanwhile
+ * intent_uncertain where the station was revoked or confirmed anew meanwhile; approval_required, approval_invalid
  */
 export async function confirmStation(
   core: StationCore,
@@ -193,13 +194,21 @@ export async function confirmStation(
     }
     const station = await reading.tx
       .selectFrom('station')
-      .select(['status', 'certificate_sha256', 'site'])
+      .select(['status', 'certificate_sha256', 'site', 'line', 'lanes'])
       .where('station_id', '=', stationId)
       .executeTakeFirstOrThrow();
     const certificateSha256 = station.certificate_sha256;
     if (station.status === 'confirmed' && certificateSha256 !== null) {
       return { entries: [], reply: () => ({ certificateSha256 }) };
     }
+    const assigned = {
+      station_id: stationId,
+      site: station.site,
+      line: station.line,
+      lanes: station.lanes,
+      public_key_sha256: waiting.used_by_key_sha256,
+    };
+    const approved = await requireApproval(reading, 'station.assign', assigned, by);
     await requireTrustedClock(reading, core.clockGuard);
     const { site } = station;
     const year = reading.now.getUTCFullYear();
@@ -219,7 +228,7 @@ export async function confirmStation(
       not_after: token.notAfter,
     };
     return {
-      entries: [{ type: 'station.confirmed', actor: by, data: recorded }],
+      entries: [...approved, { type: 'station.confirmed', actor: by, data: recorded }],
       reply: () => ({ token, issuer, recorded }),
     };
   });

@@ -268,6 +268,44 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
   },
   alarm: { log_index: 'integer', kind: 'text', subject: 'text', detail: 'text', raised_at: 'text' },
   clock_halt: { log_index: 'integer', halted_at: 'text', detail: 'text' },
+  account: {
+    account_id: 'text',
+    roles: 'text',
+    enrolled_by: 'text null',
+    status: 'text',
+    created_at: 'text',
+    disabled_at: 'text null',
+    reason: 'text null',
+  },
+  api_token: {
+    token_id: 'text',
+    account_id: 'text',
+    permissions: 'text',
+    secret_sha256: 'text',
+    label: 'text',
+    created_at: 'text',
+    expires_at: 'text',
+    revoked_at: 'text null',
+    reason: 'text null',
+  },
+  approval: {
+    approval_id: 'text',
+    act: 'text',
+    subject: 'text',
+    parameters: 'text',
+    parameters_sha256: 'text',
+    requested_by: 'text',
+    reason: 'text',
+    requested_at: 'text',
+    expires_at: 'text',
+    state: 'text',
+    decided_by: 'text null',
+    decided_at: 'text null',
+    decision_reason: 'text null',
+    used_at: 'text null',
+    used_by: 'text null',
+  },
+  policy: { realm: 'text', approvals: 'text', order_limit: 'integer null', site_limits: 'text' },
   log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
@@ -319,6 +357,21 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     expires_at: 'text',
   },
   crl_file: { issuer_sha256: 'text', partition: 'integer', number: 'integer', crl: 'bytes' },
+  account_login: {
+    account_id: 'text',
+    name: 'text',
+    password: 'text null',
+    totp: 'bytes null',
+    totp_step: 'integer null',
+    oidc_issuer: 'text null',
+    oidc_subject: 'text null',
+  },
+  account_session: {
+    session_sha256: 'text',
+    account_id: 'text',
+    opened_at: 'text',
+    expires_at: 'text',
+  },
 };
 
 export type TableName = keyof Tables;
@@ -363,6 +416,12 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   open_check: ['check_id'],
   crl_claim: ['issuer_sha256', 'partition'],
   crl_file: ['issuer_sha256', 'partition'],
+  account: ['account_id'],
+  api_token: ['token_id'],
+  approval: ['approval_id'],
+  policy: ['realm'],
+  account_login: ['account_id'],
+  account_session: ['session_sha256'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
@@ -384,6 +443,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
+  api_token: [['account_id', 'account', 'account_id']],
 };
 
 /** The tables that the log alone rebuilds (I-15). */
@@ -414,6 +474,10 @@ export const projectedTables = [
   'device_history',
   'alarm',
   'clock_halt',
+  'account',
+  'api_token',
+  'approval',
+  'policy',
 ] as const satisfies readonly TableName[];
 
 /** The columns of a table, in the order in which it was made. */
@@ -507,6 +571,8 @@ async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
   await unique('job_one_open_unit').on('job').column('hardware_uid').where(isOpenJob).execute();
   await unique('contract_revision').on('contract').columns(['product', 'revision']).execute();
   await unique('person_badge').on('person').column('badge_sha256').execute();
+  // one identity at the company's provider is one account
+  await unique('account_login_oidc').on('account_login').columns(['oidc_issuer', 'oidc_subject']).execute();
   await unique('station_public_key').on('station').column('public_key_sha256').execute();
 }
 
@@ -558,6 +624,11 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['nonce_expiry', 'nonce', ['expires_at']],
     ['request_at', 'request', ['at']],
     ['open_check_expiry', 'open_check', ['expires_at']],
+    ['account_enrolled_by', 'account', ['enrolled_by']],
+    ['api_token_account', 'api_token', ['account_id']],
+    ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],
+    ['approval_requested', 'approval', ['state', 'requested_at']],
+    ['account_session_expiry', 'account_session', ['expires_at']],
   ];
   for (const [name, table, of] of found) {
     await schema

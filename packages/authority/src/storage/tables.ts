@@ -2,6 +2,7 @@
  * The tables, as Kysely types. Projected tables are rebuilt from the log alone (I-15); the log's own tables and
  * the ephemeral ones are not. Times are ISO 8601 UTC text, hashes lower-case hex, lists and objects JSON text.
  */
+import type { ApprovalAct } from '@imprint/contract/approval-act';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import type { JobState } from '@imprint/contract/job-state';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
@@ -344,6 +345,61 @@ export interface ClockHaltTable {
   detail: string;
 }
 
+/** A person who may act here; what they sign in with stands in `account_login`. */
+export interface AccountTable {
+  account_id: string;
+  /** JSON list. */
+  roles: string;
+  /** Null for the first ones, which were made on the authority's own machine. */
+  enrolled_by: string | null;
+  status: 'active' | 'disabled';
+  created_at: string;
+  disabled_at: string | null;
+  reason: string | null;
+}
+
+export interface ApiTokenTable {
+  token_id: string;
+  account_id: string;
+  /** JSON list. */
+  permissions: string;
+  secret_sha256: string;
+  label: string;
+  created_at: string;
+  expires_at: string;
+  revoked_at: string | null;
+  reason: string | null;
+}
+
+export interface ApprovalTable {
+  approval_id: string;
+  act: ApprovalAct;
+  subject: string;
+  /** Canonical JSON. */
+  parameters: string;
+  parameters_sha256: string;
+  requested_by: string;
+  reason: string;
+  requested_at: string;
+  expires_at: string;
+  state: 'requested' | 'granted' | 'refused' | 'used' | 'expired';
+  /** Who granted or refused it, the last of them. */
+  decided_by: string | null;
+  decided_at: string | null;
+  decision_reason: string | null;
+  used_at: string | null;
+  used_by: string | null;
+}
+
+/** At most one row. Without it the realm decides: people act in twos, save in dev. */
+export interface PolicyTable {
+  realm: string;
+  approvals: 'required' | 'not-required';
+  order_limit: number | null;
+  /** JSON: units by site. */
+  site_limits: string;
+}
+
 // The log itself.
 
 export interface LogEntryTable {
@@ -444,6 +500,27 @@ export interface CrlFileTable {
   crl: Uint8Array;
 }
 
+/** Who an account is, and what opens it. The log knows neither. */
+export interface AccountLoginTable {
+  account_id: string;
+  name: string;
+  /** scrypt with its parameters; null for one who signs in at the company's provider. */
+  password: string | null;
+  /** The secret of one-time codes, sealed under a key of the key folder. */
+  totp: Uint8Array | null;
+  /** The 30-second step whose code was used last: no code is good twice. */
+  totp_step: number | null;
+  oidc_issuer: string | null;
+  oidc_subject: string | null;
+}
+
+export interface AccountSessionTable {
+  session_sha256: string;
+  account_id: string;
+  opened_at: string;
+  expires_at: string;
+}
+
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
@@ -471,6 +548,10 @@ export interface ProjectedTables {
   device_history: DeviceHistoryTable;
   alarm: AlarmTable;
   clock_halt: ClockHaltTable;
+  account: AccountTable;
+  api_token: ApiTokenTable;
+  approval: ApprovalTable;
+  policy: PolicyTable;
 }
 
 export interface LogTables {
@@ -488,6 +569,8 @@ export interface EphemeralTables {
   open_check: OpenCheckTable;
   crl_claim: CrlClaimTable;
   crl_file: CrlFileTable;
+  account_login: AccountLoginTable;
+  account_session: AccountSessionTable;
 }
 
 export interface Tables extends ProjectedTables, LogTables, EphemeralTables {}

@@ -29,6 +29,8 @@ export const keyNames = {
   log: 'log',
   /** Hides the badges in the database; it signs nothing. */
   badges: 'badges',
+  /** Seals the second factors in the database; it signs nothing. */
+  secondFactors: 'second-factors',
 } as const;
 
 export interface HierarchyRequest {
@@ -93,6 +95,7 @@ export async function createHierarchyAround(
     server: request.makeKey('ec-p256'),
     log: request.makeKey('ed25519'),
     badges: request.makeKey('ed25519'),
+    secondFactors: request.makeKey('ed25519'),
   };
   const signers = {
     root: request.openSigner(keys.root),

@@ -83,7 +83,7 @@ export class Issuers {
       try {
         telling.push(await this.#open(db, ca_id, certificate_sha256!));
       } catch (error) {
-        if (status === 'active' || !isKeyMissing(error)) throw error;
+        if (status === 'active' || !isImprintError(error, 'key_locked')) throw error;
       }
     }
     return telling;
@@ -129,11 +129,6 @@ export class Issuers {
       );
     }
   }
-}
-
-/** What the look-up throws where a key is not in this home, and not where it is locked or another one. */
-function isKeyMissing(error: unknown): boolean {
-  return isImprintError(error, 'key_locked') && isImprintError(error.cause, 'file_invalid');
 }
 
 /** As {@link Issuers.chainOf}, for whoever signs nothing. @throws unknown_ca */

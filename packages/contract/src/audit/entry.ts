@@ -3,6 +3,7 @@
  * log is the truth: an entry carries all that its projection into tables needs, and no secret.
  */
 import { z } from 'zod';
+import { approvalAct } from '../approval-act.ts';
 import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { keyType } from '../dut/message.ts';
@@ -12,11 +13,14 @@ import { failureCode } from '../failure-code.ts';
 import { hardwareUid } from '../hardware-uid.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
+import { permission, role } from '../permission.ts';
 import { scopePattern, scopeYears } from '../x509/ca-scope.ts';
 
 export const hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** IDs of jobs, stations, sites, orders, lines, operators: one word that may stand in a path, a URL and a statement. */
 export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+/** Accounts: what a person types to sign in; no capitals, so that two of them never look alike. */
+export const accountId = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 /** Device IDs: what every grammar keeps to, and what a certificate's serialNumber (PrintableString) can carry. */
 export const deviceIdText = z.string().regex(/^[A-Za-z0-9.:-]{1,64}$/);
 /** UTC with milliseconds, `2026-01-09T08:00:00.000Z`. */
@@ -89,6 +93,7 @@ export const crlPartitions = z
   .max(limits.crlPartitions)
   .refine((count) => (count & (count - 1)) === 0, 'a number of partitions is a power of two');
 
+const roles = z.array(role).min(1).max(16);
 const signature = z.strictObject({ attempt: z.int().min(1), nonce: hash, signature_b64: base64 });
 
 export const entryData = {
@@ -398,6 +403,72 @@ export const entryData = {
   }),
   /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */
   'clock.accepted': z.strictObject({ reason: sentence }),
+  /** A person who may act here. Their name, password and second factor stand beside the log, never in it. */
+  'account.created': z.strictObject({
+    account_id: accountId,
+    roles,
+    /** The account that enrolled it; null for the first ones, which were made on the authority's own machine. */
+    enrolled_by: z.nullable(accountId),
+    reason: sentence,
+  }),
+  'account.role-changed': z.strictObject({ account_id: accountId, roles, reason: sentence }),
+  /** For ever: a person who returns gets a new account. */
+  'account.disabled': z.strictObject({ account_id: accountId, reason: sentence }),
+  'token.created': z.strictObject({
+    token_id: name,
+    account_id: accountId,
+    permissions: z.array(permission).min(1).max(64),
+    /** Of 256 random bits. */
+    secret_sha256: hash,
+    expires_at: instant,
+    reason: sentence,
+  }),
+  'token.revoked': z.strictObject({ token_id: name, reason: sentence }),
+  /** Somebody asks for a second person (I-18); who asks is the actor. */
+  'approval.requested': z.strictObject({
+    approval_id: name,
+    act: approvalAct,
+    subject: printable,
+    /** Canonical JSON. */
+    parameters: z.string().max(limits.approvalParameterBytes),
+    parameters_sha256: hash,
+    expires_at: instant,
+    reason: sentence,
+  }),
+  'approval.granted': z.strictObject({ approval_id: name, reason: sentence }),
+  'approval.refused': z.strictObject({ approval_id: name, reason: sentence }),
+  /** Stands in the decision that does the act, before it. */
+  'approval.used': z.strictObject({ approval_id: name }),
+  'approval.expired': z.strictObject({ approval_id: name }),
+  /** From when on acts of I-18 take two people, and how large an order is that one person opens. */
+  'policy.changed': z.strictObject({
+    approvals: z.enum(['required', 'not-required']),
+    /** Units of an order that one person opens; null: as many as they like. */
+    order_limit: z.nullable(z.int().min(1).max(limits.orderQuantity)),
+    /** The same for single sites. */
+    site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
+    reason: sentence,
+  }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
+  }),
 } as const;
 
 export type EntryType = keyof typeof entryData;

@@ -75,7 +75,7 @@ export async function ceremony(scratched: Scratch, realm: Realm, name: string = 
   const { home, text } = await waitingHome(scratched, name, realm);
   const terms = termsOf(scratched, stick, `${name}-stick`);
   for (const caId of ['device-issuing', 'station-issuing']) await signRequest(stick, text(caId), terms);
-  await installFirst(home, stick.folder, stick.transcript.head, { passphraseFile: scratched.at('pass') });
+  await installFirst(home, stick.folder, stick.transcript.head, scratched.at('pass'));
   return { stick, home, terms };
 }
 

@@ -242,14 +242,10 @@ describe('the ceremony of a root', () => {
     const { home, text } = await waitingHome(place, 'half-home', 'test');
     const terms = termsOf(place, stick, 'half');
     const install = (from = stick, head = from.transcript.head) =>
-      installFirst(home, from.folder, head, { passphraseFile: at('pass') });
+      installFirst(home, from.folder, head, at('pass'));
     const before_ = contentOf(home.folder);
     await refuses(openAuthority(home.folder), 'home_missing', /waits for its roots to sign requests/);
-    await refuses(
-      installFirst(home, at('nowhere'), '0', { passphraseFile: at('pass') }),
-      'file_invalid',
-      /no transcript/,
-    );
+    await refuses(installFirst(home, at('nowhere'), '0', at('pass')), 'file_invalid', /no transcript/);
     await refuses(install(), 'ceremony_invalid', /no answer to device-issuing/);
     await signRequest(stick, text('device-issuing'), terms);
     await refuses(install(), 'ceremony_invalid', /no answer to station-issuing/);
@@ -273,10 +269,10 @@ describe('the ceremony of a root', () => {
     const { home, text } = await waitingHome(place, 'twice-home', 'test');
     const terms = termsOf(place, stick, 'twice');
     for (const caId of ['device-issuing', 'station-issuing']) await signRequest(stick, text(caId), terms);
-    await installFirst(home, stick.folder, stick.transcript.head, { passphraseFile: at('pass') });
+    await installFirst(home, stick.folder, stick.transcript.head, at('pass'));
     // as it was before the last step
     renameSync(home.configurationFile, home.waitingFile);
-    await installFirst(home, stick.folder, stick.transcript.head, { passphraseFile: at('pass') });
+    await installFirst(home, stick.folder, stick.transcript.head, at('pass'));
     const authority = await openAuthority(home.folder, { passphraseFile: at('pass') });
     assert.equal((await authority.ledger.head()).size, 6);
     await authority.unlock();
@@ -307,10 +303,7 @@ describe('the ceremony of a root', () => {
       const act = { realm: 'test' as const, organization, people, number: null, at: now().toISOString() };
       spoilt.record({ ...act, act: 'ca.signed', subject: 'device-issuing', in: [asked], out: [issued] });
       throws(() => checkStick(spoilt), 'certificate_refused', /not the one that was asked for/);
-      await refuses(
-        installFirst(home, folder, spoilt.transcript.head, { passphraseFile: at('pass') }),
-        'certificate_refused',
-      );
+      await refuses(installFirst(home, folder, spoilt.transcript.head, at('pass')), 'certificate_refused');
     }
     assert.ok(isWaiting(home));
   });

@@ -5,16 +5,20 @@
 import { existsSync } from 'node:fs';
 import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import type { Signer } from '@imprint/authority/signer/signer';
+import { makeKey } from '@imprint/authority/signer/software';
 import { issueRoot } from '@imprint/authority/trust/issue-ca';
-import { createKeyFolder, openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import {
+  createKeyFolder,
+  openKeyFolder,
+  type SealedKeyFolder,
+} from '@imprint/authority/trust/sealed-key-folder';
 import type { Act } from '@imprint/authority/trust/transcript';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
-import { placeKey } from '../ca-key.ts';
-import { caSigners } from '../ca-signers.ts';
+import { type CaSigners, caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
 import { type Branch, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
@@ -54,8 +58,8 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   const out = [];
   try {
     for (const branch of branches) {
-      await placeKey(keys, rootKeys[branch], terms.tokens?.[branch]);
-      await writeRoot(stick, terms, await signers.open(rootKeys[branch]), branch);
+      const signer = await keyOf(keys, signers, rootKeys[branch], terms.tokens?.[branch]);
+      await writeRoot(stick, terms, signer, branch);
       out.push(stick.named(rootFiles[branch]));
     }
   } finally {
@@ -87,6 +91,19 @@ async function refuseForeignKeys(keyFolder: string): Promise<void> {
   throw new ImprintError('home_exists', `${keyFolder} holds the keys of a root that is not on this stick`, {
     hint: 'Bring the stick of that root, or name a new key folder.',
   });
+}
+
+/** The key under this name; one that is there already, of a run that was broken off, is gone on with. */
+async function keyOf(
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+  name: string,
+  inToken: TokenReference | undefined,
+): Promise<Signer> {
+  const isThere = (await keys.readReference(name)) !== undefined || (await keys.names()).includes(name);
+  if (!isThere && inToken !== undefined) return signers.adopt(name, inToken);
+  if (!isThere) await keys.write(name, makeKey('ec-p256'));
+  return signers.open(name);
 }
 
 async function writeRoot(

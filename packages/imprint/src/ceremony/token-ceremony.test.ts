@@ -68,7 +68,7 @@ test('I-12: root and issuing keys that were made in tokens sign there, and no fo
   }
   const { head } = checkStick(stick);
   const home = authorityHome(at('home'));
-  await installFirst(home, stick.folder, head, { passphraseFile: at('pass'), pinFile });
+  await installFirst(home, stick.folder, head, at('pass'), pinFile);
 
   const authority = await openAuthority(home.folder, { passphraseFile: at('pass'), pinFile });
   try {

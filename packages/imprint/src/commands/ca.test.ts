@@ -9,8 +9,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeKey } from '@imprint/authority/signer/software';
 import { anyScope } from '@imprint/contract/x509/ca-scope';
+import { actOn } from '../act-as.ts';
 import { askForCa, makeDevCa } from '../make-ca.ts';
-import { withAuthority } from '../with-authority.ts';
 import type { Ended } from './command-loop.test-kit.ts';
 
 let folder = '';
@@ -90,7 +90,7 @@ test('what does not fit is refused, and no key is left of it', async () => {
 
 test('broken off after the key was made, or after it stood in the log, the next run goes on with that key', async () => {
   const order = { kind: 'device', scope: { ...anyScope, site: 'lyon' } } as const;
-  await withAuthority({ home }, async (authority) => {
+  await actOn({ home }, 'ca.manage', async (authority) => {
     const { keys } = await authority.unlock();
     const key = makeKey('ec-p256');
     await keys.write('device-lyon', key);

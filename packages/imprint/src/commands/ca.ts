@@ -8,21 +8,22 @@ import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { anyScope, type CaScope, scopePattern, scopeText, scopeYears } from '@imprint/contract/x509/ca-scope';
 import { toPem } from '@imprint/contract/x509/pem';
 import { type Command, Option } from 'commander';
+import {
+  type ActingAuthority,
+  type ActingOptions,
+  actOn,
+  addApprovalOptions,
+  addIdentityOptions,
+} from '../act-as.ts';
 import { authorityHome, isWaiting, readCertificate } from '../authority-home.ts';
-import { readReferenceFile } from '../ca-key.ts';
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
-import type { OpenAuthority } from '../open-authority.ts';
 import { wholeNumber } from '../parse-option.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { facts, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
-interface HomeOptions {
-  home: string;
-  passphraseFile?: string;
-  pinFile?: string;
-  json?: boolean;
-}
+type HomeOptions = ActingOptions;
 
 interface CreateOptions extends HomeOptions {
   kind: 'device' | 'station';
@@ -33,6 +34,8 @@ interface CreateOptions extends HomeOptions {
   crlPartitions?: string;
   key?: string;
 }
+
+const keyHelp = 'the key is in a token: what imprint hsm generate-key has written';
 
 /** Adds `ca list|create|rotate|install|bundle|retire`. */
 export function addCaCommands(program: Command): void {
@@ -57,14 +60,14 @@ export function addCaCommands(program: Command): void {
     .option('--site <site>', 'a site, as stations are registered with it')
     .option('--year <year>', 'the year in which it signs, UTC; what it signs is valid for longer')
     .option('--id <name>', 'its name, such as device-2027-gateway (default: from its scope)')
-    .option('--key <file>', 'its key in a token, as imprint hsm generate-key writes where it is')
+    .option('--key <file>', keyHelp)
     .option('--crl-partitions <n>', 'over how many lists its revocations are spread: a power of two')
     .addHelpText(
       'after',
       example('imprint ca create --home ./authority --product gateway --site berlin --year 2027'),
     )
     .action((options: CreateOptions) =>
-      withAuthority(options, async (authority) => {
+      actOn(options, 'ca.manage', async (authority) => {
         const { kind, id } = options;
         const made = await make(
           authority,
@@ -73,7 +76,7 @@ export function addCaCommands(program: Command): void {
             id,
             scope: readScope(options),
             crlPartitions: readPartitions(options.crlPartitions),
-            key: readReferenceFile(options.key),
+            inToken: options.key === undefined ? undefined : readTokenReference(options.key),
           },
           options,
         );
@@ -89,7 +92,7 @@ export function addCaCommands(program: Command): void {
     .argument('<ca>', 'name of the CA that certifies now')
     .option('--year <year>', 'make it for this year; the old one goes on in its own')
     .option('--id <name>', 'name of the new CA (default: from its scope)')
-    .option('--key <file>', 'its key in a token, as imprint hsm generate-key writes where it is')
+    .option('--key <file>', keyHelp)
     .addHelpText(
       'after',
       example(
@@ -97,15 +100,15 @@ export function addCaCommands(program: Command): void {
       ),
     )
     .action((caId: string, options: HomeOptions & { year?: string; id?: string; key?: string }) =>
-      withAuthority(options, async (authority) => {
+      actOn(options, 'ca.manage', async (authority) => {
         const old = await requireCa(authority.ledger.reader, caId);
         const scope = {
           ...scopeOf(old),
           ...(options.year === undefined ? {} : { year: readYear(options.year) }),
         };
         const { kind, crl_partitions: crlPartitions } = old;
-        const key = readReferenceFile(options.key);
-        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id, key };
+        const inToken = options.key === undefined ? undefined : readTokenReference(options.key);
+        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id, inToken };
         const made = await make(authority, order, options);
         if (made === undefined) return;
         const now = await requireCa(authority.ledger.reader, caId);
@@ -136,7 +139,7 @@ export function addCaCommands(program: Command): void {
     .addHelpText('after', example('imprint ca bundle --home ./authority --out bundle.json'))
     .action(bundle);
 
-  withHome(ca.command('retire'))
+  addIdentityOptions(withHome(ca.command('retire')))
     .description('let a CA certify nobody any more; what it certified stays valid')
     .argument('<ca>', 'name of the CA')
     .requiredOption('--reason <text>', 'why; it stands in the log')
@@ -145,7 +148,7 @@ export function addCaCommands(program: Command): void {
       example('imprint ca retire device-2026-gateway --home ./authority --reason "2026 is over"'),
     )
     .action((caId: string, options: HomeOptions & { reason: string }) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actOn(options, 'ca.manage', async ({ ledger, person }) => {
         await retireCa(ledger, person, caId, options.reason);
         const retired = await requireCa(ledger.reader, caId);
         const rest = (await listCas(ledger.reader)).filter(
@@ -162,7 +165,11 @@ export function addCaCommands(program: Command): void {
 }
 
 /** Makes the CA where the realm's root is on this machine; elsewhere says what is to be carried, and gives nothing. */
-async function make(authority: OpenAuthority, order: CaOrder, options: HomeOptions): Promise<Ca | undefined> {
+async function make(
+  authority: ActingAuthority,
+  order: CaOrder,
+  options: HomeOptions,
+): Promise<Ca | undefined> {
   if (authority.configuration.realm === 'dev') return makeDevCa(authority, order);
   const { request, file, fingerprint } = await askElsewhere(authority, order);
   say(options, { ...request, status: 'requested', request: file, fingerprint }, [
@@ -182,14 +189,20 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
         hint: 'Give --head HEX, as both people wrote it down at the ceremony: nothing else tells the right roots from others.',
       });
     }
-    const installed = await installFirst(home, options.from, options.head, options);
+    const installed = await installFirst(
+      home,
+      options.from,
+      options.head,
+      options.passphraseFile,
+      options.pinFile,
+    );
     say(options, { ready: true, installed }, [
       ...installed.map(({ ca_id, sha256 }) => `${ca_id} is installed: ${sha256}`),
       `The authority is complete. Next: imprint serve --home ${options.home}`,
     ]);
     return;
   }
-  await withAuthority(options, async (authority) => {
+  await actOn(options, 'ca.manage', async (authority) => {
     const { installed, bundle: version } = await installFurther(authority, options.from, options.head);
     say(options, { ready: true, installed: installed.map(caView), bundle: version }, [
       ...(installed.length === 0 ? ['No CA waits for its certificate.'] : []),
@@ -276,7 +289,7 @@ function withHome(command: Command): Command {
 }
 
 function withKeys(command: Command): Command {
-  return withHome(command).option('--passphrase-file <file>', 'passphrase of the keys, mode 0600');
+  return addApprovalOptions(withHome(command));
 }
 
 function example(line: string): string {

@@ -3,8 +3,8 @@ import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
 import { tightestVisibility } from '@imprint/authority/revocation/visibility';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
+import { actAs, addIdentityOptions } from '../act-as.ts';
 import { say } from '../say.ts';
-import { withAuthority } from '../with-authority.ts';
 
 interface RevokeOptions {
   home: string;
@@ -16,10 +16,8 @@ interface RevokeOptions {
 
 /** Adds `credential revoke`. */
 export function addCredentialCommands(program: Command): void {
-  program
-    .command('credential')
-    .description('device credentials')
-    .command('revoke')
+  const credential = program.command('credential').description('device credentials');
+  addIdentityOptions(credential.command('revoke'))
     .description('revoke by serial or by public key, also what was never stored or delivered; for ever')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--serial <hex>', 'serial of the certificate, lower-case hex')
@@ -35,7 +33,7 @@ export function addCredentialCommands(program: Command): void {
       '\nExample:\n  imprint credential revoke --home ./authority --serial 01e6a4… --reason key-compromise',
     )
     .action((options: RevokeOptions) =>
-      withAuthority(options, async ({ ledger, contracts, clock, person }) => {
+      actAs(options, 'credential.revoke', async ({ contracts, clock }, { ledger, person }) => {
         const revoked = await revokeCredential(ledger, person, whichOf(options), options.reason);
         const { boundMs } = await tightestVisibility(ledger.reader, contracts);
         const visible_by = new Date(clock().getTime() + boundMs).toISOString();

@@ -4,6 +4,7 @@ import { tightestVisibility } from '@imprint/authority/revocation/visibility';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { nameValue } from '@imprint/contract/x509/name';
 import type { Command } from 'commander';
+import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
 import { readCertificate } from '../authority-home.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { publisherCore } from '../revocation-of.ts';
@@ -25,20 +26,18 @@ export function addCrlCommands(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint crl list --home ./authority')
     .action((options: CrlOptions) => withAuthority(options, (authority) => list(authority, options)));
-  crl
-    .command('publish')
+  addIdentityOptions(crl.command('publish'))
     .description('make the CRLs that are due, as imprint serve does by itself')
     .requiredOption('--home <dir>', "the authority's folder")
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--all', 'all of them, due or not')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint crl publish --home ./authority')
-    .action((options: CrlOptions & { passphraseFile?: string; all?: boolean }) =>
-      withAuthority(options, (authority) => publish(authority, options)),
+    .action((options: ActingOptions & { all?: boolean }) =>
+      actOn(options, 'ca.manage', (authority) => publish(authority, options)),
     );
 }
 
-async function list(authority: OpenAuthority, options: CrlOptions): Promise<void> {
+async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOptions): Promise<void> {
   const { ledger, contracts, clock } = authority;
   const { boundMs } = await tightestVisibility(ledger.reader, contracts);
   const rows = await ledger.reader
@@ -73,7 +72,7 @@ async function list(authority: OpenAuthority, options: CrlOptions): Promise<void
   ]);
 }
 
-async function publish(authority: OpenAuthority, options: CrlOptions & { all?: boolean }): Promise<void> {
+async function publish(authority: ActingAuthority, options: CrlOptions & { all?: boolean }): Promise<void> {
   const core = publisherCore(authority, await authority.unlock());
   const made = await new CrlPublisher(core).round(options.all ?? false);
   const names = caNames(authority);
@@ -99,7 +98,7 @@ async function publish(authority: OpenAuthority, options: CrlOptions & { all?: b
 }
 
 /** What people call the CAs: the common names in their certificates. */
-function caNames({ home }: OpenAuthority): Map<string, string> {
+function caNames({ home }: Pick<OpenAuthority, 'home'>): Map<string, string> {
   return new Map(
     (['issuing', 'stationCa'] as const).map((which) => {
       const { sha256, subject } = parseCertificate(readCertificate(home, which));

@@ -9,6 +9,7 @@ import {
 import { logId } from '@imprint/authority/trust/hierarchy';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { say } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
@@ -49,15 +50,14 @@ export function addRealmCommands(program: Command): void {
       }),
     );
 
-  realm
-    .command('exclude')
+  addIdentityOptions(realm.command('exclude'))
     .description('certify none of the keys that another realm has certified, from now on and for ever')
     .argument('<file>', 'what imprint realm keys wrote there')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint realm exclude dev-keys.txt --home ./authority')
-    .action((file: string, options: HomeOptions) =>
-      withAuthority(options, async ({ ledger, configuration, person }) => {
+    .action((file: string, options: ActingOptions) =>
+      actOn(options, 'ca.manage', async ({ ledger, configuration, person }) => {
         const given = readRealmKeys(readBoundedFile(file, fileBytes));
         const { added, certifiedHere } = await excludeKeys(ledger, configuration.realm, person, given);
         say(options, { realm: given.realm, named: given.keys.length, added, certified_here: certifiedHere }, [

@@ -7,7 +7,6 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { scopeText } from '@imprint/contract/x509/ca-scope';
 import { type Command, Option } from 'commander';
-import { readReferenceFile } from '../ca-key.ts';
 import type { CaSigners } from '../ca-signers.ts';
 import { checkStick } from '../ceremony/check-stick.ts';
 import { createRoot } from '../ceremony/create-root.ts';
@@ -21,6 +20,7 @@ import { Stick } from '../ceremony/stick.ts';
 import { systemClock, systemEntropy } from '../open-authority.ts';
 import { collect, wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { ExitCode } from '../run-program.ts';
 import { facts, plain, say } from '../say.ts';
 
@@ -117,8 +117,8 @@ async function create(options: CreateOptions): Promise<void> {
   for (const file of options.shareFile ?? []) requireApart(options.stick, file, 'a share');
   const wasBegun = stick.first !== undefined;
   const tokens = {
-    device: readReferenceFile(options.deviceRootKey),
-    station: readReferenceFile(options.stationRootKey),
+    ...(options.deviceRootKey === undefined ? {} : { device: readTokenReference(options.deviceRootKey) }),
+    ...(options.stationRootKey === undefined ? {} : { station: readTokenReference(options.stationRootKey) }),
   };
   await createRoot(stick, {
     ...{ realm, organization, keyFolder, now: systemClock, tokens, pinFile: options.pinFile },

@@ -12,6 +12,7 @@ import { dutLinesTarget } from './targets/dut-lines.ts';
 import { dutStationTarget } from './targets/dut-station.ts';
 import { dutUnitTarget } from './targets/dut-unit.ts';
 import { enrolmentTokenTarget } from './targets/enrolment-token.ts';
+import { ocspRequestTarget } from './targets/ocsp-request.ts';
 import { receiptTarget } from './targets/receipt.ts';
 import { stationApiTarget } from './targets/station-api.ts';
 import { tilePathTarget, tileTarget } from './targets/tile.ts';
@@ -24,6 +25,7 @@ export const targets: Record<string, { make: MakeTarget; slice: number }> = {
   certificate: { make: certificateTarget, slice: 1500 },
   chain: { make: chainTarget, slice: 100 },
   csr: { make: certificationRequestTarget, slice: 200 },
+  'ocsp-request': { make: ocspRequestTarget, slice: 600 },
   contract: { make: contractTarget, slice: 400 },
   manifest: { make: manifestTarget, slice: 500 },
   'dut-lines': { make: dutLinesTarget, slice: 1500 },

@@ -221,7 +221,7 @@ const doors: Record<string, Door> = {
     const terms = termsOf(place, stick, `${name}-stick`);
     if (from === at)
       for (const id of ['device-issuing', 'station-issuing']) await signRequest(stick, text(id), terms);
-    await installFirst(home, stick.folder, stick.transcript.head, { passphraseFile: place.at('pass') });
+    await installFirst(home, stick.folder, stick.transcript.head, place.at('pass'));
   },
   'a bundle of trust anchors at a unit that pins its own root': (from, { realm, line }) =>
     verifyTrustBundle(from.bundle, { root: line.hierarchy.certificates.root, realm }),
