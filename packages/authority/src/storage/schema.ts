@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
