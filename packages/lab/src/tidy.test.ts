@@ -23,6 +23,7 @@ const imports: Record<string, readonly string[]> = {
 const ranks: Record<string, number> = {
   http: 3,
   jobs: 2,
+  lifecycle: 2,
   stations: 2,
   registry: 2,
   audit: 2,
