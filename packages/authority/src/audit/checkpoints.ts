@@ -63,6 +63,19 @@ export class Checkpoints {
     return signing;
   }
 
+  /**
+   * The checkpoint of a head that a copy of this log has.
+   * @throws log_inconsistent where this log does not continue that head; key_locked
+   */
+  async of({ size, root }: LogHead): Promise<SignedHead> {
+    await this.#requireContinues({ size, root }, await this.latest());
+    return {
+      size,
+      root,
+      text: await signCheckpoint({ origin: this.#key.name, size, root }, this.#key, this.#sign),
+    };
+  }
+
   async #signNext(): Promise<SignedHead> {
     const { size, root } = await this.#ledger.head();
     const last = this.#last;
@@ -75,13 +88,13 @@ export class Checkpoints {
     return this.#last;
   }
 
-  async #requireContinues(last: SignedHead, head: LogHead): Promise<void> {
+  async #requireContinues(last: LogHead, head: LogHead): Promise<void> {
     const proof =
       last.size < head.size ? await proveConsistency(this.#ledger.reader, last.size, head.size) : [];
     if (verifyConsistency(last.size, head.size, last.root, head.root, proof)) return;
     throw new ImprintError(
       'log_inconsistent',
-      `the log of ${head.size} entries does not continue the one of ${last.size} that was signed before`,
+      `the log of ${head.size} entries does not continue the one of ${last.size} that came before it`,
       {
         hint: 'No checkpoint is signed. Stop issuing, keep the database as it is, and run imprint audit verify.',
         context: { signed: last.size, size: head.size },

@@ -16,7 +16,7 @@ before(async () => {
   listener = createPublicListener({
     hosts: ['log.example.com'],
     rootPem: 'ROOT',
-    issuingPem: 'ISSUING',
+    issuingPem: async () => 'ISSUING',
     checkpoint: () => checkpoint(),
     hashTile: async (path) => {
       const { level, n, width } = parseTilePath(path);

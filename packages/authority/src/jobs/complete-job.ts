@@ -53,7 +53,7 @@ export async function completeJob(
       await requireNonce(reading, nonce, { purpose: 'attest', subject: jobId, attempt });
       const use = { subject: jobId, attempt, nonce };
       requireSigned(credential, attestBytes(statementOf(core, job, credential, use), state), signature);
-      const documents = await jobDocuments(reading.tx, jobId);
+      const documents = await jobDocuments(reading.tx, job);
       requireAttestedState(core, contract, documents, state);
       requireReports(contract, job, request);
       const completed: Draft = {

@@ -21,7 +21,7 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
   const [device] = (await selectCompletion(db, { device_id: job.device_id })).rows;
   const { own, former } = await credentialsOf(db, job);
   const credential = own.find(isActive);
-  const documents = await jobDocuments(db, jobId);
+  const documents = await jobDocuments(db, job);
   return {
     job_id: job.job_id,
     attempt,
@@ -40,7 +40,7 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     certificate: credential
       ? {
           device_cert_pem: toPem('CERTIFICATE', credential.certificate),
-          chain_pem: core.issuer.chainPem,
+          chain_pem: (await core.issuers.chainOf(db, credential.issuer_sha256)).pem,
           public_key_sha256: credential.public_key_sha256,
         }
       : null,
@@ -98,7 +98,6 @@ export function receiptOf(core: LineCore, deviceId: string): Promise<string> {
     reader: core.ledger.reader,
     checkpoints: core.checkpoints,
     realm: core.realm,
-    intermediates: [core.issuer.issuer.certificate.der],
   };
   return proveDevice(source, deviceId);
 }

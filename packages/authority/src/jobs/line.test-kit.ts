@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { StationRequest } from '@imprint/contract/api/station';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import type { EntryData } from '@imprint/contract/audit/entry';
-import { toBase64 } from '@imprint/contract/bytes';
+import { concatBytes, toBase64 } from '@imprint/contract/bytes';
 import {
   type AttestedState,
   attestBytes,
@@ -17,16 +17,17 @@ import { parseProvisioningContract } from '@imprint/contract/provisioning-contra
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { Checkpoints } from '../audit/checkpoints.ts';
 import { ClockGuard } from '../clock/clock-guard.ts';
-import { deviceIssuer } from '../issuing/device-issuer.ts';
-import { openIssuer } from '../issuing/issuer.ts';
 import { makeRequest, spkiOf } from '../issuing/requests.test-kit.ts';
 import type { Draft } from '../ledger/ledger.ts';
 import { TickLedger } from '../ledger/tick-ledger.ts';
 import { ContractShelf } from '../registry/contract-shelf.ts';
 import { digestOf, keyTypeOf } from '../signer/key-type.ts';
+import type { Signer } from '../signer/signer.ts';
 import { makeKey, softwareSigner } from '../signer/software.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
-import { createHierarchy, logId } from '../trust/hierarchy.ts';
+import { createHierarchy, type Hierarchy, keyNames, logId } from '../trust/hierarchy.ts';
+import { Issuers } from '../trust/issuers.ts';
+import { realmDrafts } from '../trust/realm-drafts.ts';
 import { CredentialIssuing, type IssuedCredential } from './issue-credential.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 
@@ -51,6 +52,11 @@ export const { contract, text: contractText, sha256: contractSha256 } = gateway;
 
 export interface Line {
   core: LineCore;
+  hierarchy: Hierarchy;
+  /** Of the first device CA. */
+  signer: Signer;
+  /** Signers of CAs that a test makes, by the CA's name. */
+  signers: Map<string, Signer>;
   issuing: CredentialIssuing;
   caller: StationCaller;
   shiftId: string;
@@ -101,13 +107,18 @@ export async function openLine(
     requireSteady: (at) => clockGuard.requireSteady(at),
   });
   const { certificates, keys, logPublicKey } = hierarchy;
+  const signer = softwareSigner(keys.issuing);
+  const signers = new Map([
+    [keyNames.issuing as string, signer],
+    [keyNames.stationCa as string, softwareSigner(keys.stationCa)],
+  ]);
   const core: LineCore = {
     ledger,
     realm: 'dev',
     logId: logId(logPublicKey),
     rootPem: toPem('CERTIFICATE', certificates.root),
     rootSha256: sha256Hex(certificates.root),
-    issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
+    issuers: new Issuers('dev', async (caId) => signers.get(caId)!),
     contracts: new ContractShelf(),
     clock,
     clockGuard,
@@ -125,18 +136,13 @@ export async function openLine(
     await ledger.submit(async () => ({ entries: drafts, reply: () => undefined }));
   };
   await record(
-    {
-      type: 'realm.created',
-      actor: person,
-      data: {
-        organization: 'Example',
-        root_sha256: core.rootSha256,
-        log_origin: 'example.com/dev',
-        log_id: core.logId,
-        issuing_ca_sha256: core.issuer.issuer.certificate.sha256,
-        station_ca_sha256: sha256Hex(certificates.stationCa),
-      },
-    },
+    ...realmDrafts(person, {
+      realm: 'dev',
+      organization: 'Example',
+      logOrigin: 'example.com/dev',
+      logPublicKey,
+      certificates,
+    }),
     {
       type: 'contract.registered',
       actor: person,
@@ -173,6 +179,9 @@ export async function openLine(
   const caller = await addStation(record, core, 'st-1', lanes);
   return {
     core,
+    hierarchy,
+    signer,
+    signers,
     issuing: new CredentialIssuing(core),
     caller,
     shiftId: 'shift-st-1',
@@ -349,12 +358,23 @@ export function sealedState(
   };
 }
 
+/** A core whose every CA signs with this signer, as a fault or another process has it. */
+export function signingWith(core: LineCore, signer: Signer): LineCore {
+  return { ...core, issuers: new Issuers('dev', async () => signer) };
+}
+
 /** SHA-256 of what the station read back, all of it right. */
-export function rightReadBack(core: LineCore, deviceId: string, der: Uint8Array, factoryConfig: string) {
+export function rightReadBack(
+  core: LineCore,
+  deviceId: string,
+  der: Uint8Array,
+  chainPem: string,
+  factoryConfig: string,
+) {
   return {
     device_id: deviceId,
     certificate_sha256: sha256Hex(der),
-    chain_sha256: core.issuer.chainSha256,
+    chain_sha256: sha256Hex(concatBytes(...fromPem('CERTIFICATE', chainPem))),
     trust_anchor_sha256: core.rootSha256,
     factory_config_sha256: sha256Hex(new TextEncoder().encode(factoryConfig)),
   };

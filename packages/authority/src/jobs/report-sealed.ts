@@ -56,7 +56,7 @@ export function reportSealed(
  */
 async function requireProvenNow(reading: Reading, job: Job, attempt: number): Promise<void> {
   if (job.state === 'sealed') return;
-  const { proven } = await jobDocuments(reading.tx, job.job_id);
+  const { proven } = await jobDocuments(reading.tx, job);
   const { prove } = JSON.parse(proven!) as EntryData<'job.proven'>;
   if (prove.attempt === attempt) return;
   throw new ImprintError('job_state_wrong', `${job.device_id} has not proved itself in this attempt`, {

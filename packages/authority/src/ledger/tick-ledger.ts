@@ -9,6 +9,7 @@ import { toHex } from '@imprint/contract/bytes';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { CompiledQuery, type ControlledTransaction, type Kysely, type Selectable } from 'kysely';
+import { packEntry } from '../storage/packed-entry.ts';
 import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
@@ -248,7 +249,9 @@ export class TickLedger implements Ledger {
     } catch (error) {
       throw new DecisionBroke(error);
     }
-    for (const { bytes } of entries) tail.append({ bytes, leaf_hash: leafHash(bytes) });
+    for (const { entry, bytes } of entries) {
+      tail.append({ packed: packEntry(entry.type, bytes), leaf_hash: leafHash(bytes) });
+    }
     return { reply: () => decision.reply(firstIndex) };
   }
 

@@ -31,7 +31,7 @@ test('devices are stocked, counted, shipped, returned, set aside and let go on P
   const server = await TestServer.start();
   const storage = await createPostgres(await server.database(), 'dev');
   const { ledger } = testLedger(storage);
-  const core = { contracts: new ContractShelf(), approved: async () => true };
+  const core = { contracts: new ContractShelf(), approved: async () => [] };
   const move = (deviceId: string, to: Destination) =>
     transitionDevice(ledger, core, { by: lead, deviceId, to, reason: `it is ${to}` });
   const list = (change: Partial<ListRequest>) => {

@@ -84,16 +84,20 @@ describe('a list of devices', () => {
   test('I-18: nobody ships in bulk alone; whoever approves sees how many and which, and is asked at every device', async () => {
     const ship = { to: 'shipped' as const, reason: 'note 1', count: 3 };
     const size = await sizeOf();
-    await refuses(list(ids.slice(0, 3), ship, lifecycleCore(line)), 'approval_required', /3 devices/);
+    await refuses(list(ids.slice(0, 3), ship, lifecycleCore(line)), 'approval_required', /device\.ship-bulk/);
     assert.equal(await sizeOf(), size);
     const seen: ApprovedAct[] = [];
-    const approved = async (_reading: Reading, _by: Actor, act: ApprovedAct) => seen.push(act) > 0;
+    const approved = async (_reading: Reading, _by: Actor, act: ApprovedAct) => {
+      seen.push(act);
+      return [];
+    };
     const core = { contracts: line.core.contracts, approved };
     assert.deepEqual(sums(await list(ids.slice(0, 3), ship, core)), [3, 0, 0]);
     assert.equal(seen.length, 4);
     assert.deepEqual(new Set(seen.map((act) => JSON.stringify(act))).size, 1);
     const [act] = seen;
-    assert.ok(act?.act === 'ship-in-bulk' && act.devices === 3 && /^[0-9a-f]{64}$/.test(act.list_sha256));
+    assert.ok(act?.act === 'device.ship-bulk' && act.parameters.count === 3);
+    assert.match(act.parameters.devices_sha256, /^[0-9a-f]{64}$/);
   });
 
   test('one device ships without a second person', async () => {

@@ -198,7 +198,7 @@ describe('a transition', () => {
     const walk = await provenUnit(line, new TestUnit('security'), fresh());
     await setAside(line, walk, 'proof_wrong');
     for (const to of ['released', 'allocated', 'returned'] as const)
-      await refuses(move(line, walk.deviceId, to), 'approval_required', /set aside as proof_wrong/);
+      await refuses(move(line, walk.deviceId, to), 'approval_required', /quarantine\.release/);
     assert.equal(await stateOf(line, walk.deviceId), 'quarantined');
     await move(line, walk.deviceId, 'released', 'both looked at it', lifecycleCore(line, true));
     assert.equal(await stateOf(line, walk.deviceId), 'allocated');

@@ -213,9 +213,15 @@ export const stationRoutes = {
         .max(limits.unitsPerRequest),
     }),
     z.strictObject({
+      /** Of every credential that names no other; empty where there is none. */
       chain_pem: pem,
       /** In the order of the units: a credential, or the problem that stands against it. */
-      outcomes: z.array(z.union([z.strictObject({ credential: leafView }), z.strictObject({ problem })])),
+      outcomes: z.array(
+        z.union([
+          z.strictObject({ credential: leafView.extend({ chain_pem: z.optional(pem) }) }),
+          z.strictObject({ problem }),
+        ]),
+      ),
     }),
   ),
   reportWritten: route(

@@ -1,5 +1,5 @@
 /** `imprint device stock|ship|return|…`: people move devices along their lifecycle, one by name or many from a file. */
-import { nobodyApproved } from '@imprint/authority/lifecycle/approved';
+import { approvedInLog } from '@imprint/authority/lifecycle/approved';
 import { parseDeviceList } from '@imprint/authority/lifecycle/device-list-file';
 import { type LifecycleCore, transitionDevice } from '@imprint/authority/lifecycle/transition';
 import {
@@ -10,13 +10,13 @@ import {
 import type { TransitionTarget } from '@imprint/contract/api/lifecycle';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import type { Permission } from '@imprint/contract/permission';
 import type { Command } from 'commander';
-import type { OpenAuthority } from '../open-authority.ts';
+import { type ActingAuthority, type ActingOptions, actOn, addApprovalOptions } from '../act-as.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { ExitCode } from '../run-program.ts';
 import { say } from '../say.ts';
-import { withAuthority } from '../with-authority.ts';
 import { countProgress, listLines, requireNew, writeOutcomes } from './device-lifecycle-report.ts';
 
 interface Verb {
@@ -25,6 +25,7 @@ interface Verb {
   /** What it is for, in help. */
   description: string;
   needsReason: boolean;
+  permission: Permission;
   example: string;
 }
 
@@ -32,6 +33,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'stock',
     to: 'stocked',
+    permission: 'device.ship',
     description: 'a manufactured unit lies in stock',
     needsReason: false,
     example: 'imprint device stock --csv counted.csv --home ./authority',
@@ -39,6 +41,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'ship',
     to: 'shipped',
+    permission: 'device.ship',
     description: 'units leave: as many as people counted, or none',
     needsReason: false,
     example:
@@ -47,6 +50,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'return',
     to: 'returned',
+    permission: 'device.service',
     description: 'a unit came back: its certificates are revoked, whatever becomes of it',
     needsReason: true,
     example: 'imprint device return SN-00012345 --reason "RMA 88: does not start" --home ./authority',
@@ -54,6 +58,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'refurb',
     to: 'refurbished',
+    permission: 'device.service',
     description:
       'accept a returned unit for refurbishing: scanned on the line it gets a new key and certificate',
     needsReason: true,
@@ -62,6 +67,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'scrap',
     to: 'scrapped',
+    permission: 'device.service',
     description: 'the unit is destroyed: ID and board are never used again',
     needsReason: true,
     example: 'imprint device scrap SN-00012345 --reason "board cracked" --home ./authority',
@@ -69,6 +75,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'retire',
     to: 'retired',
+    permission: 'device.service',
     description: 'a unit goes out of service for good: its certificates are revoked',
     needsReason: true,
     example: 'imprint device retire SN-00012345 --reason "replaced by SN-00020001" --home ./authority',
@@ -76,6 +83,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'lost',
     to: 'lost',
+    permission: 'device.service',
     description: 'nobody knows where the unit is: its certificates are revoked',
     needsReason: true,
     example: 'imprint device lost --csv missing.csv --reason "stocktaking 2026-12" --home ./authority',
@@ -83,6 +91,7 @@ const verbs: readonly Verb[] = [
   {
     verb: 'quarantine',
     to: 'quarantined',
+    permission: 'device.service',
     description: 'set a unit aside; the line goes no further with it',
     needsReason: true,
     example: 'imprint device quarantine SN-00012345 --reason "label looks copied" --home ./authority',
@@ -90,22 +99,20 @@ const verbs: readonly Verb[] = [
   {
     verb: 'release',
     to: 'released',
+    permission: 'device.release',
     description: 'let a unit out of quarantine, to the state that it was set aside from',
     needsReason: true,
     example: 'imprint device release SN-00012345 --reason "label checked" --home ./authority',
   },
 ];
 
-interface MoveOptions {
-  home: string;
-  json?: boolean;
+interface MoveOptions extends ActingOptions {
   reason?: string;
   csv?: string;
   out?: string;
   count?: string;
   order?: string;
   dryRun?: boolean;
-  alone?: boolean;
 }
 
 /** Adds the verbs to `device`, which is made where it is not there yet. */
@@ -133,19 +140,16 @@ function addVerb(device: Command, each: Verb): void {
     .option('--dry-run', 'say line by line what would come of it, and change nothing')
     .option('--out <file>', 'write what came of each device to a new CSV file');
   if (to === 'shipped') command.option('--order <order>', 'all that lies in stock of this order');
-  if (to === 'shipped' || to === 'released') {
-    command.option('--alone', 'dev realm only: without the second person; the log says so');
-  }
-  command
+  addApprovalOptions(command)
     .option('--json', 'print one JSON object')
     .addHelpText('after', `\nExample:\n  ${example}`)
     .action((deviceId: string | undefined, options: MoveOptions) =>
-      withAuthority(options, (authority) => run(authority, each, deviceId, options)),
+      actOn(options, each.permission, (authority) => run(authority, each, deviceId, options)),
     );
 }
 
 async function run(
-  authority: OpenAuthority,
+  authority: ActingAuthority,
   verb: Verb,
   deviceId: string | undefined,
   options: MoveOptions,
@@ -157,8 +161,8 @@ async function run(
       hint: `See imprint device ${verb.verb} --help.`,
     });
   }
-  const core: LifecycleCore = { contracts: authority.contracts, approved: approvedBy(authority, options) };
-  const reason = reasonOf(verb, options);
+  const core: LifecycleCore = { contracts: authority.contracts, approved: approvedInLog };
+  const reason = options.reason ?? null;
   const isPlain = options.dryRun !== true && options.out === undefined && options.count === undefined;
   if (deviceId !== undefined && isPlain) {
     return moveOne(authority, core, verb, deviceId, reason, options);
@@ -168,7 +172,8 @@ async function run(
   const devices = await devicesOf(authority, deviceId, reason, options);
   const dryRun = options.dryRun === true;
   const { ledger, person: by } = authority;
-  const request = { by, to: verb.to, reason, devices, count, dryRun };
+  const order = options.order === undefined ? {} : { orderId: options.order };
+  const request = { by, to: verb.to, reason, devices, count, dryRun, ...order };
   if (options.out !== undefined) requireNew(options.out);
   const progress = countProgress(devices.length, options);
   const outcome = await transitionList(ledger, core, request, progress.add);
@@ -179,7 +184,7 @@ async function run(
 }
 
 async function moveOne(
-  { ledger, person: by }: OpenAuthority,
+  { ledger, person: by }: ActingAuthority,
   core: LifecycleCore,
   { to }: Verb,
   deviceId: string,
@@ -196,7 +201,7 @@ async function moveOne(
 
 /** @throws usage, file_invalid, unknown_order */
 async function devicesOf(
-  { ledger }: OpenAuthority,
+  { ledger }: ActingAuthority,
   deviceId: string | undefined,
   reason: string | null,
   { csv, order, count }: MoveOptions,
@@ -213,18 +218,4 @@ async function devicesOf(
   throw new ImprintError('count_wrong', `nothing of order ${order} lies in stock`, {
     hint: `See imprint device list --order ${order}.`,
   });
-}
-
-/** Until approvals are kept nobody stands behind an act but who gives the command; the dev realm may say that this will do. */
-function approvedBy({ configuration }: OpenAuthority, { alone }: MoveOptions): LifecycleCore['approved'] {
-  if (alone !== true) return nobodyApproved;
-  if (configuration.realm === 'dev') return async () => true;
-  throw new ImprintError('usage', `--alone is for the dev realm, and this one is ${configuration.realm}`, {
-    hint: 'Have a second person approve it.',
-  });
-}
-
-function reasonOf({ to }: Verb, { reason, alone }: MoveOptions): string | null {
-  if (alone !== true) return reason ?? null;
-  return `${reason ?? to} (dev realm: nobody else was asked)`;
 }

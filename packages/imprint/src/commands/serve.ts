@@ -1,4 +1,5 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
@@ -6,15 +7,18 @@ import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { readCertificate } from '../authority-home.ts';
+import type { AuthorityConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
+import { type Revocation, revocationOf } from '../revocation-of.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -23,6 +27,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   json?: boolean;
@@ -35,6 +40,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the station listener (mTLS) and the public listener')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--json', 'say where it listens as one JSON line')
@@ -43,7 +49,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
@@ -58,7 +64,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publicListener = publicListenerOf(authority, unlocked);
+    const revocation = revocationOf(authority, unlocked, reportFault);
+    const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
@@ -74,10 +81,12 @@ async function serve(options: ServeOptions): Promise<void> {
     }, limits.intentLeaseMs);
     const forgetting = setInterval(() => {
       forgetEphemeral(line).catch(reportFault);
+      expireApprovals(line.ledger, line.processId).catch(reportFault);
     }, forgetEveryMs);
     const watching = setInterval(() => {
       watchClock(authority, line.processId).catch(reportFault);
     }, limits.clockWatchMs);
+    listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
     clearInterval(sweeping);
     clearInterval(forgetting);
@@ -99,14 +108,25 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
 function publicListenerOf(
   authority: OpenAuthority,
   { line, checkpoints }: UnlockedAuthority,
+  revocation: Revocation,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { configuration, ledger } = authority;
   return createPublicListener({
-    hosts: configuration.hosts,
+    hosts: publicHosts(configuration),
     rootPem: line.rootPem,
-    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    issuingPem: async () => {
+      const cas = await trustedCas(ledger.reader, 'device');
+      return cas.map((der) => toPem('CERTIFICATE', der)).join('');
+    },
+    bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
+    revocation,
     report: reportFault,
   });
+}
+
+/** The listener is also reached under the name that certificates bear. */
+function publicHosts({ hosts, public_url }: AuthorityConfiguration): string[] {
+  return public_url === undefined ? hosts : [...hosts, new URL(public_url).hostname.replace(/^\[|\]$/g, '')];
 }

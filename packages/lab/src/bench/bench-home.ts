@@ -6,11 +6,14 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { collectEnrolment, confirmStation, requestEnrolment } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { toBase64 } from '@imprint/contract/bytes';
 import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
+import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import { certificationRequest } from '@imprint/station/certification-request';
+import { newRequestId as stationRequestId } from '@imprint/station/request-id';
 import { Child } from 'imprint/demo/child';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
@@ -19,7 +22,8 @@ export const benchSite = 'site-1';
 export const benchStation = 'st-1';
 export const stationVersion = '0.1.0';
 export const noConfiguration = '0'.repeat(64);
-export const newRequestId = (): string => randomBytes(16).toString('hex');
+/** As a station makes them. */
+export const newRequestId = (at = new Date()): string => stationRequestId(at, randomBytes);
 
 /** What a TLS client needs to speak as the station, PEM. */
 export interface StationIdentity {
@@ -33,6 +37,8 @@ export interface AuthorityHome {
   folder: string;
   authority: OpenAuthority;
   unlocked: UnlockedAuthority;
+  /** SHA-256 of the device CA's certificate, which is also the chain's: there is one CA. */
+  issuerSha256: string;
 }
 
 export interface BenchHome extends AuthorityHome {
@@ -58,6 +64,7 @@ export async function makeBenchHome(folder: string, database?: string): Promise<
     folder: home,
     authority,
     unlocked,
+    issuerSha256: await issuerOf(authority),
     identity: await enrolStation(authority, unlocked, benchStation),
   };
 }
@@ -80,7 +87,12 @@ export async function withBenchHome<T>(
 /** Opens a home that was made before. */
 export async function openHome(folder: string): Promise<AuthorityHome> {
   const authority = await openAuthority(folder);
-  return { folder, authority, unlocked: await authority.unlock() };
+  const unlocked = await authority.unlock();
+  return { folder, authority, unlocked, issuerSha256: await issuerOf(authority) };
+}
+
+async function issuerOf({ ledger }: OpenAuthority): Promise<string> {
+  return sha256Hex((await trustedCas(ledger.reader, 'device'))[0]!);
 }
 
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
@@ -110,9 +122,9 @@ export async function enrolStation(
   const request = { token: parseEnrolmentToken(token).secret, csr_b64 };
   const { public_key_sha256 } = await requestEnrolment(stations, request);
   await confirmStation(stations, person, stationId, public_key_sha256);
-  const { certificate_pem } = await collectEnrolment(stations, request);
+  const { certificate_pem, chain_pem } = await collectEnrolment(stations, request);
   return {
-    certificatePem: certificate_pem! + toPem('CERTIFICATE', stations.stationIssuer.certificate.der),
+    certificatePem: certificate_pem! + chain_pem!,
     keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
     authorityCaPem: toPem('CERTIFICATE', stations.stationRoot),
   };

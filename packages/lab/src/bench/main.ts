@@ -37,7 +37,7 @@ Every figure goes to bench/results/PART.json, with plots and a page (bench/resul
             (default: imprint-home/bench-<time>)
   --keep    leave that folder there; one that was there before is never removed
   --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
-            some 25 GB on each storage; growth takes up a kept folder again
+            some 12 GB on each storage; growth takes up a kept folder again
   --storage of growth: ${storageNames.join(', ')} or both (default: both)
 
 Examples:

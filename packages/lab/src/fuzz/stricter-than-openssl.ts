@@ -59,6 +59,7 @@ export const stricter: Record<Judged, Record<string, string>> = {
     subject_alt_name_wrong: 'OpenSSL does not know that the URI repeats the subject.',
     ca_for_others:
       'OpenSSL does not know that a CA certifies devices or stations, never both (decision 0140).',
+    scope_mismatch: 'OpenSSL does not know the extension that binds a CA (decision 0240).',
     realm_mismatch: 'OpenSSL is told the policy, and does not read the realm in a name or a URI.',
   },
   request: {

@@ -2,12 +2,12 @@
  * What the log says happened, told once more by other code: it reads the entries that are committed, straight from the file,
  * and holds each against those before it. It knows none of the program's tables.
  */
-import Database from 'better-sqlite3';
 import { beginning, type World } from '../world.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
 import { LifeModel } from './life-model.ts';
 import { MerkleRoots } from './merkle-roots.ts';
 import { ReachModel } from './reach-model.ts';
+import { StoredLog } from './stored-log.ts';
 import type { Violations } from './violation.ts';
 
 export interface LoggedEntry {
@@ -73,8 +73,7 @@ export class LogModel {
   readonly #lives: LifeModel;
   readonly #serials = new Set<string>();
   readonly #deviceOfKey = new Map<string, string>();
-  #database: Database.Database | undefined;
-  #next: Database.Statement<[number], { log_index: number; bytes: Buffer }> | undefined;
+  #log: StoredLog | undefined;
   /** How far the authority's clock may be off what is true, in milliseconds: more while a fault has it wrong. */
   clockSlackMs = 61_000;
 
@@ -86,21 +85,17 @@ export class LogModel {
   }
 
   open(file: string): void {
-    this.#database = new Database(file, { readonly: true });
-    this.#next = this.#database.prepare(
-      'select log_index, bytes from log_entry where log_index >= ? order by log_index',
-    );
+    this.#log = new StoredLog(file);
   }
 
   close(): void {
-    this.#database?.close();
-    this.#database = undefined;
+    this.#log?.close();
+    this.#log = undefined;
   }
 
   /** Reads what was committed since. */
   pull(): void {
-    if (this.#next === undefined) return;
-    for (const { log_index, bytes } of this.#next.iterate(this.entries.length)) {
+    for (const { log_index, bytes } of this.#log?.from(this.entries.length) ?? []) {
       this.#violations.unless(
         log_index === this.entries.length,
         'I-16',
