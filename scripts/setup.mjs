@@ -106,10 +106,12 @@ function installProgramsForTests() {
   process.exit(1);
 }
 
+// installing anew takes away what was compiled; whoever had it wants it again
+const hadHsm = existsSync(`${root}node_modules/pkcs11js/build/Release/pkcs11.node`);
 installNpmPackages();
 const forTests = process.argv.includes('--for-tests');
 if (forTests) installProgramsForTests();
-if (forTests || process.argv.includes('--with-hsm')) {
+if (forTests || hadHsm || process.argv.includes('--with-hsm')) {
   const failure = buildPkcs11(root, say);
   if (failure !== undefined) {
     say(failure);

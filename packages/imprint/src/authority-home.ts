@@ -74,6 +74,8 @@ export interface AuthorityHome {
   certificates: string;
   /** Made by `init` for the dev realm alone, where no passphrase was given. */
   devPassphrase: string;
+  /** Stands there while a restored home is held. */
+  heldFile: string;
   logKeyFile: string;
 }
 
@@ -90,6 +92,7 @@ export function authorityHome(folder: string): AuthorityHome {
     keys: join(path, 'keys'),
     certificates: join(path, 'certificates'),
     devPassphrase: join(path, 'dev-passphrase'),
+    heldFile: join(path, 'held.json'),
     logKeyFile: join(path, 'certificates', 'log.vkey'),
   };
 }
@@ -119,9 +122,10 @@ export function beginHome(folder: string, content: AuthorityConfiguration): Home
     });
   }
   chmodSync(home.folder, 0o700);
-  const { keys, certificates, devPassphrase, requests, unfinishedFile } = home;
+  const { keys, certificates, devPassphrase, requests, heldFile, unfinishedFile } = home;
+  const data = dirname(home.database);
   // the mark goes last: broken off here, this is begun anew as well
-  for (const left of [keys, certificates, dirname(home.database), devPassphrase, requests, unfinishedFile]) {
+  for (const left of [keys, certificates, data, devPassphrase, requests, heldFile, unfinishedFile]) {
     rmSync(left, { recursive: true, force: true });
   }
   const mark = openSync(unfinishedFile, 'wx', 0o644);

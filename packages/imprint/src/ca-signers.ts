@@ -3,7 +3,11 @@
  * memory, a reference is one in a token; another kind of HSM is another kind of reference, and one more line here.
  */
 import { type TokenPlace, tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference, type TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import {
+  parseTokenReference,
+  type TokenReference,
+  tokenReferenceText,
+} from '@imprint/authority/signer/pkcs11/token-reference';
 import type { TokenSigner } from '@imprint/authority/signer/pkcs11/token-signer';
 import type { Signer } from '@imprint/authority/signer/signer';
 import { softwareSigner } from '@imprint/authority/signer/software';
@@ -18,6 +22,11 @@ export interface CaSigners {
    * hsm_key_missing, hsm_ambiguous, hsm_key_exposed, key_locked, unavailable
    */
   open(name: string): Promise<Signer>;
+  /**
+   * Puts a key of a token under a name. It is opened first: what does not open is not written down.
+   * @throws home_exists where a key of that name stands already; of the token as {@link open}
+   */
+  adopt(name: string, reference: TokenReference): Promise<Signer>;
   /** Lets go of every token. */
   close(): Promise<void>;
 }
@@ -34,7 +43,15 @@ export function caSigners(keys: SealedKeyFolder, pinFile: string | undefined): C
     tokens.push(signer);
     return signer;
   };
+  const adopt = async (name: string, reference: TokenReference): Promise<Signer> => {
+    const signer = await openToken(reference, pinFile);
+    tokens.push(signer);
+    await keys.writeReference(name, tokenReferenceText(reference));
+    opened.set(name, Promise.resolve(signer));
+    return signer;
+  };
   return {
+    adopt,
     open: (name) => {
       const signer = opened.get(name) ?? open(name);
       opened.set(name, signer);
@@ -50,6 +67,12 @@ export function caSigners(keys: SealedKeyFolder, pinFile: string | undefined): C
 /** The signer of a key that is sealed in the folder. @throws file_invalid where there is no such key, or it was changed; key_unsupported */
 export async function sealedSigner(keys: SealedKeyFolder, name: string): Promise<Signer> {
   return softwareSigner(await keys.read(name));
+}
+
+/** A key in a token, and where its PIN is. */
+export interface KeyInToken {
+  reference: TokenReference;
+  pinFile: string | undefined;
 }
 
 /** The signer of a key in a token, which the caller closes. @throws as {@link CaSigners.open} */

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
-import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
 import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { signBundle } from '@imprint/authority/trust/bundles';
@@ -18,15 +18,9 @@ import {
   beginHome,
   writeCertificate,
 } from './authority-home.ts';
-import { openToken } from './ca-signers.ts';
+import { type KeyInToken, openToken } from './ca-signers.ts';
 import { createStorage } from './home-storage.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
-
-/** The issuing key is in a token, where it was made before. */
-export interface IssuingKeyInToken {
-  reference: TokenReference;
-  pinFile: string | undefined;
-}
 
 /**
  * @param issuingKey where absent, the issuing key is made here and sealed as the others are
@@ -38,7 +32,7 @@ export async function initAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
-  issuingKey?: IssuingKeyInToken,
+  issuingKey?: KeyInToken,
 ): Promise<AuthorityHome> {
   const { realm } = configuration;
   if (realm !== 'dev') {
@@ -84,7 +78,7 @@ async function makeHome(
     await keys.write(keyNames[name as keyof typeof keyNames], key);
   }
   if (issuingKey !== undefined) {
-    await keys.writeReference(keyNames.issuing, `${JSON.stringify(issuingKey.reference, null, 2)}\n`);
+    await keys.writeReference(keyNames.issuing, tokenReferenceText(issuingKey.reference));
   }
   const { certificates } = hierarchy;
   for (const which of ['root', 'issuing', 'stationRoot', 'stationCa', 'server'] as const) {

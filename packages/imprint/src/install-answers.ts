@@ -12,7 +12,7 @@ import { type CaRequestFile, readCaRequest } from '@imprint/authority/trust/ca-r
 import { type Ca, checkAnswer, installCa, listCas, type RealmRoots } from '@imprint/authority/trust/cas';
 import { issueServerCertificate, keyNames, rawEd25519 } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
-import { openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Certificate } from '@imprint/contract/x509/certificate';
@@ -26,7 +26,7 @@ import {
   readWaitingConfiguration,
   writeCertificate,
 } from './authority-home.ts';
-import { sealedSigner } from './ca-signers.ts';
+import { type CaSigners, caSigners } from './ca-signers.ts';
 import { type CheckedStick, checkStick } from './ceremony/check-stick.ts';
 import { Stick } from './ceremony/stick.ts';
 import { clearBegunStorage, createStorage } from './home-storage.ts';
@@ -37,13 +37,15 @@ import { readBoundedFile } from './read-bounded-file.ts';
 /**
  * Finishes a home that waits: roots, both CAs, the certificate of its listeners, its database and the log's first entries.
  * @param head the hash of the transcript, as two people wrote it down: nothing else tells the right roots from others
- * @throws realm_mismatch, ceremony_invalid, certificate_refused, file_invalid, key_locked, passphrase_wrong, storage_failed
+ * @throws realm_mismatch, ceremony_invalid, certificate_refused, file_invalid, key_locked, passphrase_wrong, storage_failed; of a key in
+ * a token as `CaSigners.open`
  */
 export async function installFirst(
   home: AuthorityHome,
   from: string,
   head: string,
   passphraseFile?: string,
+  pinFile?: string,
 ): Promise<{ ca_id: string; sha256: string }[]> {
   const configuration = readWaitingConfiguration(home);
   const { realm, organization, log_origin } = configuration;
@@ -63,14 +65,14 @@ export async function installFirst(
     answerTo(checked, ownRequest(home, caId), roots),
   ) as [Certificate, Certificate];
   const now = systemClock();
-  const stationIssuer = openIssuer(stationCa.der, await sealedSigner(keys, keyNames.stationCa), realm);
-  openIssuer(issuing.der, await sealedSigner(keys, keyNames.issuing), realm);
-  const { spki } = await sealedSigner(keys, keyNames.server);
-  const { hosts } = configuration;
-  const server = await issueServerCertificate(
-    { realm, organization, hosts, now, entropy: systemEntropy, spki },
-    stationIssuer,
-  );
+  const server = await withSigners(keys, pinFile, async (signers) => {
+    const stationIssuer = openIssuer(stationCa.der, await signers.open(keyNames.stationCa), realm);
+    openIssuer(issuing.der, await signers.open(keyNames.issuing), realm);
+    const { spki } = await signers.open(keyNames.server);
+    const { hosts } = configuration;
+    const terms = { realm, organization, hosts, now, entropy: systemEntropy, spki };
+    return issueServerCertificate(terms, stationIssuer);
+  });
   const certificates = {
     ...{ root: roots.root, issuing: issuing.der },
     ...{ stationRoot: roots.stationRoot, stationCa: stationCa.der, server },
@@ -139,6 +141,19 @@ export async function installFurther(
   }
   if (checked.bundle !== undefined) await publishBundle(ledger, person, checked.bundle, roots);
   return { installed, bundle: (await latestBundle(ledger.reader))?.version ?? null };
+}
+
+async function withSigners<T>(
+  keys: SealedKeyFolder,
+  pinFile: string | undefined,
+  work: (signers: CaSigners) => Promise<T>,
+): Promise<T> {
+  const signers = caSigners(keys, pinFile);
+  try {
+    return await work(signers);
+  } finally {
+    await signers.close();
+  }
 }
 
 function requireRealm(stick: Stick, { realm, organization }: AuthorityConfiguration): void {

@@ -12,7 +12,7 @@ import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
 import { type AuthorityConfiguration, beginHome } from './authority-home.ts';
-import { sealedSigner } from './ca-signers.ts';
+import { caSigners, type KeyInToken, openToken } from './ca-signers.ts';
 import { homePassphrase, systemClock, systemEntropy } from './open-authority.ts';
 
 export interface CarriedRequest {
@@ -23,12 +23,18 @@ export interface CarriedRequest {
   fingerprint: string;
 }
 
-/** @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase */
+/**
+ * @param issuingKey where absent, the issuing key is made here and sealed as the others are
+ * @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase; of a token as `CaSigners.open`, before anything
+ * is made
+ */
 export async function prepareAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
+  issuingKey?: KeyInToken,
 ): Promise<CarriedRequest[]> {
+  if (issuingKey !== undefined) await (await openToken(issuingKey.reference, issuingKey.pinFile)).close();
   const { realm, organization, log_origin } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   const passphrase = await homePassphrase(home, realm, passphraseFile);
@@ -47,14 +53,20 @@ export async function prepareAuthority(
     made_at: systemClock().toISOString(),
   };
   const carried: CarriedRequest[] = [];
-  for (const caId of [keyNames.issuing, keyNames.stationCa]) {
-    await keys.write(caId, makeKey('ec-p256'));
-    const signer = await sealedSigner(keys, caId);
-    const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
-    const text = await writeCaRequest(origin, request, signer);
-    const file = join(home.requests, `${caId}.json`);
-    writeFileSync(file, text, { mode: 0o644, flag: 'wx' });
-    carried.push({ ca_id: caId, file, fingerprint: fingerprintOf(text) });
+  const signers = caSigners(keys, issuingKey?.pinFile);
+  try {
+    for (const caId of [keyNames.issuing, keyNames.stationCa]) {
+      const inToken = caId === keyNames.issuing ? issuingKey : undefined;
+      if (inToken === undefined) await keys.write(caId, makeKey('ec-p256'));
+      const signer = inToken ? await signers.adopt(caId, inToken.reference) : await signers.open(caId);
+      const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
+      const text = await writeCaRequest(origin, request, signer);
+      const file = join(home.requests, `${caId}.json`);
+      writeFileSync(file, text, { mode: 0o644, flag: 'wx' });
+      carried.push({ ca_id: caId, file, fingerprint: fingerprintOf(text) });
+    }
+  } finally {
+    await signers.close();
   }
   finish('waiting');
   return carried;

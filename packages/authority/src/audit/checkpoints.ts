@@ -24,13 +24,21 @@ export class Checkpoints {
   readonly #ledger: Ledger;
   readonly #key: VerifierKey;
   readonly #sign: NoteSigner;
+  readonly #onSigned: (signed: SignedHead) => void;
   #last: SignedHead | undefined;
   #signing: Promise<SignedHead> | undefined;
 
-  constructor(ledger: Ledger, key: VerifierKey, sign: NoteSigner) {
+  /** @param onSigned hears of every head that is signed, before anybody else does */
+  constructor(
+    ledger: Ledger,
+    key: VerifierKey,
+    sign: NoteSigner,
+    onSigned: (signed: SignedHead) => void = () => undefined,
+  ) {
     this.#ledger = ledger;
     this.#key = key;
     this.#sign = sign;
+    this.#onSigned = onSigned;
   }
 
   /** The text form of the key under which the checkpoints verify. */
@@ -85,6 +93,7 @@ export class Checkpoints {
     }
     const text = await signCheckpoint({ origin: this.#key.name, size, root }, this.#key, this.#sign);
     this.#last = { size, root: Uint8Array.from(root), text };
+    this.#onSigned(this.#last);
     return this.#last;
   }
 

@@ -69,6 +69,7 @@ describe('every row', () => {
     await append(
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );

@@ -2,6 +2,7 @@
 import { ImprintError } from '@imprint/contract/errors';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
 import type { Draft, Reading } from '../ledger/ledger.ts';
+import { refuseExcluded } from '../registry/excluded-keys.ts';
 import { statement } from '../storage/statement.ts';
 import type { CredentialTable } from '../storage/tables.ts';
 import type { Job } from './job.ts';
@@ -14,7 +15,7 @@ import { isWithinReach } from './reach.ts';
  * The refusal of a key that was ever certified for another device; undefined for a fresh one, and for the present job's own. The
  * presenting unit is set aside, and the other one too where it is unfinished and of an order that this station works on: a request
  * proves possession, and not when, so that whoever overheard one can present it again.
- * @throws key_reused for a key that was revoked as compromised, or that a former job of the device left
+ * @throws key_reused for a key that was revoked as compromised, that a former job of the device left, or that another realm has certified
  */
 export async function knownKey(
   reading: Reading,
@@ -22,6 +23,7 @@ export async function knownKey(
   job: Job,
   csr: CertificationRequest,
 ): Promise<{ entries: Draft[]; refusal: Refusal } | undefined> {
+  await refuseExcluded(reading.tx, csr.publicKeySha256);
   const { rows } = await selectOwner(reading.tx, { public_key_sha256: csr.publicKeySha256 });
   const known = rows[0];
   if (!known) return undefined;

@@ -37,7 +37,8 @@ interface Claim {
 }
 
 /**
- * Makes and publishes the next CRL of a partition; undefined where another process is making it.
+ * Makes and publishes the next CRL of a partition; undefined where another process is making it, or has made one since `follows` was the
+ * newest (0: before there was any).
  * @throws realm_mismatch where the CA was published with another number of partitions; clock_untrusted, storage_failed, key_locked;
  * tbs_mismatch where what the signer gave is no signature of the CA over the list
  */
@@ -46,10 +47,11 @@ export async function publishCrl(
   issuer: Issuer,
   partition: number,
   { validityMs }: Visibility,
+  follows?: number,
 ): Promise<PublishedCrl | undefined> {
   const { ledger, processId } = core;
   const { crlPartitions, publicUrl } = issuer.revocation;
-  const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId));
+  const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId, follows));
   if (claim === undefined) return undefined;
   const revoked = await revokedSerials(ledger.reader, issuer, partition, claim.before);
   const { thisUpdate, number } = claim;
@@ -88,6 +90,7 @@ async function claimNumber(
   issuer: Issuer,
   partition: number,
   owner: string,
+  follows: number | undefined,
 ): Promise<Decision<Claim | undefined>> {
   const key = { issuer_sha256: issuer.certificate.sha256, partition };
   const before = (await selectCrl(tx, key)).rows[0];
@@ -99,7 +102,9 @@ async function claimNumber(
       { hint: 'A CA keeps the number of its CRLs for ever: mend crl_partitions in the configuration.' },
     );
   }
-  if (claimed !== undefined && claimed.owner !== owner && claimed.expires_at > at) {
+  const isMade = follows !== undefined && (before?.number ?? 0) !== follows;
+  const isBeingMade = claimed !== undefined && claimed.owner !== owner && claimed.expires_at > at;
+  if (isMade || isBeingMade) {
     return { entries: [], reply: () => undefined };
   }
   const number = Math.max(before?.number ?? 0, claimed?.number ?? 0) + 1;

@@ -58,6 +58,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     retired_at: 'text null',
     reason: 'text null',
   },
+  excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
     contract_sha256: 'text',
@@ -381,6 +382,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
   trust_bundle: ['version'],
+  excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
   production_order: ['order_id'],
   device: ['device_id'],
@@ -424,6 +426,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
   'device_history',
+  'excluded_key',
   'public_key',
   'revocation',
   'unit',
@@ -448,6 +451,7 @@ export const projectedTables = [
   'realm',
   'ca',
   'trust_bundle',
+  'excluded_key',
   'contract',
   'production_order',
   'device',

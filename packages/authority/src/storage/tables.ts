@@ -42,6 +42,13 @@ export interface CaTable {
   reason: string | null;
 }
 
+/** A key that another realm has certified, and which one. */
+export interface ExcludedKeyTable {
+  public_key_sha256: string;
+  realm: string;
+  log_id: string;
+}
+
 /** A bundle of trust anchors that was published, one row a version. */
 export interface TrustBundleTable {
   version: number;
@@ -518,6 +525,7 @@ export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
   trust_bundle: TrustBundleTable;
+  excluded_key: ExcludedKeyTable;
   contract: ContractTable;
   production_order: ProductionOrderTable;
   device: DeviceTable;

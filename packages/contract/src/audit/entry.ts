@@ -131,6 +131,13 @@ export const entryData = {
     sha256: hash,
     text: z.string().max(limits.bundleBytes),
   }),
+  /** Keys that another realm has certified: they are certified for nobody here (I-20). */
+  'keys.excluded': z.strictObject({
+    /** Whose keys they are. */
+    realm: realmName,
+    log_id: hash,
+    public_key_sha256s: z.array(hash).min(1).max(limits.keysPerLogEntry),
+  }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
     product: name,
@@ -441,6 +448,26 @@ export const entryData = {
     /** The same for single sites. */
     site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
     reason: sentence,
+  }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
   }),
 } as const;
 

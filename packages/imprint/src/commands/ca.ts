@@ -19,6 +19,7 @@ import { authorityHome, isWaiting, readCertificate } from '../authority-home.ts'
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
 import { wholeNumber } from '../parse-option.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { facts, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 
@@ -31,7 +32,10 @@ interface CreateOptions extends HomeOptions {
   year?: string;
   id?: string;
   crlPartitions?: string;
+  key?: string;
 }
+
+const keyHelp = 'the key is in a token: what imprint hsm generate-key has written';
 
 /** Adds `ca list|create|rotate|install|bundle|retire`. */
 export function addCaCommands(program: Command): void {
@@ -56,6 +60,7 @@ export function addCaCommands(program: Command): void {
     .option('--site <site>', 'a site, as stations are registered with it')
     .option('--year <year>', 'the year in which it signs, UTC; what it signs is valid for longer')
     .option('--id <name>', 'its name, such as device-2027-gateway (default: from its scope)')
+    .option('--key <file>', keyHelp)
     .option('--crl-partitions <n>', 'over how many lists its revocations are spread: a power of two')
     .addHelpText(
       'after',
@@ -71,6 +76,7 @@ export function addCaCommands(program: Command): void {
             id,
             scope: readScope(options),
             crlPartitions: readPartitions(options.crlPartitions),
+            inToken: options.key === undefined ? undefined : readTokenReference(options.key),
           },
           options,
         );
@@ -86,13 +92,14 @@ export function addCaCommands(program: Command): void {
     .argument('<ca>', 'name of the CA that certifies now')
     .option('--year <year>', 'make it for this year; the old one goes on in its own')
     .option('--id <name>', 'name of the new CA (default: from its scope)')
+    .option('--key <file>', keyHelp)
     .addHelpText(
       'after',
       example(
         'imprint ca rotate device-2026-gateway --home ./authority --year 2027\n  imprint ca rotate device-issuing --home ./authority',
       ),
     )
-    .action((caId: string, options: HomeOptions & { year?: string; id?: string }) =>
+    .action((caId: string, options: HomeOptions & { year?: string; id?: string; key?: string }) =>
       actOn(options, 'ca.manage', async (authority) => {
         const old = await requireCa(authority.ledger.reader, caId);
         const scope = {
@@ -100,7 +107,8 @@ export function addCaCommands(program: Command): void {
           ...(options.year === undefined ? {} : { year: readYear(options.year) }),
         };
         const { kind, crl_partitions: crlPartitions } = old;
-        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id };
+        const inToken = options.key === undefined ? undefined : readTokenReference(options.key);
+        const order = { kind, scope, crlPartitions, replaces: caId, id: options.id, inToken };
         const made = await make(authority, order, options);
         if (made === undefined) return;
         const now = await requireCa(authority.ledger.reader, caId);
@@ -181,7 +189,13 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
         hint: 'Give --head HEX, as both people wrote it down at the ceremony: nothing else tells the right roots from others.',
       });
     }
-    const installed = await installFirst(home, options.from, options.head, options.passphraseFile);
+    const installed = await installFirst(
+      home,
+      options.from,
+      options.head,
+      options.passphraseFile,
+      options.pinFile,
+    );
     say(options, { ready: true, installed }, [
       ...installed.map(({ ca_id, sha256 }) => `${ca_id} is installed: ${sha256}`),
       `The authority is complete. Next: imprint serve --home ${options.home}`,

@@ -4,14 +4,18 @@ import { resolve } from 'node:path';
 import { generateTokenKey } from '@imprint/authority/signer/pkcs11/generate-token-key';
 import type { TokenKeyType } from '@imprint/authority/signer/pkcs11/messages';
 import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference, type TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import {
+  parseTokenReference,
+  type TokenReference,
+  tokenReferenceText,
+} from '@imprint/authority/signer/pkcs11/token-reference';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
 import { openToken, pinReader } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
-import { readBoundedFile } from '../read-bounded-file.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { facts, say } from '../say.ts';
 
 interface GenerateOptions {
@@ -42,7 +46,10 @@ export function addHsmCommands(program: Command): void {
     )
     .option('--processes <n>', 'how many processes sign with it at once (default: one)')
     .option('--pin-file <file>', 'PIN of the token, mode 0600')
-    .requiredOption('--out <file>', 'where the reference goes, for imprint init --issuing-key')
+    .requiredOption(
+      '--out <file>',
+      'where the reference goes, for imprint init --issuing-key and imprint ca create --key',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -60,7 +67,7 @@ export function addHsmCommands(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint hsm check issuing-key.json --pin-file pin')
     .action(async (file: string, options: { pinFile?: string; json?: boolean }) => {
-      const reference = parseTokenReference(readBoundedFile(file, limits.yamlBytes), file);
+      const reference = readTokenReference(file);
       const signer = await openToken(reference, options.pinFile);
       try {
         const seen = { key_type: signer.keyType, public_key_sha256: sha256Hex(signer.spki) };
@@ -91,7 +98,7 @@ async function generateKey(options: GenerateOptions): Promise<void> {
     rmSync(options.out, { force: true });
     throw error;
   }
-  writeFileSync(options.out, `${JSON.stringify(whole, null, 2)}\n`, { flush: true });
+  writeFileSync(options.out, tokenReferenceText(whole), { flush: true });
   say(options, { ...whole, file: options.out }, [
     `A key of the type ${keyType} was made in ${tokenName(place)}; it never leaves it.`,
     `Where it is stands in ${options.out}. Next: imprint init --home DIR --issuing-key ${options.out}${options.pinFile ? ` --pin-file ${options.pinFile}` : ''}`,

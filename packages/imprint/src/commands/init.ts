@@ -1,15 +1,14 @@
 /** `imprint init`: makes an authority in a folder; of the realms test and prod, up to what its roots have to sign. */
 import { tokenName } from '@imprint/authority/signer/pkcs11/token-place';
-import { parseTokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
 import { parsePostgresUrl } from '@imprint/authority/storage/postgres/postgres-url';
 import { ImprintError } from '@imprint/contract/errors';
-import { limits } from '@imprint/contract/limits';
 import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { type Command, Option } from 'commander';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
+import type { KeyInToken } from '../ca-signers.ts';
 import { initAuthority } from '../init-authority.ts';
 import { prepareAuthority } from '../prepare-authority.ts';
-import { readBoundedFile } from '../read-bounded-file.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { say } from '../say.ts';
 
 interface InitOptions {
@@ -69,10 +68,7 @@ export function addInitCommand(program: Command): void {
         options.issuingKey === undefined
           ? undefined
           : {
-              reference: parseTokenReference(
-                readBoundedFile(options.issuingKey, limits.yamlBytes),
-                options.issuingKey,
-              ),
+              reference: readTokenReference(options.issuingKey),
               pinFile: options.pinFile,
             };
       const publicUrl = options.publicUrl === undefined ? undefined : revocationUrl(options.publicUrl);
@@ -91,7 +87,7 @@ export function addInitCommand(program: Command): void {
         minimum_station_version: '0.1.0',
         ...(options.database === undefined ? {} : { database: options.database }),
       };
-      if (options.realm !== 'dev') return prepare(options, configuration);
+      if (options.realm !== 'dev') return prepare(options, configuration, issuingKey);
       const home = await initAuthority(options.home, configuration, options.passphraseFile, issuingKey);
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ home: home.folder, realm: options.realm })}\n`);
@@ -117,15 +113,21 @@ export function addInitCommand(program: Command): void {
 }
 
 /** A home of another realm waits for its roots, which are never on this machine. */
-async function prepare(options: InitOptions, configuration: AuthorityConfiguration): Promise<void> {
-  const requests = await prepareAuthority(options.home, configuration, options.passphraseFile);
+async function prepare(
+  options: InitOptions,
+  configuration: AuthorityConfiguration,
+  issuingKey: KeyInToken | undefined,
+): Promise<void> {
+  const { home, passphraseFile, pinFile } = options;
+  const requests = await prepareAuthority(home, configuration, passphraseFile, issuingKey);
   const { realm } = configuration;
+  const pin = issuingKey === undefined || pinFile === undefined ? '' : ` --pin-file ${pinFile}`;
   say(options, { home: authorityHome(options.home).folder, realm, waiting: true, requests }, [
     `A home of the realm ${realm} stands in ${authorityHome(options.home).folder}, and waits for its roots.`,
     'Carry these to the ceremony on a stick, and their fingerprints on paper:',
     ...requests.map(({ file, fingerprint }) => `  ${file}\n    ${fingerprint}`),
     'There: imprint root create, then imprint root sign --request FILE --fingerprint HEX for each.',
-    `Back here: imprint ca install --home ${options.home} --from STICK --head HEX`,
+    `Back here: imprint ca install --home ${options.home} --from STICK --head HEX${pin}`,
   ]);
 }
 

@@ -6,6 +6,7 @@ import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
+import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
@@ -54,8 +55,12 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     const unlocked = await authority.unlock();
     const { line, stations } = unlocked;
-    await watchClock(authority, line.processId);
-    await closeStaleIntents(line);
+    // a restored home that is not released answers what only reads, and changes nothing by itself
+    const held = authority.refusal;
+    if (held === undefined) {
+      await watchClock(authority, line.processId);
+      await closeStaleIntents(line);
+    }
     const { station, public: open } = authority.configuration.listeners;
     const stationListener = startStationListener(
       { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
@@ -73,28 +78,30 @@ async function serve(options: ServeOptions): Promise<void> {
     };
     process.stdout.write(
       options.json
-        ? `${JSON.stringify({ event: 'ready', ...addresses })}\n`
+        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }) })}\n`
         : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\nControl-C stops it.\n`,
     );
-    const sweeping = setInterval(() => {
-      closeStaleIntents(line).catch(reportFault);
-    }, limits.intentLeaseMs);
-    const forgetting = setInterval(() => {
-      forgetEphemeral(line).catch(reportFault);
-      expireApprovals(line.ledger, line.processId).catch(reportFault);
-    }, forgetEveryMs);
-    const watching = setInterval(() => {
-      watchClock(authority, line.processId).catch(reportFault);
-    }, limits.clockWatchMs);
-    listeners.push(revocation.begin());
+    if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
+    const timers = held === undefined ? watchOver(authority, line) : [];
+    if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
-    clearInterval(sweeping);
-    clearInterval(forgetting);
-    clearInterval(watching);
+    for (const timer of timers) clearInterval(timer);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** What an authority does by itself, now and then. */
+function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
+  const every = (ms: number, work: () => Promise<unknown>) =>
+    setInterval(() => void work().catch(reportFault), ms);
+  return [
+    every(limits.intentLeaseMs, () => closeStaleIntents(line)),
+    every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
+    every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
+  ];
 }
 
 /** Compares the clock; where it is wrong, issuing halts until people accept it, and everything else goes on. */

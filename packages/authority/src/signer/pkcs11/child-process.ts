@@ -4,10 +4,25 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ImprintError } from '@imprint/contract/errors';
+import { ImprintError, isErrorCode } from '@imprint/contract/errors';
+import { z } from 'zod';
 import { fromRefusal, type Reply, type Request } from './messages.ts';
 
 const program = fileURLToPath(new URL('./signing-process.ts', import.meta.url));
+
+/** A foreign library runs in that process: what comes from there is looked at like all that is foreign. */
+const refusal = z.object({
+  code: z.string().refine(isErrorCode),
+  message: z.string().max(2_000),
+  hint: z.optional(z.string().max(2_000)),
+});
+const bytes = z.instanceof(Uint8Array);
+const replySchema: z.ZodType<Reply> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('opened'), keyType: z.enum(['ec-p256', 'ec-p384']), point: bytes }),
+  z.object({ kind: z.literal('key-made') }),
+  z.object({ kind: z.literal('signed'), signatures: bytes, refusal: z.optional(refusal) }),
+  z.object({ kind: z.literal('refused'), refusal }),
+]);
 
 interface Waiting {
   resolve(reply: Reply): void;
@@ -36,12 +51,12 @@ export class SigningChild {
         this.#end(lost('the process that signs ended'));
         resolve();
       });
-      this.#process.once('error', () => {
+      this.#process.on('error', () => {
         this.#end(lost('the process that signs could not be started'));
         resolve();
       });
     });
-    this.#process.on('message', (reply: Reply) => this.#take(reply));
+    this.#process.on('message', (message) => this.#take(message));
   }
 
   /** True until it ended, or was given up. */
@@ -84,7 +99,12 @@ export class SigningChild {
     clearTimeout(timer);
   }
 
-  #take(reply: Reply): void {
+  #take(message: unknown): void {
+    const { data: reply } = replySchema.safeParse(message);
+    if (reply === undefined) {
+      this.#giveUp(lost('the process that signs answered what nobody understands'));
+      return;
+    }
     const first = this.#waiting.shift();
     if (first === undefined) return;
     clearTimeout(first.timer);

@@ -97,6 +97,11 @@ static CK_RV f_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_P
   return is_struck("C_Login", &result) ? result : real->C_Login(session, user, pin, length);
 }
 
+static CK_RV f_finalize(CK_VOID_PTR reserved) {
+  CK_RV result;
+  return is_struck("C_Finalize", &result) ? result : real->C_Finalize(reserved);
+}
+
 static CK_RV f_open_session(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR context, CK_NOTIFY notify, CK_SESSION_HANDLE_PTR session) {
   CK_RV result;
   return is_struck("C_OpenSession", &result) ? result : real->C_OpenSession(slot, flags, context, notify, session);
@@ -123,6 +128,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     if (get == NULL || get(&real) != CKR_OK) return CKR_GENERAL_ERROR;
     ours = *real;
     ours.C_GetFunctionList = C_GetFunctionList;
+    ours.C_Finalize = f_finalize;
     ours.C_Sign = f_sign;
     ours.C_GetTokenInfo = f_token_info;
     ours.C_Login = f_login;

@@ -101,6 +101,18 @@ describe('a token that is lost', () => {
     await assertSigns(signer, 2);
   });
 
+  test('one that says nothing at the start is given up after its time, and so is one at a reopening', async () => {
+    const { reference, signer, clock } = await faultyKey('silent-start', { openTimeoutMs: 3_000 });
+    faulty.order('C_OpenSession 0 hang');
+    await assert.rejects(openToken(reference, { openTimeoutMs: 300 }), refusal('unavailable', /300 ms/));
+    await killed(signer, signer.processIds[0]!);
+    clock.isTimeToReopen();
+    await assert.rejects(signer.sign(message(1)), refusal('unavailable', /3000 ms/));
+    faulty.relent();
+    clock.isTimeToReopen();
+    await assertSigns(signer, 2);
+  });
+
   test('a request that must not be made in vain has it opened, and hears that it is not there yet', async () => {
     const { signer, clock } = await faultyKey('asked-first');
     await killed(signer, signer.processIds[0]!);
@@ -137,6 +149,23 @@ describe('what only people can put right is not tried again', () => {
       assert.throws(() => signer.requireReady(), refusal('key_locked'));
     }
     assert.equal(faulty.calls('C_Login'), before + 1);
+  });
+
+  test('a PIN that is wrong at a reopening takes no session from those that are there', async () => {
+    let pin = await readTestPin();
+    const { signer, clock } = await faultyKey('one-left', { readPin: async () => Buffer.from(pin) }, 2);
+    await killed(signer, signer.processIds[0]!);
+    pin = Buffer.from('another-pin');
+    const before = faulty.calls('C_Login');
+    for (let time = 0; time < 3; time++) {
+      clock.isTimeToReopen();
+      await assertSigns(signer, time);
+      while (faulty.calls('C_Login') === before) await new Promise(setImmediate);
+    }
+    signer.requireReady();
+    assert.equal(faulty.calls('C_Login'), before + 1);
+    await killed(signer, signer.processIds[0]!);
+    await assert.rejects(signer.sign(message(1)), refusal('key_locked'));
   });
 
   test('another key under the same name does not sign in its place', async () => {

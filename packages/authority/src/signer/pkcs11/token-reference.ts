@@ -53,3 +53,8 @@ export function parseTokenReference(text: string, name: string): TokenReference 
     });
   }
 }
+
+/** The text of a file that holds the reference. */
+export function tokenReferenceText(reference: TokenReference): string {
+  return `${JSON.stringify(reference, null, 2)}\n`;
+}

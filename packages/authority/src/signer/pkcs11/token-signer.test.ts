@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
+import { makeFaultyModule } from './faulty-module.test-kit.ts';
 import { startSoftHsm, testPin } from './softhsm.test-kit.ts';
 import { assertSigned, makeKey, message, openToken, refusal } from './token-signer.test-kit.ts';
 
 const hsm = startSoftHsm();
 after(() => hsm.remove());
+const faulty = makeFaultyModule(hsm);
 
 describe('a key in a token', () => {
   for (const [keyType, processes] of [
@@ -59,11 +61,13 @@ describe('a key in a token', () => {
     }
   });
 
-  test('closed, it lets go of its processes and signs no more', async () => {
-    const reference = await makeKey(hsm.addToken('closed'));
-    const signer = await openToken(reference);
+  test('closed, it ends its sessions, lets go of its processes and signs no more', async () => {
+    const reference = await makeKey(faulty.place(hsm.addToken('closed')));
+    const signer = await openToken({ ...reference, processes: 2 });
     const [pid] = signer.processIds;
+    const before = faulty.calls('C_Finalize');
     await signer.close();
+    assert.equal(faulty.calls('C_Finalize'), before + 2);
     assert.throws(() => process.kill(pid!, 0), { code: 'ESRCH' });
     await assert.rejects(signer.sign(message(1)), refusal('unavailable'));
   });

@@ -125,8 +125,10 @@ class TokenPool implements TokenSigner {
   #pumpIsDue = false;
   #openedAtMs: number;
   #opening: Promise<void> | undefined;
-  /** Why it signs no more, ever: closed, or a PIN or key that only people can put right. */
+  /** Why it signs no more, ever. */
   #over: ImprintError | undefined;
+  /** Why no session is opened any more, though those that are there go on: a PIN or key that only people can put right. */
+  #locked: ImprintError | undefined;
   /** Why the last opening came to nothing. */
   #failure: unknown;
 
@@ -158,8 +160,9 @@ class TokenPool implements TokenSigner {
   requireReady(): void {
     this.#reopenIfDue();
     if (this.#over !== undefined) throw this.#over;
+    if (this.#alive().length > 0) return;
     // an opening may come to nothing: whoever would be hurt by that asks again when it is over
-    if (this.#alive().length === 0) throw this.#lost();
+    throw this.#locked ?? this.#lost();
   }
 
   async close(): Promise<void> {
@@ -190,7 +193,8 @@ class TokenPool implements TokenSigner {
     const now = this.#options.monotonicMs();
     const waits = now - this.#openedAtMs < (this.#options.reopenMs ?? limits.tokenReopenMs);
     const isWhole = this.#alive().length === this.#size;
-    if (isWhole || waits || this.#opening !== undefined || this.#over !== undefined) return;
+    const isOver = this.#over !== undefined || this.#locked !== undefined;
+    if (isWhole || waits || isOver || this.#opening !== undefined) return;
     this.#openedAtMs = now;
     this.#opening = this.openAll()
       .then(
@@ -199,7 +203,7 @@ class TokenPool implements TokenSigner {
         },
         (error) => {
           this.#failure = error;
-          if (isImprintError(error, 'key_locked')) this.#over ??= error;
+          if (isImprintError(error, 'key_locked')) this.#locked = error;
         },
       )
       .finally(() => {
@@ -211,7 +215,7 @@ class TokenPool implements TokenSigner {
   /** Why nothing can be asked of it now. */
   #refusal(): ImprintError | undefined {
     if (this.#over !== undefined) return this.#over;
-    if (this.#alive().length === 0 && this.#opening === undefined) return this.#lost();
+    if (this.#alive().length === 0 && this.#opening === undefined) return this.#locked ?? this.#lost();
     if (this.#queue.length < limits.digestsWaiting) return undefined;
     return new ImprintError('unavailable', `${limits.digestsWaiting} signatures wait for the HSM already.`, {
       hint: 'Ask again in some seconds.',
