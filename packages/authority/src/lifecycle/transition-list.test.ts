@@ -75,10 +75,32 @@ describe('a list of devices', () => {
     await refuses(
       list(minted, { ...ship, count: 4 }),
       'count_wrong',
-      /4 were counted, and 3 of the list are/,
+      /4 were counted, and 3 of the list can leave/,
     );
     await refuses(list([...minted, 'GW-NOBODY'], { ...ship, count: 5, dryRun: true }), 'count_wrong');
     assert.equal(await sizeOf(), size);
+  });
+
+  test('what has no live certificate keeps its list from leaving', async () => {
+    const devices = [ids[6]!, ids[7]!];
+    const revoke = async (status: 'active' | 'revoked') => {
+      await line.core.ledger.submit(async () => ({
+        entries: [],
+        remember: async (tx) => {
+          await tx.updateTable('credential').set({ status }).where('device_id', '=', ids[7]!).execute();
+        },
+        reply: () => undefined,
+      }));
+    };
+    await revoke('revoked');
+    const size = await sizeOf();
+    await refuses(
+      list(devices, { to: 'shipped', reason: 'note 1', count: 2 }),
+      'count_wrong',
+      /1 of the list/,
+    );
+    assert.equal(await sizeOf(), size);
+    await revoke('active');
   });
 
   test('I-18: nobody ships in bulk alone; whoever approves sees how many and which, and is asked at every device', async () => {

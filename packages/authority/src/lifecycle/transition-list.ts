@@ -130,7 +130,7 @@ async function requireCounted(
   if (notThere.length > 0) {
     throw new ImprintError(
       'count_wrong',
-      `${count} were counted, and ${count - notThere.length} of the list are in stock`,
+      `${count} were counted, and ${count - notThere.length} of the list can leave`,
       {
         hint: `Look for these first: ${notThere
           .slice(0, 5)
@@ -147,7 +147,7 @@ async function requireCounted(
   });
 }
 
-/** The devices of the list that are neither in stock nor shipped by this same act before. */
+/** The devices of the list that are neither in stock with a live certificate nor shipped by this same act before. */
 async function notReadyToShip(
   ledger: Ledger,
   { devices, reason }: ListRequest,
@@ -168,6 +168,13 @@ async function notReadyToShip(
           .orderBy('device_history.log_index', 'desc')
           .limit(1)
           .as('last_reason'),
+        device
+          .selectFrom('credential')
+          .select((credential) => credential.fn.countAll<number>().as('count'))
+          .whereRef('credential.device_id', '=', 'device.device_id')
+          .where('credential.profile', '=', 'idevid')
+          .where('credential.status', '=', 'active')
+          .as('live'),
       ])
       .where(
         'device_id',
@@ -180,7 +187,9 @@ async function notReadyToShip(
       const device = known.get(row.deviceId);
       const isBefore =
         device?.state === 'shipped' && device.last_reason === (row.reason ?? reason ?? 'shipped');
-      if (device?.state !== 'stocked' && !isBefore) {
+      if (device?.state === 'stocked' && Number(device.live) === 0) {
+        found.push({ deviceId: row.deviceId, state: 'without a live certificate' });
+      } else if (device?.state !== 'stocked' && !isBefore) {
         found.push({ deviceId: row.deviceId, state: device?.state ?? 'unknown' });
       }
     }
