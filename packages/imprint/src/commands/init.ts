@@ -12,6 +12,7 @@ interface InitOptions {
   host: string[];
   stationPort: string;
   publicPort: string;
+  managementPort?: string;
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
@@ -32,6 +33,7 @@ export function addInitCommand(program: Command): void {
     .option('--host <name>', 'a further name or address of the authority; may be repeated', collect, [])
     .option('--station-port <port>', 'port of the station listener', '7443')
     .option('--public-port <port>', 'port of the public listener', '7480')
+    .option('--management-port <port>', 'open a listener for people and their programs at this port')
     .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
@@ -56,6 +58,9 @@ export function addInitCommand(program: Command): void {
           listeners: {
             station: { host: '127.0.0.1', port: port(options.stationPort) },
             public: { host: '127.0.0.1', port: port(options.publicPort) },
+            ...(options.managementPort === undefined
+              ? {}
+              : { management: { host: '127.0.0.1', port: port(options.managementPort) } }),
           },
           ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),
           minimum_station_version: '0.1.0',
