@@ -8,6 +8,8 @@ import { refuses } from '../jobs/walk.test-kit.ts';
 import { checkContract, registerContract } from '../registry/contracts.ts';
 import { approvedTimes } from '../registry/large-order.ts';
 import { createOrder, type OrderRequest } from '../registry/orders.ts';
+import { furtherCa } from '../trust/ca-request.ts';
+import { requestCa } from '../trust/cas.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
 import { openPeople, type People, signedIn } from './people.test-kit.ts';
 import { orderLimit } from './policy.ts';
@@ -66,6 +68,21 @@ describe('acts of two people', () => {
   const create = (change?: Partial<OrderRequest>) =>
     createOrder(people.core.ledger, people.core.entropy, lead, gateway, request(change));
   const register = () => registerContract(people.core.ledger, ada, gateway);
+
+  test('I-18: a CA is asked for by two, for exactly its scope and key', async () => {
+    const { ledger } = people.core;
+    const terms = furtherCa('device-berlin', { product: null, site: 'berlin', year: null });
+    const asked = { ...terms, public_key_sha256: 'a'.repeat(64) };
+    await inTwo('ca.create-intermediate', 'ada', () => requestCa(ledger, ada, asked));
+    assert.deepEqual(
+      (await people.entries('ca.requested')).map(({ data }) => data.public_key_sha256),
+      [asked.public_key_sha256],
+    );
+    await refuses(
+      requestCa(ledger, ada, { ...asked, ca_id: 'device-ulm', scope: { ...asked.scope, site: 'ulm' } }),
+      'approval_required',
+    );
+  });
 
   test('I-18: a contract is registered by two', async () => {
     const { isNew } = await inTwo('contract.register', 'ada', register);
