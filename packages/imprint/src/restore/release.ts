@@ -9,7 +9,7 @@ import { continues } from '../home-standing.ts';
 import { readLogMark } from '../log-mark.ts';
 import { type OpenAuthority, openAuthority } from '../open-authority.ts';
 import { bringUpTo, lostEntries } from './bring-up-to.ts';
-import { type Evidence, type EvidenceOptions, evidenceOf, readEvidence } from './evidence.ts';
+import { type Evidence, type EvidenceOptions, evidenceOf, readEvidence, requireFew } from './evidence.ts';
 import { endHeld, type Held, readHeld } from './held.ts';
 
 export interface ReleaseOptions extends EvidenceOptions {
@@ -60,6 +60,7 @@ async function release(
     ...held.checkpoints.map((one) => evidenceOf(one.text, one.cosigned_by, logKey, one.told_size)),
     ...given,
   ];
+  requireFew(evidence.length);
   requireSomebodysWord(evidence, options);
   // it lags behind what was signed last, so that it can only contradict
   const mark = readLogMark(home.keys, logKey);

@@ -150,6 +150,8 @@ test('without a checkpoint a person has to say that nothing later was signed, an
   const { home } = await restored();
   await assert.rejects(releaseHome({ home }), { code: 'log_held' });
   await assert.rejects(releaseHome({ home, nothingLater: true }), { code: 'usage' });
+  const many = { checkpoint: Array.from({ length: 65 }, () => note('early')) };
+  await assert.rejects(releaseHome({ home, ...many }), { code: 'usage' });
   await releaseHome({ home, nothingLater: true, reason: 'no station has run since' });
   await at(home, async (authority) => {
     const last = await authority.ledger.reader
