@@ -28,6 +28,12 @@ import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
 
 const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
 
+/** Those of this machine alone: what listens there is reached from nowhere else. */
+const loopbackAddress = z.strictObject({
+  host: z.string().regex(/^(127(\.\d{1,3}){3}|::1|localhost)$/, 'is not a loopback address'),
+  port: address.shape.port,
+});
+
 const configuration = z.strictObject({
   version: z.literal(1),
   realm: realmName,
@@ -36,7 +42,12 @@ const configuration = z.strictObject({
   log_origin: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,199}$/),
   /** Further names and addresses under which stations reach the authority. */
   hosts: z.array(z.string().min(1).max(255)).max(16),
-  listeners: z.strictObject({ station: address, public: address }),
+  listeners: z.strictObject({
+    station: address,
+    public: address,
+    /** Figures and health; absent, nobody is told them. */
+    metrics: z.optional(loopbackAddress),
+  }),
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
   minimum_station_version: z.string().min(1).max(64),

@@ -11,6 +11,7 @@ import { ClockGuard } from '@imprint/authority/clock/clock-guard';
 import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
+import type { TickObserver } from '@imprint/authority/ledger/decided-tick';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import type { StationCore } from '@imprint/authority/stations/station-core';
@@ -82,6 +83,8 @@ export interface UnlockedAuthority {
 export interface OpenOptions {
   passphraseFile?: string | undefined;
   processId?: string;
+  /** Hears of every tick. */
+  observer?: TickObserver;
   /** Lets a restored home be written to before it is released, by what releases it. */
   releasing?: true;
 }
@@ -108,6 +111,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     requireSteady: (now) => clockGuard.requireSteady(now),
     serverClock: storage.serverClock,
     stopped: refusal,
+    ...(options.observer && { observer: options.observer }),
   });
   const authority: OpenAuthority = {
     home,

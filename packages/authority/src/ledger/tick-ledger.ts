@@ -13,7 +13,14 @@ import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
-import { CommitInDoubt, type DecidedTick, settle, type Verdict, type Waiting } from './decided-tick.ts';
+import {
+  CommitInDoubt,
+  type DecidedTick,
+  settle,
+  type TickObserver,
+  type Verdict,
+  type Waiting,
+} from './decided-tick.ts';
 import { holds, KnownLog } from './known-log.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
@@ -34,6 +41,7 @@ export interface TickLedgerOptions {
   stopped?: ImprintError | undefined;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
+  observer?: TickObserver;
   /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
   gather?: () => Promise<void>;
 }
@@ -51,6 +59,7 @@ export class TickLedger implements Ledger {
   readonly #serverClock: Storage['serverClock'];
   readonly #decisionsPerTick: number;
   readonly #gather: () => Promise<void>;
+  readonly #observer: TickObserver | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
@@ -69,6 +78,7 @@ export class TickLedger implements Ledger {
     this.#stopped = options.stopped;
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
     this.#gather = options.gather ?? nextTurn;
+    this.#observer = options.observer;
   }
 
   get reader(): Kysely<Tables> {
@@ -115,6 +125,7 @@ export class TickLedger implements Ledger {
     while (this.#waiting.length > 0) {
       await this.#gather();
       const batch = this.#waiting.splice(0, this.#nextTick());
+      this.#observer?.begun();
       const verdicts = await this.#tick(batch);
       for (const [at, waiting] of batch.entries()) settle(waiting, verdicts[at]!);
     }
@@ -188,6 +199,7 @@ export class TickLedger implements Ledger {
       throw stopped ?? (fault === 'lost' ? new CommitInDoubt(tick, cause) : cause);
     }
     if (tick.written !== undefined) this.#known.committed(tick.written);
+    this.#observer?.committed(tick.entries);
   }
 
   /** The head, held against what this process knows of the log. */
@@ -224,16 +236,19 @@ export class TickLedger implements Ledger {
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
     const verdicts: Verdict[] = [];
+    const written: AuditEntry[] = [];
     for (const waiting of batch) {
       verdicts.push(
-        apart ? await this.#decideApart(reading, tail, waiting) : await this.#decide(reading, tail, waiting),
+        apart
+          ? await this.#decideApart(reading, tail, waiting, written)
+          : await this.#decide(reading, tail, waiting, written),
       );
     }
-    return { verdicts, written: await tail.write(tx, head, reading.at) };
+    return { verdicts, entries: written, written: await tail.write(tx, head, reading.at) };
   }
 
   /** One decision. Thrown before anything was written, its error is its verdict; thrown after, the tick has to be undone. */
-  async #decide(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
+  async #decide(reading: Reading, tail: TreeTail, waiting: Waiting, written: AuditEntry[]): Promise<Verdict> {
     let decision: Decision<unknown>;
     let entries: { entry: AuditEntry; bytes: Uint8Array }[];
     try {
@@ -251,15 +266,23 @@ export class TickLedger implements Ledger {
     } catch (error) {
       throw new DecisionBroke(error);
     }
-    for (const { bytes } of entries) tail.append({ bytes, leaf_hash: leafHash(bytes) });
+    for (const { entry, bytes } of entries) {
+      tail.append({ bytes, leaf_hash: leafHash(bytes) });
+      written.push(entry);
+    }
     return { reply: () => decision.reply(firstIndex) };
   }
 
   /** As {@link #decide}, behind a savepoint to which a decision that breaks is undone, so that the others stand. */
-  async #decideApart(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
+  async #decideApart(
+    reading: Reading,
+    tail: TreeTail,
+    waiting: Waiting,
+    written: AuditEntry[],
+  ): Promise<Verdict> {
     await reading.tx.executeQuery(savepoint);
     try {
-      const verdict = await this.#decide(reading, tail, waiting);
+      const verdict = await this.#decide(reading, tail, waiting, written);
       await reading.tx.executeQuery(release);
       return verdict;
     } catch (error) {

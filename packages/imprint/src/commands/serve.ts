@@ -8,12 +8,16 @@ import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import type { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { readCertificate } from '../authority-home.ts';
+import { authorityHome, readCertificate, readConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
+import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
+import { countRefusals } from '../metrics/count-refusals.ts';
+import { createMetricsListener } from '../metrics/metrics-listener.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
@@ -44,7 +48,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const { authority, metrics } = await watchedAuthority(options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
@@ -55,26 +59,32 @@ async function serve(options: ServeOptions): Promise<void> {
       await watchClock(authority, line.processId);
       await closeStaleIntents(line);
     }
-    const { station, public: open } = authority.configuration.listeners;
+    const { station, public: open, metrics: watching } = authority.configuration.listeners;
+    const handlers = lineHandlers(line, stations, reportFault);
     const stationListener = startStationListener(
       { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
       {
-        ...lineHandlers(line, stations, reportFault),
+        ...(metrics === undefined ? handlers : countRefusals(handlers, (code) => metrics.refused(code))),
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
     const publicListener = publicListenerOf(authority, unlocked);
     listeners.push(stationListener, publicListener);
+    const metricsListener = metrics && createMetricsListener(authority, metrics, reportFault);
+    if (metricsListener !== undefined) listeners.push(metricsListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
       public: await listenOn(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
+      ...(metricsListener && {
+        metrics: await listenOn(
+          metricsListener,
+          watching!.host,
+          watching!.port,
+          'listeners.metrics in imprint.json',
+        ),
+      }),
     };
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }) })}\n`
-        : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\nControl-C stops it.\n`,
-    );
-    if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
+    sayReady(options, addresses, held);
     const timers = held === undefined ? watchOver(authority, line) : [];
     await Promise.race([untilStopped(), stationListener.failed]);
     for (const timer of timers) clearInterval(timer);
@@ -82,6 +92,42 @@ async function serve(options: ServeOptions): Promise<void> {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** The authority, and its figures where the configuration has a listener for them. */
+async function watchedAuthority({
+  home,
+  passphraseFile,
+}: ServeOptions): Promise<{ authority: OpenAuthority; metrics: AuthorityMetrics | undefined }> {
+  const isWatched = readConfiguration(authorityHome(home)).listeners.metrics !== undefined;
+  // loaded where it is asked for: an authority that nobody watches starts without it
+  const metrics = isWatched
+    ? new (await import('../metrics/authority-metrics.ts')).AuthorityMetrics()
+    : undefined;
+  const authority = await openAuthority(home, {
+    passphraseFile,
+    ...(metrics && { observer: metrics.observer() }),
+  });
+  metrics?.watch(authority);
+  return { authority, metrics };
+}
+
+function sayReady(
+  options: ServeOptions,
+  addresses: { station: string; public: string; metrics?: string },
+  held: ImprintError | undefined,
+): void {
+  if (options.json) {
+    process.stdout.write(
+      `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }) })}\n`,
+    );
+  } else {
+    const metrics = addresses.metrics === undefined ? '' : `Metrics:  ${addresses.metrics}/metrics\n`;
+    process.stdout.write(
+      `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\n${metrics}Control-C stops it.\n`,
+    );
+  }
+  if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
 }
 
 /** What an authority does by itself, now and then. */
