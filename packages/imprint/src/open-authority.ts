@@ -5,11 +5,12 @@
 import { randomBytes, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { secretSeal } from '@imprint/authority/access/one-time-code';
+import type { AccessCore } from '@imprint/authority/access/sign-in';
+import { SignInPace } from '@imprint/authority/access/sign-in-pace';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
 import { ClockGuard } from '@imprint/authority/clock/clock-guard';
-import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
-import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import type { TickObserver } from '@imprint/authority/ledger/decided-tick';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
@@ -19,6 +20,7 @@ import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { Issuers } from '@imprint/authority/trust/issuers';
 import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
@@ -36,7 +38,7 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { type CaSigners, caSigners } from './ca-signers.ts';
 import { drawnAhead } from './drawn-ahead.ts';
 import { standingOf } from './home-standing.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
@@ -61,11 +63,15 @@ export interface OpenAuthority {
   clock: Clock;
   clockGuard: ClockGuard;
   entropy: Entropy;
-  /** The person at this terminal, as the log names them. */
+  /** The person at this terminal, by the name that the machine has for them; commands act through `act-as.ts`. */
   person: Actor;
+  /** Whom accounts, tokens and sessions belong to. */
+  access: AccessCore;
   /**
-   * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
-   * @throws log_inconsistent where the log must not be written on; realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
+   * @throws log_inconsistent where the log must not be written on; realm_mismatch where the home's CAs are not those of the log;
+   * passphrase_wrong, file_invalid, certificate_refused, key_locked (another key than the certificate's, or a wrong PIN); of a token as
+   * {@link CaSigners.open}
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -74,6 +80,8 @@ export interface OpenAuthority {
 /** What signs: the issuing CA, the station CA and the log. */
 export interface UnlockedAuthority {
   keys: SealedKeyFolder;
+  /** Closed with the authority. */
+  signers: CaSigners;
   line: LineCore;
   stations: StationCore;
   checkpoints: Checkpoints;
@@ -82,6 +90,8 @@ export interface UnlockedAuthority {
 
 export interface OpenOptions {
   passphraseFile?: string | undefined;
+  /** PIN of the tokens that hold keys, where there are any. */
+  pinFile?: string | undefined;
   processId?: string;
   /** Hears of every tick. */
   observer?: TickObserver;
@@ -125,12 +135,28 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     clockGuard,
     entropy: systemEntropy,
     person: thisPerson(),
+    access: {
+      ledger,
+      realm: configuration.realm,
+      clock: systemClock,
+      entropy: systemEntropy,
+      seal: async () => {
+        const { keys } = await authority.unlock();
+        return secretSeal(await keys.read(keyNames.secondFactors), systemEntropy);
+      },
+      pace: new SignInPace(() => performance.now()),
+    },
     unlock: () => {
       unlocked ??= unlock(authority, options, mark);
       return unlocked;
     },
     close: async () => {
       await ledger.close();
+      // where unlocking failed, it has closed them
+      await unlocked?.then(
+        ({ signers }) => signers.close(),
+        () => undefined,
+      );
       mark.flush();
       await storage.close();
     },
@@ -183,16 +209,29 @@ async function unlock(
   options: OpenOptions,
   mark: LogMark,
 ): Promise<UnlockedAuthority> {
-  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
-  const { realm, organization } = configuration;
-  const { refusal } = authority;
+  const { home, configuration, storage, entropy, refusal } = authority;
   if (refusal !== undefined && refusal.code !== 'log_held') throw refusal;
-  await requireOwnCertificates(authority.storage, home);
-  const keys = await openKeyFolder(
-    home.keys,
-    await homePassphrase(home, realm, options.passphraseFile),
-    entropy,
-  );
+  await requireOwnCertificates(storage, home);
+  const passphrase = await homePassphrase(home, configuration.realm, options.passphraseFile);
+  const keys = await openKeyFolder(home.keys, passphrase, entropy);
+  const signers = caSigners(keys, options.pinFile);
+  try {
+    return await unlockWith(authority, options, keys, signers, mark);
+  } catch (error) {
+    await signers.close();
+    throw error;
+  }
+}
+
+async function unlockWith(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+  mark: LogMark,
+): Promise<UnlockedAuthority> {
+  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy, refusal } = authority;
+  const { realm, organization } = configuration;
   const logPrivateKey = await keys.read(keyNames.log);
   const signNote = (message: Uint8Array) => {
     if (refusal !== undefined) throw refusal;
@@ -200,12 +239,9 @@ async function unlock(
   };
   const checkpoints = new Checkpoints(ledger, logKey, signNote, ({ text }) => mark.signed(text));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
-  const stationCa = openIssuer(
-    readCertificate(home, 'stationCa'),
-    await caSigner(keys, keyNames.stationCa),
-    realm,
-  );
+  const issuers = new Issuers(realm, signers.open, configuration.public_url);
+  // a copy of the home without one of the keys, or with another one, is told at once
+  await issuers.openActive(ledger.reader);
   const rootPem = toPem('CERTIFICATE', root);
   const line: LineCore = {
     ledger,
@@ -213,7 +249,7 @@ async function unlock(
     logId: logId(logKey.publicKey),
     rootPem,
     rootSha256: sha256Hex(root),
-    issuer: deviceIssuer(issuing),
+    issuers,
     contracts,
     clock,
     clockGuard,
@@ -227,13 +263,14 @@ async function unlock(
   };
   return {
     keys,
+    signers,
     line,
     checkpoints,
     stations: {
       ledger,
       realm,
       organization,
-      stationIssuer: stationCa,
+      issuers,
       stationRoot: readCertificate(home, 'stationRoot'),
       clock,
       clockGuard,
@@ -243,7 +280,6 @@ async function unlock(
       reader: ledger.reader,
       checkpoints,
       realm,
-      intermediates: [issuing.certificate.der],
     },
   };
 }

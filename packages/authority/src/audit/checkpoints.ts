@@ -9,7 +9,8 @@ import {
   type VerifierKey,
 } from '@imprint/contract/audit/checkpoint';
 import { verifyConsistency } from '@imprint/contract/audit/merkle';
-import { equalBytes } from '@imprint/contract/bytes';
+import { equalBytes, toBase64 } from '@imprint/contract/bytes';
+import { type ReopenStatement, reopenBytes } from '@imprint/contract/dut/statement';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Ledger, LogHead } from '../ledger/ledger.ts';
 import { proveConsistency } from './tiles.ts';
@@ -43,6 +44,12 @@ export class Checkpoints {
   /** The text form of the key under which the checkpoints verify. */
   get verifierKey(): string {
     return formatVerifierKey(this.#key);
+  }
+
+  /** The log's signature under its word for one unit, with the key to verify it by, both base64. @throws key_locked */
+  async signReopen(statement: ReopenStatement): Promise<{ log_key_b64: string; signature_b64: string }> {
+    const signature = await this.#sign(reopenBytes(statement));
+    return { log_key_b64: toBase64(this.#key.publicKey), signature_b64: toBase64(signature) };
   }
 
   /**

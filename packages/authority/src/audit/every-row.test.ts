@@ -9,7 +9,17 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
-import { append, draft, h, opening, quarantined, uidOf, wholeWay } from '../ledger/history.test-kit.ts';
+import {
+  append,
+  caEntries,
+  draft,
+  h,
+  opening,
+  quarantined,
+  revoked,
+  uidOf,
+  wholeWay,
+} from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { createSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -24,7 +34,12 @@ const notJudged: Record<string, string> = {
   enrolment_token: 'a hash that is good for minutes, and a person compares the fingerprint',
   person: "people's names, which can be forgotten; the log knows pseudonyms",
   station_session: 'which session is live; a station opens another one',
+  account_login:
+    "people's names, and what they sign in with; the log knows accounts by ID and judges what they may do",
+  account_session: 'an hour of being signed in; whoever loses it signs in again',
   open_check: 'a check that is under way; its result is in the log',
+  crl_claim: 'who makes the next CRL; its number is only ever passed over',
+  crl_file: 'a CRL whose hash is in the log: whoever serves it compares, and another one is made',
 };
 
 type Row = Record<string, unknown>;
@@ -51,8 +66,16 @@ describe('every row', () => {
       }),
       draft('shift.opened', { shift_id: 's-1', station_id: 'st-1', operator_id: 'op-1' }),
     );
+    await append(
+      ledger,
+      ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
+      draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
+    );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
-    await append(ledger, ...wholeWay('SN-00000002')[0]!, ...quarantined('SN-00000002'));
+    const [opened, second] = wholeWay('SN-00000002');
+    await append(ledger, ...opened!, ...second!, ...quarantined('SN-00000002'));
     await append(
       ledger,
       draft('operation.reported', {
@@ -76,6 +99,77 @@ describe('every row', () => {
         nonce: h('check'),
         signature_b64: 'AAAA',
         failure_code: null,
+      }),
+      revoked(h('SN-00000002').slice(0, 32)),
+      draft('crl.published', {
+        issuer_sha256: h('ca'),
+        partition: 3,
+        partitions: 64,
+        number: 9,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2026-01-09T08:45:00.000Z',
+        crl_sha256: h('crl'),
+        revoked: 1,
+        log_size: 20,
+      }),
+      draft('responder.intended', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        profile_sha256: h('ocsp'),
+        tbs_sha256: h('responder'),
+        public_key_sha256: h('responder key'),
+        not_before: '2026-01-09T08:00:00.000Z',
+        not_after: '2026-01-12T08:00:00.000Z',
+        owner: 'a-1',
+      }),
+      draft('responder.certified', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        certificate_sha256: h('responder certificate'),
+        certificate_b64: 'AAAA',
+      }),
+      draft('account.created', {
+        account_id: 'ada',
+        roles: ['administrator', 'ca-officer'],
+        enrolled_by: null,
+        reason: 'founding',
+      }),
+      draft('account.created', {
+        account_id: 'ben',
+        roles: ['line-lead'],
+        enrolled_by: 'ada',
+        reason: 'new',
+      }),
+      draft('account.disabled', { account_id: 'ben', reason: 'left' }),
+      draft('token.created', {
+        token_id: '00112233aabbccdd',
+        account_id: 'ada',
+        permissions: ['order.read'],
+        secret_sha256: h('secret'),
+        expires_at: '2026-03-09T09:00:00.000Z',
+        reason: 'MES',
+      }),
+      draft('token.revoked', { token_id: '00112233aabbccdd', reason: 'lost' }),
+      draft(
+        'approval.requested',
+        {
+          approval_id: 'ap-1',
+          act: 'debug.exception',
+          subject: id,
+          parameters: `{"device_id":"${id}"}`,
+          parameters_sha256: h('parameters'),
+          expires_at: '2026-03-09T09:00:00.000Z',
+          reason: 'field trial',
+        },
+        { kind: 'person', id: 'ada' },
+      ),
+      draft('approval.granted', { approval_id: 'ap-1', reason: 'seen' }, { kind: 'person', id: 'cyd' }),
+      draft('approval.used', { approval_id: 'ap-1' }, { kind: 'person', id: 'ada' }),
+      draft('policy.changed', {
+        approvals: 'required',
+        order_limit: 500,
+        site_limits: { berlin: 50 },
+        reason: 'line two opens',
       }),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );

@@ -4,8 +4,8 @@ import { limits } from '@imprint/contract/limits';
 import type { Kysely } from 'kysely';
 import type { RecordedEntry } from '../ledger/take-up-entries.ts';
 import { columnsOf } from '../storage/schema.ts';
-import type { LogEntryTable, Tables } from '../storage/tables.ts';
-import { logEntries } from './log-entries.ts';
+import type { Tables } from '../storage/tables.ts';
+import { logEntries, type StoredEntry } from './log-entries.ts';
 
 /** A line an entry: its index, and the entry as the log hashes it, byte for byte. */
 export async function* exportEntries(reader: Kysely<Tables>): AsyncGenerator<string> {
@@ -13,7 +13,7 @@ export async function* exportEntries(reader: Kysely<Tables>): AsyncGenerator<str
 }
 
 /** An entry as a line of JSON, its newline included. */
-export function entryLine({ log_index, bytes }: Pick<LogEntryTable, 'log_index' | 'bytes'>): string {
+export function entryLine({ log_index, bytes }: Pick<StoredEntry, 'log_index' | 'bytes'>): string {
   return `{"index":${log_index},"entry":${fromUtf8(bytes, 'entry_invalid')}}\n`;
 }
 

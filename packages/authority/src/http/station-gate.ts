@@ -9,8 +9,8 @@ import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { checkLeaf } from '@imprint/contract/x509/leaf';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import type { RaiseStationAlarm } from '../jobs/station-alarms.ts';
+import { Pace } from '../pace.ts';
 import type { FindStation } from '../stations/find-station.ts';
-import { Pace } from './pace.ts';
 
 interface Peer {
   stationId: string;

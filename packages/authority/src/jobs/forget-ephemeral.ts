@@ -7,7 +7,7 @@ import type { LineCore } from './line-core.ts';
 const rowsAtOnce = 1_000;
 
 /**
- * Deletes nonces and checks that ran out an hour ago, and requests that were answered longer ago than any station keeps
+ * Deletes nonces, checks and sessions that ran out an hour ago, and requests that were answered longer ago than any station keeps
  * them. Some at a time, so that the line does not wait; gives how many there were.
  */
 export async function forgetEphemeral({
@@ -25,6 +25,7 @@ export async function forgetEphemeral({
         rows =
           (await forget(tx, 'nonce', ['nonce'], 'expires_at', ranOut)) +
           (await forget(tx, 'open_check', ['check_id'], 'expires_at', ranOut)) +
+          (await forget(tx, 'account_session', ['session_sha256'], 'expires_at', ranOut)) +
           (await forget(tx, 'request', ['station_id', 'request_id'], 'at', answered));
       },
       reply: () => undefined,
@@ -37,12 +38,12 @@ export async function forgetEphemeral({
 /** Up to {@link rowsAtOnce} rows of a table, by its key, whose time lies before `until`. */
 async function forget(
   tx: Kysely<Tables>,
-  table: 'nonce' | 'open_check' | 'request',
+  table: 'nonce' | 'open_check' | 'account_session' | 'request',
   key: readonly string[],
   time: string,
   until: string,
 ): Promise<number> {
-  // the three tables have no columns in common, so the names are checked by the test and not by the compiler
+  // the four tables have no columns in common, so the names are checked by the test and not by the compiler
   const { ref } = tx.dynamic;
   const rows = (await tx
     .selectFrom(table)

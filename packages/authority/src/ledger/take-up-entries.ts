@@ -8,6 +8,7 @@ import { leafHash } from '@imprint/contract/audit/merkle';
 import { equalBytes, toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Transaction } from 'kysely';
+import { packEntry } from '../storage/packed-entry.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { LogHead } from './ledger.ts';
@@ -49,7 +50,7 @@ export function takeUpEntries(
       if (index > tail.size) throw notWhole(`entry ${tail.size} is not among those that were brought`);
       const entry = decodeEntry(bytes);
       await project(tx, entry, index);
-      tail.append({ bytes, leaf_hash: leafHash(bytes) });
+      tail.append({ packed: packEntry(entry.type, bytes), leaf_hash: leafHash(bytes) });
       lastAt = entry.at;
       if (tail.size - head.size >= entriesAtOnce) {
         await write();

@@ -9,6 +9,7 @@ import { toHex } from '@imprint/contract/bytes';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { CompiledQuery, type ControlledTransaction, type Kysely, type Selectable } from 'kysely';
+import { packEntry } from '../storage/packed-entry.ts';
 import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
@@ -66,6 +67,8 @@ export class TickLedger implements Ledger {
   /** Why nothing is written any more: set once, for ever. */
   #stopped: ImprintError | undefined;
   #tail: TreeTail | undefined;
+  /** Of the tick that is being decided. */
+  #drafted: AuditEntry[] = [];
   readonly #known = new KnownLog();
 
   constructor(options: TickLedgerOptions) {
@@ -236,19 +239,17 @@ export class TickLedger implements Ledger {
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
     const verdicts: Verdict[] = [];
-    const written: AuditEntry[] = [];
+    this.#drafted = [];
     for (const waiting of batch) {
       verdicts.push(
-        apart
-          ? await this.#decideApart(reading, tail, waiting, written)
-          : await this.#decide(reading, tail, waiting, written),
+        apart ? await this.#decideApart(reading, tail, waiting) : await this.#decide(reading, tail, waiting),
       );
     }
-    return { verdicts, entries: written, written: await tail.write(tx, head, reading.at) };
+    return { verdicts, entries: this.#drafted, written: await tail.write(tx, head, reading.at) };
   }
 
   /** One decision. Thrown before anything was written, its error is its verdict; thrown after, the tick has to be undone. */
-  async #decide(reading: Reading, tail: TreeTail, waiting: Waiting, written: AuditEntry[]): Promise<Verdict> {
+  async #decide(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
     let decision: Decision<unknown>;
     let entries: { entry: AuditEntry; bytes: Uint8Array }[];
     try {
@@ -267,22 +268,17 @@ export class TickLedger implements Ledger {
       throw new DecisionBroke(error);
     }
     for (const { entry, bytes } of entries) {
-      tail.append({ bytes, leaf_hash: leafHash(bytes) });
-      written.push(entry);
+      tail.append({ packed: packEntry(entry.type, bytes), leaf_hash: leafHash(bytes) });
+      this.#drafted.push(entry);
     }
     return { reply: () => decision.reply(firstIndex) };
   }
 
   /** As {@link #decide}, behind a savepoint to which a decision that breaks is undone, so that the others stand. */
-  async #decideApart(
-    reading: Reading,
-    tail: TreeTail,
-    waiting: Waiting,
-    written: AuditEntry[],
-  ): Promise<Verdict> {
+  async #decideApart(reading: Reading, tail: TreeTail, waiting: Waiting): Promise<Verdict> {
     await reading.tx.executeQuery(savepoint);
     try {
-      const verdict = await this.#decide(reading, tail, waiting, written);
+      const verdict = await this.#decide(reading, tail, waiting);
       await reading.tx.executeQuery(release);
       return verdict;
     } catch (error) {

@@ -2,11 +2,24 @@
 import type { Actor } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { type ParsedContract, parseProvisioningContract } from '@imprint/contract/provisioning-contract';
-import type { Draft, Reading } from '../ledger/ledger.ts';
+import { requireApproval } from '../access/require-approval.ts';
+import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
 
 /** A contract's file, read and checked. */
 export interface CheckedContract extends ParsedContract {
   text: string;
+}
+
+/** Registers a contract by itself, before there is an order under it; `isNew` is false where it was registered. */
+export function registerContract(
+  ledger: Ledger,
+  by: Actor,
+  checked: CheckedContract,
+): Promise<{ contract_sha256: string; isNew: boolean }> {
+  return ledger.submit(async (reading) => {
+    const entries = await contractDrafts(reading, by, checked);
+    return { entries, reply: () => ({ contract_sha256: checked.sha256, isNew: entries.length > 0 }) };
+  });
 }
 
 /** @throws contract_invalid with `file:line:column` */
@@ -14,7 +27,10 @@ export function checkContract(text: string, fileName: string): CheckedContract {
   return { ...parseProvisioningContract(text, fileName), text };
 }
 
-/** The entry that registers a contract; none where it is registered. */
+/**
+ * The entries that register a contract; none where it is registered. It takes two people (I-18).
+ * @throws order_conflict for another text of a registered revision; approval_required, approval_invalid, not_authorized
+ */
 export async function contractDrafts(
   reading: Reading,
   by: Actor,
@@ -33,8 +49,9 @@ export async function contractDrafts(
     )
     .executeTakeFirst();
   if (known === undefined) {
-    const data = { contract_sha256: sha256, product, revision, text };
-    return [{ type: 'contract.registered', actor: by, data }];
+    const named = { contract_sha256: sha256, product, revision };
+    const approved = await requireApproval(reading, 'contract.register', named, by);
+    return [...approved, { type: 'contract.registered', actor: by, data: { ...named, text } }];
   }
   if (known.contract_sha256 !== sha256) {
     throw new ImprintError(

@@ -2,7 +2,7 @@
  * Production orders: what may be made, of what, how many, where and when, and which device IDs are theirs. An ID
  * belongs to one order for ever; nothing of an order is changed but that it is closed.
  */
-import type { Actor } from '@imprint/contract/audit/entry';
+import type { Actor, EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Finding, findingsError } from '@imprint/contract/finding';
 import { limits } from '@imprint/contract/limits';
@@ -13,6 +13,7 @@ import type { Entropy } from '../surroundings.ts';
 import type { ContractShelf } from './contract-shelf.ts';
 import { type CheckedContract, contractDrafts } from './contracts.ts';
 import { parseIdList } from './id-list.ts';
+import { largeOrderApproval } from './large-order.ts';
 import { type IdFields, nextDeviceIds } from './next-serials.ts';
 
 export interface OrderRequest {
@@ -47,7 +48,8 @@ const idsPerDecision = 5_000;
 /**
  * Creates an order under this contract, which is registered with it where it is new, and allocates all its IDs. Where
  * that is interrupted, {@link allocateIds} goes on.
- * @throws order_conflict, bad_request, quota_exhausted, device_id_invalid
+ * An order above the limit of its sites takes two people (I-18).
+ * @throws order_conflict, bad_request, quota_exhausted, device_id_invalid; approval_required, approval_invalid
  */
 export async function createOrder(
   ledger: Ledger,
@@ -62,7 +64,9 @@ export async function createOrder(
   await ledger.submit(async (reading) => {
     await requireNew(reading, request.orderId);
     const entries = await contractDrafts(reading, by, checked);
-    entries.push(orderDraft(by, checked, request));
+    const order = orderData(checked, request);
+    entries.push(...(await largeOrderApproval(reading, by, order)));
+    entries.push({ type: 'order.created', actor: by, data: order });
     if (ids.source === 'generated') {
       entries.push(...(await generated(reading.tx, by, request.orderId, checked, ids, quota, entropy)));
     }
@@ -233,26 +237,22 @@ async function requireOpen(
   return order;
 }
 
-function orderDraft(by: Actor, { contract, sha256 }: CheckedContract, request: OrderRequest): Draft {
+function orderData({ contract, sha256 }: CheckedContract, request: OrderRequest): EntryData<'order.created'> {
   return {
-    type: 'order.created',
-    actor: by,
-    data: {
-      order_id: request.orderId,
-      product: contract.product,
-      sku: request.sku,
-      lot: request.lot,
-      contract_sha256: sha256,
-      hardware_revisions: [...(request.hardwareRevisions ?? contract.hardware_revisions)],
-      quantity: request.quantity,
-      scrap_allowance: request.scrapAllowance,
-      ...(request.stationShare === undefined ? {} : { station_share: request.stationShare }),
-      id_source: request.ids.source,
-      sites: [...request.sites],
-      stations: [...request.stations],
-      opens_at: request.opensAt,
-      closes_at: request.closesAt,
-    },
+    order_id: request.orderId,
+    product: contract.product,
+    sku: request.sku,
+    lot: request.lot,
+    contract_sha256: sha256,
+    hardware_revisions: [...(request.hardwareRevisions ?? contract.hardware_revisions)],
+    quantity: request.quantity,
+    scrap_allowance: request.scrapAllowance,
+    ...(request.stationShare === undefined ? {} : { station_share: request.stationShare }),
+    id_source: request.ids.source,
+    sites: [...request.sites],
+    stations: [...request.stations],
+    opens_at: request.opensAt,
+    closes_at: request.closesAt,
   };
 }
 

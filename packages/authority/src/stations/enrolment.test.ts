@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
+import { isImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
+import { grantApproval, requestApproval } from '../access/approvals.ts';
+import type { Who } from '../access/authorize.ts';
 import { makeRequest, spkiOf } from '../issuing/requests.test-kit.ts';
 import { type Line, openLine, TestUnit } from '../jobs/line.test-kit.ts';
 import { entriesOf, refuses, Walk } from '../jobs/walk.test-kit.ts';
+import { append, draft } from '../ledger/history.test-kit.ts';
 import { makeKey } from '../signer/software.ts';
+import { keyNames } from '../trust/hierarchy.ts';
+import { Issuers } from '../trust/issuers.ts';
 import { collectEnrolment, confirmStation, requestEnrolment, revokeStation } from './enrolment.ts';
 import { inviteStation } from './invite.ts';
 import type { StationCore } from './station-core.ts';
@@ -48,6 +54,39 @@ describe('enrolment', () => {
     assert.equal((await ask()).status, 'confirmed');
     assert.deepEqual(await collect(), await collect());
     assert.equal((await entriesOf(line, 'station.requested')).length, 1);
+  });
+
+  test('I-18: where acts take two people, a station is assigned by two', async () => {
+    const founder = (id: string) =>
+      draft('account.created', {
+        account_id: id,
+        roles: ['administrator', 'ca-officer'],
+        enrolled_by: null,
+        reason: 'founding',
+      });
+    const policy = { approvals: 'required', order_limit: null, site_limits: {}, reason: 'two' } as const;
+    await append(core.ledger, founder('ada'), founder('ben'), draft('policy.changed', policy, person));
+    await ask();
+    const by = (id: string) => ({ means: 'password', actor: { kind: 'person', id } }) as const satisfies Who;
+    const assign = () => confirmStation(core, by('ada').actor, 'st-5', print(key));
+    await refuses(confirm(), 'account_disabled');
+    const parameters = {
+      station_id: 'st-5',
+      site: 'site-1',
+      line: 'line-1',
+      lanes: 1,
+      public_key_sha256: print(key),
+    };
+    await assert.rejects(assign(), (error) => {
+      assert.ok(isImprintError(error, 'approval_required'));
+      assert.deepEqual(error.context, { act: 'station.assign', parameters });
+      return true;
+    });
+    const asked = { act: 'station.assign', parameters, reason: 'line one' } as const;
+    const { approval_id } = await requestApproval(core.ledger, core.entropy, by('ada'), asked);
+    await grantApproval(core.ledger, by('ben'), approval_id, 'compared');
+    await assign();
+    assert.equal((await collect()).status, 'confirmed');
   });
 
   test('a token is used by one key, also where two come at the same moment', async () => {
@@ -106,19 +145,16 @@ describe('enrolment', () => {
 
   test('I-2: a station that is revoked while its certificate is made gets none', async () => {
     await ask();
-    const { stationIssuer } = core;
+    const signer = line.signers.get(keyNames.stationCa)!;
     const slow: StationCore = {
       ...core,
-      stationIssuer: {
-        ...stationIssuer,
-        signer: {
-          ...stationIssuer.signer,
-          sign: async (message) => {
-            await revokeStation(core, person, 'st-5', 'changed my mind');
-            return stationIssuer.signer.sign(message);
-          },
+      issuers: new Issuers('dev', async () => ({
+        ...signer,
+        sign: async (message) => {
+          await revokeStation(core, person, 'st-5', 'changed my mind');
+          return signer.sign(message);
         },
-      },
+      })),
     };
     await refuses(confirmStation(slow, person, 'st-5', print(key)), 'intent_uncertain');
     assert.equal((await entriesOf(line, 'station.certified')).length, 0);

@@ -3,6 +3,7 @@
  * log is the truth: an entry carries all that its projection into tables needs, and no secret.
  */
 import { z } from 'zod';
+import { approvalAct } from '../approval-act.ts';
 import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { keyType } from '../dut/message.ts';
@@ -12,10 +13,14 @@ import { failureCode } from '../failure-code.ts';
 import { hardwareUid } from '../hardware-uid.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
+import { permission, role } from '../permission.ts';
+import { scopePattern, scopeYears } from '../x509/ca-scope.ts';
 
 export const hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** IDs of jobs, stations, sites, orders, lines, operators: one word that may stand in a path, a URL and a statement. */
 export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+/** Accounts: what a person types to sign in; no capitals, so that two of them never look alike. */
+export const accountId = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 /** Device IDs: what every grammar keeps to, and what a certificate's serialNumber (PrintableString) can carry. */
 export const deviceIdText = z.string().regex(/^[A-Za-z0-9.:-]{1,64}$/);
 /** UTC with milliseconds, `2026-01-09T08:00:00.000Z`. */
@@ -69,6 +74,26 @@ export const labelReport = z.strictObject({
 });
 export const durations = z.record(z.string().regex(/^[a-z_]{1,32}$/), z.int().min(0));
 
+/** A CA's name in the log, of its key and of its request: which branch it is of, and what tells it from the others. */
+export const caId = z
+  .string()
+  .max(limits.caIdLength)
+  .regex(/^(?:device|station)-[a-z0-9]+(?:-[a-z0-9]+)*$/);
+export const caKind = z.enum(['device', 'station']);
+/** What a CA may certify (x509/ca-scope.ts); null is any. */
+export const caScope = z.strictObject({
+  product: z.nullable(z.string().max(48).regex(scopePattern.product)),
+  site: z.nullable(z.string().regex(scopePattern.site)),
+  year: z.nullable(z.int().min(scopeYears.least).max(scopeYears.most)),
+});
+/** Over how many lists a CA's revocations are spread: a power of two, and fixed, since certificates point at theirs. */
+export const crlPartitions = z
+  .int()
+  .min(1)
+  .max(limits.crlPartitions)
+  .refine((count) => (count & (count - 1)) === 0, 'a number of partitions is a power of two');
+
+const roles = z.array(role).min(1).max(16);
 const signature = z.strictObject({ attempt: z.int().min(1), nonce: hash, signature_b64: base64 });
 
 export const entryData = {
@@ -79,6 +104,39 @@ export const entryData = {
     log_id: hash,
     issuing_ca_sha256: hash,
     station_ca_sha256: hash,
+  }),
+  /** A CA's key was made here, and its certificate is asked of the root. */
+  'ca.requested': z.strictObject({
+    ca_id: caId,
+    kind: caKind,
+    /** The common name of its subject. */
+    subject: z.string().min(1).max(64),
+    public_key_sha256: hash,
+    scope: caScope,
+    crl_partitions: crlPartitions,
+    /** The CA in whose place it comes, for the same kind of holder. */
+    replaces: z.nullable(caId),
+  }),
+  /** The root's answer, checked: from here on it certifies. */
+  'ca.installed': z.strictObject({
+    ca_id: caId,
+    certificate_sha256: hash,
+    certificate_b64: base64,
+  }),
+  /** It certifies nobody any more; what it certified stays valid, and its revocations go on. */
+  'ca.retired': z.strictObject({ ca_id: caId, reason: sentence }),
+  /** What devices may trust, in the exact text that the root signed (trust-bundle.ts). */
+  'bundle.published': z.strictObject({
+    version: z.int().min(1),
+    sha256: hash,
+    text: z.string().max(limits.bundleBytes),
+  }),
+  /** Keys that another realm has certified: they are certified for nobody here (I-20). */
+  'keys.excluded': z.strictObject({
+    /** Whose keys they are. */
+    realm: realmName,
+    log_id: hash,
+    public_key_sha256s: z.array(hash).min(1).max(limits.keysPerLogEntry),
   }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
@@ -201,7 +259,44 @@ export const entryData = {
       'superseded',
       'key-compromise',
       'scrapped',
+      'retired',
+      'lost',
+      'custody-lost',
     ]),
+  }),
+  /** A CA's CRL, or that of one of its partitions, is what the authority serves from now on. The list itself follows from the log. */
+  'crl.published': z.strictObject({
+    issuer_sha256: hash,
+    partition: z
+      .int()
+      .min(0)
+      .max(limits.crlPartitions - 1),
+    /** How many the CA has: for ever the same. */
+    partitions: z.int().min(1).max(limits.crlPartitions),
+    number: z.int().min(1),
+    this_update: instant,
+    next_update: instant,
+    crl_sha256: hash,
+    revoked: z.int().min(0),
+    /** Every revocation among so many first entries of the log is in it. */
+    log_size: z.int().min(0),
+  }),
+  /** A process made a key that answers OCSP for a CA, and may have it certified once. */
+  'responder.intended': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    profile_sha256: hash,
+    tbs_sha256: hash,
+    public_key_sha256: hash,
+    not_before: instant,
+    not_after: instant,
+    owner: name,
+  }),
+  'responder.certified': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    certificate_sha256: hash,
+    certificate_b64: base64,
   }),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),
   'job.proven': z.strictObject({
@@ -256,6 +351,8 @@ export const entryData = {
   }),
   'job.abandoned': z.strictObject({ job_id: name, reason: sentence }),
   'unit.quarantined': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
+  /** People take a board out of the quarantine box. */
+  'unit.released': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,
     from: lifecycleState,
@@ -306,6 +403,52 @@ export const entryData = {
   }),
   /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */
   'clock.accepted': z.strictObject({ reason: sentence }),
+  /** A person who may act here. Their name, password and second factor stand beside the log, never in it. */
+  'account.created': z.strictObject({
+    account_id: accountId,
+    roles,
+    /** The account that enrolled it; null for the first ones, which were made on the authority's own machine. */
+    enrolled_by: z.nullable(accountId),
+    reason: sentence,
+  }),
+  'account.role-changed': z.strictObject({ account_id: accountId, roles, reason: sentence }),
+  /** For ever: a person who returns gets a new account. */
+  'account.disabled': z.strictObject({ account_id: accountId, reason: sentence }),
+  'token.created': z.strictObject({
+    token_id: name,
+    account_id: accountId,
+    permissions: z.array(permission).min(1).max(64),
+    /** Of 256 random bits. */
+    secret_sha256: hash,
+    expires_at: instant,
+    reason: sentence,
+  }),
+  'token.revoked': z.strictObject({ token_id: name, reason: sentence }),
+  /** Somebody asks for a second person (I-18); who asks is the actor. */
+  'approval.requested': z.strictObject({
+    approval_id: name,
+    act: approvalAct,
+    subject: printable,
+    /** Canonical JSON. */
+    parameters: z.string().max(limits.approvalParameterBytes),
+    parameters_sha256: hash,
+    expires_at: instant,
+    reason: sentence,
+  }),
+  'approval.granted': z.strictObject({ approval_id: name, reason: sentence }),
+  'approval.refused': z.strictObject({ approval_id: name, reason: sentence }),
+  /** Stands in the decision that does the act, before it. */
+  'approval.used': z.strictObject({ approval_id: name }),
+  'approval.expired': z.strictObject({ approval_id: name }),
+  /** From when on acts of I-18 take two people, and how large an order is that one person opens. */
+  'policy.changed': z.strictObject({
+    approvals: z.enum(['required', 'not-required']),
+    /** Units of an order that one person opens; null: as many as they like. */
+    order_limit: z.nullable(z.int().min(1).max(limits.orderQuantity)),
+    /** The same for single sites. */
+    site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
+    reason: sentence,
+  }),
   /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
   'log.restored': z.strictObject({
     size: z.int().min(1),

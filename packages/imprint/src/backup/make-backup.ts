@@ -38,7 +38,7 @@ const mayBeLeft = [
  * entry; path_refused, file_invalid (a private key among the certificates), storage_failed, passphrase_wrong
  */
 export async function makeBackup(
-  authority: OpenAuthority,
+  authority: Omit<OpenAuthority, 'person'>,
   to: string,
   onProgress: BackupProgress = () => undefined,
 ): Promise<Manifest> {
@@ -78,7 +78,7 @@ export async function makeBackup(
 }
 
 async function copyDatabase(
-  { configuration, home, storage }: OpenAuthority,
+  { configuration, home, storage }: Omit<OpenAuthority, 'person'>,
   to: string,
   onProgress: BackupProgress,
 ): Promise<void> {

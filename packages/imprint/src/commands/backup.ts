@@ -18,6 +18,7 @@ interface BackupOptions {
   home: string;
   to: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -37,6 +38,7 @@ export function addBackupCommands(program: Command): void {
     .option('--home <dir>', "the authority's folder")
     .option('--to <dir>', 'a new folder')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 /** `imprint clock show|accept`: what the authority thinks of its clock, and the word of a person that it is right again. */
 import { acceptClock } from '@imprint/authority/clock/clock-guard';
 import type { Command } from 'commander';
+import { actAs, addIdentityOptions } from '../act-as.ts';
 import { withAuthority } from '../with-authority.ts';
 
 interface ClockOptions {
@@ -39,8 +40,7 @@ export function addClockCommands(program: Command): void {
         );
       }),
     );
-  clock
-    .command('accept')
+  addIdentityOptions(clock.command('accept'))
     .description('let issuing go on after the clock was set right')
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--reason <text>', 'what was done; it stands in the log')
@@ -50,7 +50,7 @@ export function addClockCommands(program: Command): void {
       '\nExample:\n  imprint clock accept --home ./authority --reason "battery of the server replaced, time set"',
     )
     .action((options: ClockOptions & { reason: string }) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actAs(options, 'clock.accept', async (_, { ledger, person }) => {
         await acceptClock(ledger, person, options.reason);
         process.stdout.write(options.json ? '{"halted":false}\n' : 'Issuing goes on.\n');
       }),

@@ -43,9 +43,9 @@ interface LintOptions extends CommonOptions {
 
 /** Adds `contract check|render|header|lint-manifest`. */
 export function addContractCommands(program: Command): void {
-  const contract = program
-    .command('contract')
-    .description('check and render provisioning contracts and job manifests');
+  const contract =
+    program.commands.find((command) => command.name() === 'contract') ?? program.command('contract');
+  contract.description('check and render provisioning contracts and job manifests');
 
   contract
     .command('check')

@@ -4,6 +4,7 @@ import { listOperators, registerOperator } from '@imprint/authority/registry/ope
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { actAs, addIdentityOptions } from '../act-as.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
@@ -11,6 +12,7 @@ import { withAuthority } from '../with-authority.ts';
 interface HomeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -18,17 +20,15 @@ interface HomeOptions {
 export function addOperatorCommands(program: Command): void {
   const operator = program.command('operator').description('people who work on the line');
 
-  operator
-    .command('register')
+  addIdentityOptions(operator.command('register'))
     .description('register a person by a scan of their badge; the log names them by a pseudonym only')
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--name <name>', 'name of the person; it stays out of the log')
     .option('--badge-file <file>', 'file with the badge as the reader types it (default: scan it now)')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint operator register --home ./authority --name "Ada L."')
     .action((options: HomeOptions & { name: string; badgeFile?: string }) =>
-      withAuthority(options, async ({ ledger, entropy, person, unlock }) => {
+      actAs(options, 'operator.manage', async ({ entropy, unlock }, { ledger, person }) => {
         const { line } = await unlock();
         const badge = options.badgeFile === undefined ? await scannedBadge() : badgeOf(options.badgeFile);
         const registered = await registerOperator(

@@ -1,11 +1,15 @@
 /** `imprint order`: production orders and the device IDs that belong to them. */
+
 import { checkContract } from '@imprint/authority/registry/contracts';
+import { approvedTimes } from '@imprint/authority/registry/large-order';
 import { listOrders, type OrderReport, showOrder } from '@imprint/authority/registry/order-view';
 import { closeOrder, createOrder, importIds, type OrderStand } from '@imprint/authority/registry/orders';
+import { uncovered } from '@imprint/authority/trust/uncovered';
 import { isImprintError } from '@imprint/contract/errors';
 import { type Finding, findingText } from '@imprint/contract/finding';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { actAs, addApprovalOptions, addHomeOptions, addIdentityOptions } from '../act-as.ts';
 import { collect, instantOf, wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { ExitCode } from '../run-program.ts';
@@ -43,7 +47,7 @@ const idFileBytes = 16 * 1024 * 1024;
 export function addOrderCommands(program: Command): void {
   const order = program.command('order').description('production orders');
 
-  withHome(order.command('create'))
+  addApprovalOptions(addHomeOptions(order.command('create')))
     .description('create an order under a contract, with generated device IDs')
     .argument('<order>', 'ID of the order, such as PO-1001')
     .requiredOption('--contract <file>', 'provisioning contract, YAML')
@@ -72,13 +76,13 @@ export function addOrderCommands(program: Command): void {
     )
     .action(create);
 
-  withHome(order.command('import'))
+  addIdentityOptions(addHomeOptions(order.command('import')))
     .description('bring device IDs into an order that was created with --imported; all of a file or none')
     .argument('<order>', 'ID of the order')
     .argument('<file>', 'one ID a line, or CSV with a column device_id')
     .addHelpText('after', example('imprint order import PO-1002 ids.csv --home ./authority'))
     .action((orderId: string, file: string, options: HomeOptions) =>
-      withAuthority(options, async ({ ledger, contracts, person }) => {
+      actAs(options, 'order.manage', async ({ contracts }, { ledger, person }) => {
         const text = readBoundedFile(file, idFileBytes);
         const stand = await orReport(file, options, () =>
           importIds(ledger, contracts, person, orderId, { text, name: file }),
@@ -87,7 +91,7 @@ export function addOrderCommands(program: Command): void {
       }),
     );
 
-  withHome(order.command('show'))
+  addHomeOptions(order.command('show'))
     .description('show an order: how far it is, its units by outcome, its yield')
     .argument('<order>', 'ID of the order')
     .addHelpText('after', example('imprint order show PO-1001 --home ./authority'))
@@ -98,7 +102,7 @@ export function addOrderCommands(program: Command): void {
       }),
     );
 
-  withHome(order.command('list'))
+  addHomeOptions(order.command('list'))
     .description(`list orders, the newest ${limits.pageRows} first`)
     .option('--open', 'only those that are not closed')
     .addHelpText('after', example('imprint order list --home ./authority --open'))
@@ -122,13 +126,13 @@ export function addOrderCommands(program: Command): void {
       }),
     );
 
-  withHome(order.command('close'))
+  addIdentityOptions(addHomeOptions(order.command('close')))
     .description('close an order: nothing new is begun, what is begun may finish')
     .argument('<order>', 'ID of the order')
     .requiredOption('--reason <text>', 'why; it stands in the log')
     .addHelpText('after', example('imprint order close PO-1001 --home ./authority --reason "lot complete"'))
     .action((orderId: string, options: HomeOptions & { reason: string }) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actAs(options, 'order.manage', async (_, { ledger, person }) => {
         await closeOrder(ledger, person, orderId, options.reason);
         say(options, { order_id: orderId, closed: true }, [`Order ${orderId} is closed.`]);
       }),
@@ -136,13 +140,17 @@ export function addOrderCommands(program: Command): void {
 }
 
 function create(orderId: string, options: CreateOptions): Promise<void> {
-  return withAuthority(options, async ({ ledger, entropy, clock, person }) => {
+  return actAs(options, 'order.manage', async ({ entropy, clock }, { ledger, person }) => {
     const checked = checkContract(readBoundedFile(options.contract, limits.yamlBytes), options.contract);
-    const opensAt = options.opens === undefined ? clock().toISOString() : instantOf('--opens', options.opens);
+    const at = clock().toISOString();
+    // an order that waited for a second person opens when it was to open
+    const approved = await approvedTimes(ledger.reader, person.id, orderId, at);
+    const opensAt =
+      options.opens === undefined ? (approved?.opens_at ?? at) : instantOf('--opens', options.opens);
     const opens = new Date(opensAt);
     const closesAt =
       options.closes === undefined
-        ? new Date(opens.getTime() + defaultDays * dayMs).toISOString()
+        ? (approved?.closes_at ?? new Date(opens.getTime() + defaultDays * dayMs).toISOString())
         : instantOf('--closes', options.closes);
     const year =
       options.idYear === undefined
@@ -169,8 +177,16 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
       options.imported === true
         ? `Bring its IDs: imprint order import ${orderId} FILE --home ${options.home}`
         : `Its IDs: imprint device list --order ${orderId} --home ${options.home}`;
-    say(options, { ...stand, contract_sha256: checked.sha256, opens_at: opensAt, closes_at: closesAt }, [
+    const { product } = checked.contract;
+    const [sites, stations] = [options.site ?? [], options.station ?? []];
+    const uncertified = await uncovered(ledger.reader, { product, sites, stations, opensAt, closesAt });
+    const details = { contract_sha256: checked.sha256, opens_at: opensAt, closes_at: closesAt, uncertified };
+    say(options, { ...stand, ...details }, [
       standLine(stand),
+      ...uncertified.map(
+        ({ site, year }) =>
+          `Warning: no CA may certify ${product} at ${site} in ${year} (imprint ca create).`,
+      ),
       next,
     ]);
   });
@@ -227,12 +243,6 @@ function reportLines(order: OrderReport): string[] {
     '',
     ...table([['DEVICES', ''], ...Object.entries(order.devices)]),
   ];
-}
-
-function withHome(command: Command): Command {
-  return command
-    .requiredOption('--home <dir>', "the authority's folder")
-    .option('--json', 'print one JSON object');
 }
 
 function example(line: string): string {

@@ -2,6 +2,7 @@
 import { listSamples, registerSample, type SampleKind } from '@imprint/authority/registry/samples';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
+import { actAs, addIdentityOptions } from '../act-as.ts';
 import { withAuthority } from '../with-authority.ts';
 
 interface SampleOptions {
@@ -14,8 +15,7 @@ export function addSampleCommands(program: Command): void {
   const sample = program
     .command('sample')
     .description('golden and must-fail samples that stations are checked with');
-  sample
-    .command('register')
+  addIdentityOptions(sample.command('register'))
     .description('make a finished unit a sample; from then on every station has to check it in time')
     .argument('<device>', 'device ID of the unit')
     .requiredOption('--home <dir>', "the authority's folder")
@@ -31,7 +31,7 @@ export function addSampleCommands(program: Command): void {
       '\nExample:\n  imprint sample register GW-M126000001K --home ./authority --kind golden --every 480',
     )
     .action((deviceId: string, options: SampleOptions & { kind: SampleKind; every: string }) =>
-      withAuthority(options, async ({ ledger, person }) => {
+      actAs(options, 'sample.manage', async (_, { ledger, person }) => {
         const minutes = Number(options.every);
         if (!Number.isInteger(minutes) || minutes < 1 || minutes > 100_000) {
           throw new ImprintError('usage', `--every ${options.every} is no number of minutes`);

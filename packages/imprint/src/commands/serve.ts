@@ -1,4 +1,5 @@
 /** `imprint serve`: the authority's listeners over its home, until it is told to stop. */
+import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
@@ -7,19 +8,22 @@ import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import type { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { authorityHome, readCertificate, readConfiguration } from '../authority-home.ts';
+import { type AuthorityConfiguration, authorityHome, readConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
 import { countRefusals } from '../metrics/count-refusals.ts';
 import { createMetricsListener } from '../metrics/metrics-listener.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
+import { type Revocation, revocationOf } from '../revocation-of.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -28,6 +32,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   json?: boolean;
@@ -40,6 +45,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the station listener (mTLS) and the public listener')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--json', 'say where it listens as one JSON line')
@@ -68,7 +74,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publicListener = publicListenerOf(authority, unlocked);
+    const revocation = revocationOf(authority, unlocked, reportFault);
+    const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
     const metricsListener = metrics && createMetricsListener(authority, metrics, reportFault);
     if (metricsListener !== undefined) listeners.push(metricsListener);
@@ -86,6 +93,7 @@ async function serve(options: ServeOptions): Promise<void> {
     };
     sayReady(options, addresses, held);
     const timers = held === undefined ? watchOver(authority, line) : [];
+    if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
     for (const timer of timers) clearInterval(timer);
   } finally {
@@ -95,17 +103,18 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** The authority, and its figures where the configuration has a listener for them. */
-async function watchedAuthority({
-  home,
-  passphraseFile,
-}: ServeOptions): Promise<{ authority: OpenAuthority; metrics: AuthorityMetrics | undefined }> {
-  const isWatched = readConfiguration(authorityHome(home)).listeners.metrics !== undefined;
+async function watchedAuthority(options: ServeOptions): Promise<{
+  authority: OpenAuthority;
+  metrics: AuthorityMetrics | undefined;
+}> {
+  const isWatched = readConfiguration(authorityHome(options.home)).listeners.metrics !== undefined;
   // loaded where it is asked for: an authority that nobody watches starts without it
   const metrics = isWatched
     ? new (await import('../metrics/authority-metrics.ts')).AuthorityMetrics()
     : undefined;
-  const authority = await openAuthority(home, {
-    passphraseFile,
+  const authority = await openAuthority(options.home, {
+    passphraseFile: options.passphraseFile,
+    pinFile: options.pinFile,
     ...(metrics && { observer: metrics.observer() }),
   });
   metrics?.watch(authority);
@@ -137,6 +146,7 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
   return [
     every(limits.intentLeaseMs, () => closeStaleIntents(line)),
     every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
     every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
   ];
 }
@@ -152,14 +162,25 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
 function publicListenerOf(
   authority: OpenAuthority,
   { line, checkpoints }: UnlockedAuthority,
+  revocation: Revocation,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { configuration, ledger } = authority;
   return createPublicListener({
-    hosts: configuration.hosts,
+    hosts: publicHosts(configuration),
     rootPem: line.rootPem,
-    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    issuingPem: async () => {
+      const cas = await trustedCas(ledger.reader, 'device');
+      return cas.map((der) => toPem('CERTIFICATE', der)).join('');
+    },
+    bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
+    revocation,
     report: reportFault,
   });
+}
+
+/** The listener is also reached under the name that certificates bear. */
+function publicHosts({ hosts, public_url }: AuthorityConfiguration): string[] {
+  return public_url === undefined ? hosts : [...hosts, new URL(public_url).hostname.replace(/^\[|\]$/g, '')];
 }

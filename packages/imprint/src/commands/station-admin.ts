@@ -4,6 +4,7 @@ import { inviteStation } from '@imprint/authority/stations/invite';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { actAs, addApprovalOptions, addIdentityOptions } from '../act-as.ts';
 import { say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
 import { writeSecretFile } from '../write-secret-file.ts';
@@ -12,6 +13,7 @@ interface AdminOptions {
   home: string;
   json?: boolean;
   passphraseFile?: string;
+  pinFile?: string;
 }
 
 /** Adds the authority's commands to `station`, which is made where it is not there yet. */
@@ -20,8 +22,7 @@ export function addStationAdminCommands(program: Command): void {
     program.commands.find((command) => command.name() === 'station') ??
     program.command('station').description('factory stations');
 
-  station
-    .command('invite')
+  addIdentityOptions(station.command('invite'))
     .description('write a one-time enrolment token for a station (on the authority)')
     .argument('<station>', 'ID of the station, such as st-1')
     .requiredOption('--home <dir>', "the authority's folder")
@@ -30,7 +31,6 @@ export function addStationAdminCommands(program: Command): void {
     .option('--lanes <n>', 'how many lanes it has', '1')
     .requiredOption('--url <url>', 'how it reaches the station listener, https://host:port')
     .requiredOption('--token-file <file>', 'where the token goes (mode 0600)')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -41,15 +41,15 @@ export function addStationAdminCommands(program: Command): void {
         stationId: string,
         options: AdminOptions & { site: string; line: string; lanes: string; url: string; tokenFile: string },
       ) =>
-        withAuthority(options, async (authority) => {
-          const { stations } = await authority.unlock();
+        actAs(options, 'station.manage', async ({ unlock }, { ledger, person }) => {
+          const { stations } = await unlock();
           const lanes = Number(options.lanes);
           if (!Number.isInteger(lanes) || lanes < 1 || lanes > limits.lanesPerStation) {
             throw new ImprintError('usage', `--lanes ${options.lanes} is no number of lanes`, {
               hint: `Give a number from 1 to ${limits.lanesPerStation}.`,
             });
           }
-          const { token, expires_at } = await inviteStation(stations, authority.person, {
+          const { token, expires_at } = await inviteStation({ ...stations, ledger }, person, {
             stationId,
             site: options.site,
             line: options.line,
@@ -64,41 +64,37 @@ export function addStationAdminCommands(program: Command): void {
         }),
     );
 
-  station
-    .command('confirm')
+  addApprovalOptions(station.command('confirm'))
     .description(
       'confirm the key of a station that enrols, by the fingerprint on its screen (on the authority)',
     )
     .argument('<station>', 'ID of the station')
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--fingerprint <hex>', 'the fingerprint as the station shows it')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint station confirm st-1 --home ./authority --fingerprint 3fa4…')
     .action((stationId: string, options: AdminOptions & { fingerprint: string }) =>
-      withAuthority(options, async (authority) => {
-        const { stations } = await authority.unlock();
-        const confirmed = await confirmStation(stations, authority.person, stationId, options.fingerprint);
+      actAs(options, 'station.manage', async ({ unlock }, { ledger, person }) => {
+        const core = { ...(await unlock()).stations, ledger };
+        const confirmed = await confirmStation(core, person, stationId, options.fingerprint);
         say(options, { station_id: stationId, ...confirmed }, [`${stationId} is confirmed and may work.`]);
       }),
     );
 
-  station
-    .command('revoke')
+  addIdentityOptions(station.command('revoke'))
     .description('take a station out of service at once (on the authority)')
     .argument('<station>', 'ID of the station')
     .requiredOption('--home <dir>', "the authority's folder")
     .requiredOption('--reason <text>', 'why; it stands in the log')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nExample:\n  imprint station revoke st-1 --home ./authority --reason "PC was stolen"',
     )
     .action((stationId: string, options: AdminOptions & { reason: string }) =>
-      withAuthority(options, async (authority) => {
-        const { stations } = await authority.unlock();
-        await revokeStation(stations, authority.person, stationId, options.reason);
+      actAs(options, 'station.manage', async ({ unlock }, { ledger, person }) => {
+        const { stations } = await unlock();
+        await revokeStation({ ...stations, ledger }, person, stationId, options.reason);
         say(options, { station_id: stationId, status: 'revoked' }, [`${stationId} is revoked.`]);
       }),
     );

@@ -8,7 +8,8 @@ import type { AuditEntry } from '@imprint/contract/audit/entry';
 import { limits } from '@imprint/contract/limits';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { readLastBackup } from '../backup/last-backup.ts';
-import { ownCertificates } from '../doctor/authority/certificates.ts';
+import { activeCas, homeCertificates } from '../doctor/authority/certificates.ts';
+import { crlEnds } from '../doctor/authority/crls.ts';
 import { freeBytes } from '../doctor/disk-room.ts';
 import { daysUntil } from '../doctor/ends.ts';
 import type { OpenAuthority } from '../open-authority.ts';
@@ -71,9 +72,13 @@ export class AuthorityMetrics {
       'imprint_certificate_expiry_timestamp_seconds',
       'When a certificate of the authority ends',
       ['certificate'],
-      (gauge) => {
-        for (const { name, end } of ownCertificates(authority.home)) {
+      async (gauge) => {
+        for (const { name, end } of homeCertificates(authority.home)) {
           gauge.set({ certificate: name }, end.getTime() / 1000);
+        }
+        // a CA's name may say what is made: of each kind, the one that ends first
+        for (const { kind, end } of (await activeCas(authority.storage.reader)).reverse()) {
+          gauge.set({ certificate: kind === 'device' ? 'deviceCa' : 'stationCa' }, end.getTime() / 1000);
         }
       },
     );
@@ -108,6 +113,12 @@ export class AuthorityMetrics {
       'When the first certificate of a station ends; 0 where there is none',
       [],
       async (gauge) => gauge.set(((await stationEnds(authority))[0]?.getTime() ?? 0) / 1000),
+    );
+    this.#gauge(
+      'imprint_crl_next_update_timestamp_seconds',
+      'When the first CRL ends; 0 where none was published',
+      [],
+      async (gauge) => gauge.set(((await crlEnds(authority.storage.reader))[0]?.getTime() ?? 0) / 1000),
     );
     this.#gauge('imprint_ready', '1 where it can issue, 0 where something hinders it', [], async (gauge) =>
       gauge.set((await readiness(authority)).hinders.length === 0 ? 1 : 0),

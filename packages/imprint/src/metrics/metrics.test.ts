@@ -51,7 +51,7 @@ function figure(text: string, name: string): number {
 test('what ends, how old the backup is, how long the log is and how much room there is, is told', async () => {
   const text = await figures();
   const now = Date.now() / 1000;
-  for (const certificate of ['root', 'issuing', 'stationRoot', 'stationCa', 'server']) {
+  for (const certificate of ['root', 'deviceCa', 'stationRoot', 'stationCa', 'server']) {
     assert.ok(
       figure(text, `imprint_certificate_expiry_timestamp_seconds{certificate="${certificate}"}`) > now,
     );

@@ -1,6 +1,6 @@
 /** Entries of production orders and of the device IDs that belong to them. */
 import { canonicalJson } from '@imprint/contract/canonical-json';
-import { actorText, mustChangeOne, type Projections } from './projections.ts';
+import { actorText, mustUpdateOne, type Projections } from './projections.ts';
 
 export const orderProjections: Projections<'order.created' | 'order.ids-allocated' | 'order.closed'> = {
   'order.created': async (tx, { at, data }) => {
@@ -56,16 +56,12 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
   },
 
   'order.closed': async (tx, { at, data }) => {
-    const [result] = await tx
+    const result = await tx
       .updateTable('production_order')
       .set({ closed_at: at })
       .where('order_id', '=', data.order_id)
       .where('closed_at', 'is', null)
-      .execute();
-    mustChangeOne(
-      { rows: [], numAffectedRows: result!.numUpdatedRows },
-      'order_closed',
-      `order ${data.order_id} is not open`,
-    );
+      .executeTakeFirst();
+    mustUpdateOne(result, 'order_closed', `order ${data.order_id} is not open`);
   },
 };

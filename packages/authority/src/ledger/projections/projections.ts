@@ -1,7 +1,7 @@
 /** What the projections of all families of entries share: their shape, the history's row, and the row that must be there. */
 import type { AuditEntry, EntryType } from '@imprint/contract/audit/entry';
 import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
-import type { Kysely, QueryResult } from 'kysely';
+import type { Kysely, QueryResult, UpdateResult } from 'kysely';
 import { statement } from '../../storage/statement.ts';
 import type { DeviceHistoryTable, Tables } from '../../storage/tables.ts';
 
@@ -50,6 +50,11 @@ export function actorText(entry: AuditEntry): string {
 export function mustChangeOne(result: QueryResult<unknown>, code: ErrorCode, message: string): void {
   if (result.numAffectedRows === 1n || result.rows.length === 1) return;
   throw new ImprintError(code, message, { hint: 'Nothing was written.' });
+}
+
+/** The same for an update that the query builder ran. */
+export function mustUpdateOne(result: UpdateResult, code: ErrorCode, message: string): void {
+  mustChangeOne({ rows: [], numAffectedRows: result.numUpdatedRows }, code, message);
 }
 
 const insertHistory = statement<DeviceHistoryTable>((db, arg) =>

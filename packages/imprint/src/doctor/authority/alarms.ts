@@ -23,7 +23,10 @@ function seenSize(home: AuthorityHome): number {
 }
 
 /** Somebody has looked at all that there are. */
-export async function markAlarmsSeen({ home, ledger }: OpenAuthority): Promise<void> {
+export async function markAlarmsSeen({
+  home,
+  ledger,
+}: Pick<OpenAuthority, 'home' | 'ledger'>): Promise<void> {
   const { size } = await ledger.head();
   writeSecretFile(fileOf(home), `${JSON.stringify({ size })}\n`);
 }

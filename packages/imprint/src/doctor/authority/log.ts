@@ -1,5 +1,6 @@
 /** A quick look at the log: head, frontier, tiles, and the first and last entry agree. That all of it is right is `audit verify`'s to say. */
 import { proveInclusion } from '@imprint/authority/audit/tiles';
+import { unpackEntry } from '@imprint/authority/storage/packed-entry';
 import { frontierRoot, leafHash, restoreFrontier, verifyInclusion } from '@imprint/contract/audit/merkle';
 import { equalBytes } from '@imprint/contract/bytes';
 import { isImprintError } from '@imprint/contract/errors';
@@ -23,12 +24,12 @@ export const log = ofDatabase('log', async ({ storage }) => {
     for (const index of new Set([0, head.size - 1])) {
       const row = await reader
         .selectFrom('log_entry')
-        .selectAll()
+        .select('packed')
         .where('log_index', '=', index)
         .executeTakeFirst();
       if (row === undefined) return fail(`entry ${index} of the log is missing`, advice);
       const proof = await proveInclusion(reader, index, head.size);
-      if (!verifyInclusion(index, head.size, leafHash(row.bytes), proof, head.root)) {
+      if (!verifyInclusion(index, head.size, leafHash(unpackEntry(row.packed)), proof, head.root)) {
         return fail(`entry ${index} is not the one that the log's tiles hold`, advice);
       }
     }

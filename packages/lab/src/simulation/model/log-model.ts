@@ -2,11 +2,11 @@
  * What the log says happened, told once more by other code: it reads the entries that are committed, straight from the file,
  * and holds each against those before it. It knows none of the program's tables.
  */
-import Database from 'better-sqlite3';
 import { beginning, type World } from '../world.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
 import { MerkleRoots } from './merkle-roots.ts';
 import { ReachModel } from './reach-model.ts';
+import { StoredLog } from './stored-log.ts';
 import type { Violations } from './violation.ts';
 
 export interface LoggedEntry {
@@ -71,8 +71,8 @@ export class LogModel {
   readonly #reach: ReachModel;
   readonly #serials = new Set<string>();
   readonly #deviceOfKey = new Map<string, string>();
-  #database: Database.Database | undefined;
-  #next: Database.Statement<[number], { log_index: number; bytes: Buffer }> | undefined;
+  readonly #jobOfKey = new Map<string, string>();
+  #log: StoredLog | undefined;
   /** How far the authority's clock may be off what is true, in milliseconds: more while a fault has it wrong. */
   clockSlackMs = 61_000;
 
@@ -83,21 +83,17 @@ export class LogModel {
   }
 
   open(file: string): void {
-    this.#database = new Database(file, { readonly: true });
-    this.#next = this.#database.prepare(
-      'select log_index, bytes from log_entry where log_index >= ? order by log_index',
-    );
+    this.#log = new StoredLog(file);
   }
 
   close(): void {
-    this.#database?.close();
-    this.#database = undefined;
+    this.#log?.close();
+    this.#log = undefined;
   }
 
   /** Reads what was committed since. */
   pull(): void {
-    if (this.#next === undefined) return;
-    for (const { log_index, bytes } of this.#next.iterate(this.entries.length)) {
+    for (const { log_index, bytes } of this.#log?.from(this.entries.length) ?? []) {
       this.#violations.unless(
         log_index === this.entries.length,
         'I-16',
@@ -143,8 +139,11 @@ export class LogModel {
         () => `board ${uid} has the job of ${before!.deviceId} and is given ${data.device_id}`,
       );
       for (const job of this.jobs.values()) {
-        if (job.deviceId === data.device_id)
-          this.#violations.add('I-7', `${data.device_id} is given to a second board`);
+        if (job.deviceId !== data.device_id) continue;
+        const isMadeAnew =
+          job.uid === uid && job.state === 'done' && this.deviceState.get(job.deviceId) === 'refurbished';
+        if (isMadeAnew) continue;
+        this.#violations.add('I-7', `${data.device_id} is given to a second board, or to a second job`);
       }
       const job: LoggedJob = {
         id: data.job_id,
@@ -224,16 +223,21 @@ export class LogModel {
       this.#job(data.job_id).state = 'abandoned';
     },
     'unit.quarantined': ({ data }) => void this.quarantinedUids.add(uidText(data.hardware_uid)),
-    'device.transitioned': ({ data }) => {
+    'device.transitioned': ({ actor, data }) => {
       this.#violations.unless(
         this.deviceState.get(data.device_id) === data.from,
         'I-15',
         () => `${data.device_id} goes from ${data.from}, and is ${this.deviceState.get(data.device_id)}`,
       );
       this.#violations.unless(
-        ['manufactured', 'quarantined'].includes(data.to),
+        actor.kind === 'person' || ['manufactured', 'quarantined'].includes(data.to),
         'I-21',
         () => `${data.device_id} becomes ${data.to}, and no person was there`,
+      );
+      this.#violations.unless(
+        data.to !== 'returned' || this.active(data.device_id) === undefined,
+        'I-14',
+        () => `${data.device_id} came back, and its certificate is live`,
       );
       this.deviceState.set(data.device_id, data.to);
     },
@@ -264,6 +268,13 @@ export class LogModel {
       () => `the key of ${owner} is certified for ${deviceId}`,
     );
     this.#deviceOfKey.set(keySha256, deviceId);
+    const jobOfKey = this.#jobOfKey.get(keySha256);
+    violations.unless(
+      jobOfKey === undefined || jobOfKey === data.job_id,
+      'I-7',
+      () => `the key that ${deviceId} had in job ${jobOfKey} is certified in job ${data.job_id}`,
+    );
+    this.#jobOfKey.set(keySha256, data.job_id);
     const order = this.orders.get(this.deviceOrder.get(deviceId) ?? '');
     if (order === undefined) violations.add('I-21', `${deviceId} is in no order and gets a certificate`);
     else {

@@ -1,0 +1,65 @@
+/**
+ * Slows down whoever guesses: wrong sign-ins are counted by account and by address. It assumes that a stranger tries every name from
+ * every address, so names that nobody has are counted apart, as those of accounts are:
+ * they cannot push those out, and no answer tells which is which.
+ */
+import { isIPv6 } from 'node:net';
+import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
+import { Pace } from '../pace.ts';
+
+export interface SignInAttempt {
+  /** It does not count. */
+  succeeded(): void;
+}
+
+export class SignInPace {
+  readonly #accounts: Pace;
+  readonly #unknown: Pace;
+  readonly #addresses: Pace;
+
+  /** @param nowMs a clock that does not jump */
+  constructor(nowMs: () => number) {
+    const perName = {
+      burst: limits.wrongLoginsPerAccount,
+      perSecond: limits.wrongLoginsPerAccountAMinute / 60,
+    };
+    this.#accounts = new Pace(perName, nowMs);
+    this.#unknown = new Pace(perName, nowMs);
+    this.#addresses = new Pace(
+      { burst: limits.wrongLoginsPerAddress, perSecond: limits.wrongLoginsPerAddressAMinute / 60 },
+      nowMs,
+    );
+  }
+
+  /**
+   * Counts one attempt before it is looked at, so that many at once are no way around.
+   * @param isKnown false for a name that nobody has
+   * @throws rate_limited
+   */
+  begin(name: string, isKnown: boolean, address: string): SignInAttempt {
+    const from = network(address);
+    const names = isKnown ? this.#accounts : this.#unknown;
+    const isWithin = this.#addresses.take(from) && names.take(name);
+    if (!isWithin) {
+      throw new ImprintError('rate_limited', 'too many wrong sign-ins', {
+        hint: 'Wait a minute. If it was not you, tell an administrator: somebody guesses.',
+      });
+    }
+    return {
+      succeeded: () => {
+        this.#addresses.giveBack(from);
+        names.giveBack(name);
+      },
+    };
+  }
+}
+
+/** One customer of a provider has 2^64 IPv6 addresses. */
+function network(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const left = head.split(':');
+  if (tail === undefined) return left.slice(0, 4).join(':');
+  return [...left, '0', '0', '0', '0'].slice(0, 4).join(':');
+}
