@@ -21,6 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { realmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { role } from '@imprint/contract/permission';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { z } from 'zod';
@@ -33,6 +34,24 @@ const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int()
 const loopbackAddress = z.strictObject({
   host: z.string().regex(/^(127(\.\d{1,3}){3}|::1|localhost)$/, 'is not a loopback address'),
   port: address.shape.port,
+});
+
+const oidc = z.strictObject({
+  issuer: z.url({ protocol: /^https$/ }).max(300),
+  client_id: z.string().min(1).max(255),
+  /** A file of mode 0600 with the client's secret; absent: a public client. */
+  client_secret_file: z.optional(z.string().max(1000)),
+  /** `https://HOST:PORT/v1/session/oidc/callback` of the management listener, as browsers reach it. */
+  redirect_uri: z.url({ protocol: /^https$/ }).max(300),
+  /** PEM; where the provider's certificate is of a company's own CA. */
+  ca_file: z.optional(z.string().max(1000)),
+  /** The claim that lists groups, and which roles each gives; absent: an administrator gives roles here. */
+  roles: z.optional(
+    z.strictObject({
+      claim: z.string().min(1).max(100),
+      groups: z.record(z.string().min(1).max(255), z.array(role).min(1).max(16)),
+    }),
+  ),
 });
 
 const configuration = z.strictObject({
@@ -48,7 +67,11 @@ const configuration = z.strictObject({
     public: address,
     /** Figures and health; absent, nobody is told them. */
     metrics: z.optional(loopbackAddress),
+    /** For people and their programs; absent: there is none. */
+    management: z.optional(address),
   }),
+  /** The company's OpenID provider, where people sign in there. */
+  oidc: z.optional(oidc),
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
   /**

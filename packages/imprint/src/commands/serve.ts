@@ -18,6 +18,7 @@ import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import { type AuthorityConfiguration, authorityHome, readConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
+import { managementListenerOf } from '../management-listener.ts';
 import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
 import { countRefusals } from '../metrics/count-refusals.ts';
 import { createMetricsListener } from '../metrics/metrics-listener.ts';
@@ -35,6 +36,7 @@ interface ServeOptions {
   pinFile?: string;
   stationPort?: string;
   publicPort?: string;
+  managementPort?: string;
   json?: boolean;
 }
 
@@ -42,12 +44,13 @@ interface ServeOptions {
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
-    .description('run the authority: the station listener (mTLS) and the public listener')
+    .description('run the authority: the listeners for stations (mTLS), for anybody, and for people (HTTPS)')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
+    .option('--management-port <port>', 'instead of the configured one; listens there also where none is')
     .option('--json', 'say where it listens as one JSON line')
     .addHelpText('after', '\nExample:\n  imprint serve --home ./authority')
     .action(serve);
@@ -91,7 +94,8 @@ async function serve(options: ServeOptions): Promise<void> {
         ),
       }),
     };
-    sayReady(options, addresses, held);
+    const management = await openManagement(authority, unlocked, options, listeners);
+    sayReady(options, { ...addresses, ...(management !== null && { management }) }, held);
     const timers = held === undefined ? watchOver(authority, line) : [];
     if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
@@ -123,7 +127,7 @@ async function watchedAuthority(options: ServeOptions): Promise<{
 
 function sayReady(
   options: ServeOptions,
-  addresses: { station: string; public: string; metrics?: string },
+  addresses: { station: string; public: string; metrics?: string; management?: string },
   held: ImprintError | undefined,
 ): void {
   if (options.json) {
@@ -131,10 +135,10 @@ function sayReady(
       `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }) })}\n`,
     );
   } else {
-    const metrics = addresses.metrics === undefined ? '' : `Metrics:  ${addresses.metrics}/metrics\n`;
-    process.stdout.write(
-      `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\n${metrics}Control-C stops it.\n`,
-    );
+    const lines = [`Stations: ${addresses.station} (mTLS)`, `Public:   ${addresses.public}`];
+    if (addresses.management !== undefined) lines.push(`People:   ${addresses.management}`);
+    if (addresses.metrics !== undefined) lines.push(`Metrics:  ${addresses.metrics}/metrics`);
+    process.stdout.write(`${[...lines, 'Control-C stops it.'].join('\n')}\n`);
   }
   if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
 }
@@ -149,6 +153,21 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
     every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
     every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
   ];
+}
+
+/** Where people and their programs are heard; null where nobody asked for it. */
+async function openManagement(
+  authority: OpenAuthority,
+  unlocked: UnlockedAuthority,
+  { managementPort }: ServeOptions,
+  listeners: { close(): Promise<void> }[],
+): Promise<string | null> {
+  const { management } = authority.configuration.listeners;
+  if (management === undefined && managementPort === undefined) return null;
+  const listener = await managementListenerOf(authority, unlocked);
+  listeners.push(listener);
+  const { host, port } = management ?? { host: '127.0.0.1', port: 0 };
+  return listenOn(listener, host, managementPort ?? port, '--management-port');
 }
 
 /** Compares the clock; where it is wrong, issuing halts until people accept it, and everything else goes on. */
