@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -98,6 +98,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
   unit: {

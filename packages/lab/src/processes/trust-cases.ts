@@ -54,7 +54,7 @@ async function makeCeremony(folder: string): Promise<string> {
   for (const caId of ['device-issuing', 'station-issuing']) {
     await signRequest(signed, requestOf(folder, caId), {
       ...{ people, now },
-      openRoot: (branch) => openRoot(signed, keyFolder, toUtf8(passphrase), 'test', branch),
+      openRoot: (branch) => openRoot(signed, keyFolder, toUtf8(passphrase), branch),
     });
   }
   return signed.transcript.head;
@@ -106,7 +106,7 @@ function rootCreate(): CommandCase {
       checkStick(made);
       if (made.transcript.lines.length !== 2) throw new Error(`${made.transcript.lines.length} lines`);
       for (const branch of ['device', 'station'] as const) {
-        await openRoot(made, keys(disk), toUtf8(passphrase), 'test', branch);
+        await openRoot(made, keys(disk), toUtf8(passphrase), branch);
       }
     },
   };
