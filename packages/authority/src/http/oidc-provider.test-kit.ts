@@ -1,5 +1,6 @@
 /** For tests: a company's OpenID provider, a real one, over TLS on loopback, and a browser that signs in there. */
-import { createServer, type RequestListener } from 'node:https';
+import type { RequestListener } from 'node:http';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { Agent, type Dispatcher, fetch, type Response } from 'undici';
