@@ -1,9 +1,11 @@
-// Brings a fresh clone to where the other scripts can run: npm's packages, and with --for-tests the system's
-// programs that tests need. Plain JavaScript without dependencies, for whatever Node is there (20 is enough).
+// Brings a fresh clone to where the other scripts can run: npm's packages, with --with-hsm what speaks to HSMs, and with
+// --for-tests that and the system's programs that tests need. Plain JavaScript without dependencies, for whatever Node is
+// there (20 is enough).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { buildPkcs11 } from './build-pkcs11.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = `${root}node_modules/.imprint-setup`;
@@ -32,6 +34,9 @@ const programsForTests = [
     package: 'faketime',
     why: 'a machine whose clock is wrong',
   },
+  { program: 'g++', package: 'g++', why: 'compiles pkcs11js, which speaks to HSMs' },
+  { program: 'softhsm2-util', package: 'softhsm2', why: 'the HSM that keys in tokens are tried on' },
+  { program: 'pkcs11-tool', package: 'opensc', why: 'the foreign judge of keys in tokens' },
 ];
 
 const say = (text) => process.stderr.write(`setup: ${text}\n`);
@@ -42,12 +47,19 @@ function installNpmPackages() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing npm packages (about 15 seconds)');
-  const npm = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (npm.status !== 0) {
-    say('npm ci failed; its message stands above');
+  // an older npm heeds no allowScripts and would compile whatever can be: only what is named there runs, with every npm
+  const { allowScripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+  const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name] === true);
+  for (const words of [
+    ['ci', '--ignore-scripts'],
+    ['rebuild', ...allowed],
+  ]) {
+    const npm = spawnSync('npm', [...words, '--no-fund', '--no-audit', '--loglevel=error'], {
+      cwd: root,
+      stdio: ['ignore', words[0] === 'ci' ? 'inherit' : 'ignore', 'inherit'],
+    });
+    if (npm.status === 0) continue;
+    say(`npm ${words[0]} failed; its message stands above`);
     process.exit(1);
   }
   writeFileSync(stamp, wanted);
@@ -94,5 +106,15 @@ function installProgramsForTests() {
   process.exit(1);
 }
 
+// installing anew takes away what was compiled; whoever had it wants it again
+const hadHsm = existsSync(`${root}node_modules/pkcs11js/build/Release/pkcs11.node`);
 installNpmPackages();
-if (process.argv.includes('--for-tests')) installProgramsForTests();
+const forTests = process.argv.includes('--for-tests');
+if (forTests) installProgramsForTests();
+if (forTests || hadHsm || process.argv.includes('--with-hsm')) {
+  const failure = buildPkcs11(root, say);
+  if (failure !== undefined) {
+    say(failure);
+    process.exit(1);
+  }
+}

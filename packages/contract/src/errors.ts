@@ -7,6 +7,9 @@
 export const errorCatalogue = {
   // input that is wrong in itself
   bad_request: 400,
+  bundle_invalid: 400,
+  /** A ceremony's stick, transcript, request or key share does not hold. */
+  ceremony_invalid: 400,
   certificate_refused: 400,
   checkpoint_invalid: 400,
   contract_invalid: 400,
@@ -37,6 +40,7 @@ export const errorCatalogue = {
   // what is asked for
   unknown_account: 404,
   unknown_approval: 404,
+  unknown_ca: 404,
   unknown_contract: 404,
   unknown_device: 404,
   unknown_job: 404,
@@ -51,8 +55,18 @@ export const errorCatalogue = {
   /** The act takes a second person; the context holds the act and its parameters. */
   approval_required: 409,
   attempt_cap_reached: 409,
+  /** There is a CA of that name, or another one for the same scope. */
+  ca_conflict: 409,
+  /** No active CA may certify for this product, site and year. */
+  ca_missing: 409,
+  /** The CA is retired, or waits for its certificate. */
+  ca_not_active: 409,
+  /** What people counted is not what the registry has. */
+  count_wrong: 409,
   device_already_done: 409,
   device_quarantined: 409,
+  /** It came back, and nobody has accepted it for refurbishing yet. */
+  device_returned: 409,
   evidence_wrong: 409,
   idempotency_conflict: 409,
   intent_uncertain: 409,
@@ -76,9 +90,18 @@ export const errorCatalogue = {
   wrong_site: 409,
   // what is broken on our side
   clock_untrusted: 503,
+  /** Two tokens, or two keys of a token, answer to the one name. */
+  hsm_ambiguous: 503,
+  /** A key that was outside of its token once, or may leave it. */
+  hsm_key_exposed: 503,
+  hsm_key_missing: 503,
+  hsm_token_full: 503,
+  hsm_token_missing: 503,
   internal: 500,
   key_locked: 503,
   lint_refused: 500,
+  /** The authority was restored, and nobody has said yet that its log is the newest there was. */
+  log_held: 503,
   log_inconsistent: 503,
   storage_failed: 503,
   tbs_mismatch: 500,

@@ -41,6 +41,14 @@ export const failureCodes = {
   write_failed: 'retry',
 } as const satisfies Record<string, FailureConsequence>;
 
+/** Set aside with these, a unit is sound as a thing and somebody has to mend it; every other quarantine says that it may not be what it claims. */
+const mendable: readonly string[] = ['seal_failed'] satisfies FailureCode[];
+
+/** Whether a second person has to agree before a unit with this failure leaves quarantine (I-18). */
+export function isSecurityCode(code: FailureCode): boolean {
+  return failureCodes[code] === 'quarantine' && !mendable.includes(code);
+}
+
 export type FailureCode = keyof typeof failureCodes;
 
 export const failureCode = z.enum(Object.keys(failureCodes) as [FailureCode, ...FailureCode[]]);

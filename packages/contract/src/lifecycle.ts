@@ -100,7 +100,8 @@ export const transitions: readonly Transition[] = [
   // back from the field: custody was lost, so new credentials come before anything else
   row('shipped', 'returned', ['person'], withReason),
   row('activated', 'returned', ['person'], withReason),
-  row('returned', 'refurbished', ['person'], withReason),
+  // a station where the product's contract says so: `rework.accepted_by`
+  row('returned', 'refurbished', ['station', 'person'], withReason),
   row('refurbished', 'manufactured', ['authority', 'station']),
   row('returned', 'retired', ['person'], withReason),
 

@@ -12,12 +12,25 @@ export const limits = {
   logEntryBytes: 65_535,
   /** IDs in one allocation entry, so that the entry stays under its cap. */
   idsPerLogEntry: 1_000,
+  /** Hashes of keys in one entry, for the same reason, and in one file of a realm's keys. */
+  keysPerLogEntry: 900,
+  keysPerFile: 1_000_000,
   deviceIdLength: 64,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
+  /** A request of a CA, a bundle of trust anchors, a root's CRL, and the transcript of all that a root ever did. */
+  caRequestBytes: 16 * 1024,
+  bundleBytes: 40 * 1024,
+  bundleCertificates: 48,
+  rootCrlBytes: 256 * 1024,
+  transcriptBytes: 1024 * 1024,
+  /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
+  caIdLength: 44,
+  /** CRLs of one CA. */
+  crlPartitions: 1_024,
   derDepth: 24,
   /** Content of an object identifier: a UUID arc (2.25) takes 20. */
   derOidBytes: 64,
@@ -59,9 +72,29 @@ export const limits = {
   scanBytes: 256,
   /** Boards of no record that one station may set aside in an hour. */
   unknownBoardsAnHour: 30,
+  /** How long a process may take to build and sign a CRL; after that another one may. */
+  crlClaimMs: 15_000,
+  /** How often revocations of other processes are looked for. */
+  revocationPollMs: 1_000,
+  /** An OCSP request, DER: a certificate takes some 110 bytes, a nonce up to 150 more. */
+  ocspRequestBytes: 2_048,
+  /** Certificates of one OCSP request; more than one is signed for that request alone. */
+  ocspCertificates: 8,
+  /** Serials whose signed answers are kept, each some 1 KiB. */
+  ocspAnswersKept: 50_000,
+  /** OCSP answers that are signed for one address, and for all: at once, and a second after that. A kept one counts nothing. */
+  ocspSignatures: 2_000,
+  ocspSignaturesASecond: 200,
+  ocspSignaturesOfAll: 4_000,
+  ocspSignaturesOfAllASecond: 1_000,
   orderQuantity: 1_000_000,
   /** IDs of one imported file: what one transaction takes without others waiting long. */
   idsPerImport: 100_000,
+  /** A list of devices to transition, and how many of them one tick takes at most. */
+  transitionListBytes: 16 * 1024 * 1024,
+  transitionsPerList: 100_000,
+  transitionsPerRequest: 500,
+  transitionsAtOnce: 128,
   lanesPerStation: 64,
   jobLeaseMs: 15 * 60_000,
   /** How fast one lane of a station may open jobs: faster than any takt, slow enough that a stolen station shows. */
@@ -71,14 +104,46 @@ export const limits = {
   clockWatchMs: 30_000,
   /** How long a process may take to sign what it intended; after that the intent is closed as revoked. */
   intentLeaseMs: 5_000,
+  /** A key in a token: processes that sign with it, digests of one message to such a process, and digests that wait for one. */
+  signingProcesses: 16,
+  digestsPerMessage: 64,
+  digestsWaiting: 10_000,
+  /** How long a token may take for what it was asked to sign (less than the intent's lease), to open, and until it is tried anew. */
+  signingTimeoutMs: 4_000,
+  tokenOpenTimeoutMs: 20_000,
+  tokenReopenMs: 5_000,
+  pinBytes: 256,
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
   keysPerJob: 16,
+  /** Of a device's former jobs, the newest keys and certificates that a station is told. */
+  formerKeys: 64,
+  formerCertificates: 8,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
+  /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  caEndsSoonDays: 180,
+  serverEndsSoonDays: 30,
+  stationEndsSoonDays: 14,
+  /** Hours after which the last backup is old, and far too old. */
+  backupOldHours: 36,
+  backupFarTooOldHours: 14 * 24,
+  /** Free room of a disk, bytes, below which the doctor warns, and below which writing is about to fail. */
+  diskLowBytes: 5 * 1024 ** 3,
+  diskFullBytes: 512 * 1024 ** 2,
+  /** Hours for which a report of a station may lie unanswered. */
+  reportOldHours: 24,
+  /** How often the newest checkpoint that was signed is written beside the keys. */
+  logMarkEveryMs: 60_000,
+  /** Checkpoints from elsewhere that a restored log is held against. */
+  evidenceCheckpoints: 64,
+  /** Files of one backup beside its database, one of them, and the manifest that names them. */
+  backupFiles: 1_000,
+  backupFileBytes: 1024 * 1024,
+  manifestFileBytes: 512 * 1024,
   /** Accounts that are made on the machine itself where acts take two people: those two, before there is anybody who could enrol. */
   foundingAccounts: 2,
   passwordCharactersMin: 12,

@@ -238,6 +238,13 @@ const wrongInGateway: [name: string, from: string, to: string, at: string, says:
     'within_minutes: |0 }',
     /"visible_within_minutes"/,
   ],
+  [
+    'a board to swap where all is scrapped',
+    'custody_lost: rotate',
+    'custody_lost: scrap, board_swap: allowed',
+    'allowed }',
+    /how units are refurbished/,
+  ],
   ['an alias', 'names: [wifi_credentials', 'names: [*x, wifi_credentials', '*x', /alias/],
   [
     'a duplicate key',
@@ -345,6 +352,13 @@ const unwiseInGateway: [name: string, from: string, to: string, at: string, says
   ['a very long revocation bound', 'minutes: 60 }', 'minutes: 2000 }', '2000 }', /more than a day/],
   ['no time for a successor', 'successor_days: 14', 'successor_days: 0', '0\n\nstorage', /locked out/],
   ['one attempt', 'attempts_cap: 5', 'attempts_cap: 1', '1, custody', /scraps/],
+  [
+    'a station that accepts what came back',
+    'custody_lost: rotate',
+    'custody_lost: rotate, accepted_by: station',
+    'station }',
+    /stolen station/,
+  ],
   ['no pack', '  - { operation: pack }\n', '', '- { operation: provision }', /another station/],
 ];
 

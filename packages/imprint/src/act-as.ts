@@ -8,10 +8,12 @@ import { requestApproval } from '@imprint/authority/access/approvals';
 import { authorize, type Who } from '@imprint/authority/access/authorize';
 import { signIn, tokenHolder } from '@imprint/authority/access/sign-in';
 import type { Ledger } from '@imprint/authority/ledger/ledger';
-import { promptHidden, readSecretFile } from '@imprint/authority/trust/passphrase';
+import { promptHidden } from '@imprint/authority/trust/passphrase';
+import { readSecretFile, type SecretKind } from '@imprint/authority/trust/secret-file';
 import type { ApprovalAct } from '@imprint/contract/approval-act';
 import type { Actor } from '@imprint/contract/audit/entry';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import type { Permission } from '@imprint/contract/permission';
 import type { Command } from 'commander';
 import { type OpenAuthority, openAuthority } from './open-authority.ts';
@@ -20,6 +22,7 @@ import { say } from './say.ts';
 export interface ActingOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
   as?: string;
   passwordFile?: string;
@@ -27,6 +30,9 @@ export interface ActingOptions {
   asToken?: string;
   requestApproval?: string;
 }
+
+/** An open authority in the hands of a person: what is written through it asks for their permission in every decision. */
+export type ActingAuthority = Omit<OpenAuthority, 'ledger'> & { ledger: Ledger };
 
 export interface Acting {
   who: Who;
@@ -50,7 +56,8 @@ export function addIdentityOptions(command: Command): Command {
     .option('--password-file <file>', 'the password of --as, mode 0600')
     .option('--code-file <file>', 'the one-time code of --as, mode 0600, where it is not typed')
     .option('--as-token <file>', 'act as the holder of this API token, mode 0600')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600');
+    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600');
 }
 
 /** The same for an act that takes two people where the realm asks for it. */
@@ -58,6 +65,17 @@ export function addApprovalOptions(command: Command): Command {
   return addIdentityOptions(command).option(
     '--request-approval <why>',
     'where this takes a second person, ask for one and end',
+  );
+}
+
+/** As {@link actAs}, for work that takes a whole authority. */
+export function actOn(
+  options: ActingOptions,
+  permission: Permission,
+  work: (authority: ActingAuthority) => Promise<void>,
+): Promise<void> {
+  return actAs(options, permission, (authority, { person, ledger }) =>
+    work({ ...authority, person, ledger }),
   );
 }
 
@@ -70,7 +88,7 @@ export async function actAs(
   permission: Permission | null,
   work: (authority: Omit<OpenAuthority, 'person'>, acting: Acting) => Promise<void>,
 ): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   try {
     const who = await identify(authority, options);
     const { ledger } = authority;
@@ -125,7 +143,7 @@ async function identify(authority: OpenAuthority, options: ActingOptions): Promi
     });
   }
   if (asToken !== undefined) {
-    return tokenHolder(authority.access, text(await readSecretFile(asToken, 0o077, 'token')));
+    return tokenHolder(authority.access, text(await readSecretFile(asToken, 0o077, secretKind('token'))));
   }
   if (as === undefined) return { means: 'home', actor: authority.person };
   const password = await readSecret(options.passwordFile, 'password', `Password of ${as}: `);
@@ -145,7 +163,7 @@ export async function readSecret(
   what: string,
   question: string,
 ): Promise<Uint8Array> {
-  if (file !== undefined) return readSecretFile(file, 0o077, what);
+  if (file !== undefined) return readSecretFile(file, 0o077, secretKind(what));
   const { stdin, stderr } = process;
   if (stdin.isTTY && stderr.isTTY) return promptHidden(stdin, stderr, question);
   throw new ImprintError('usage', `there is no way to get the ${what}`, {
@@ -162,5 +180,11 @@ async function asksForCode({ ledger }: OpenAuthority, accountId: string): Promis
     .executeTakeFirst();
   return row !== undefined;
 }
+
+const secretKind = (name: string): SecretKind => ({
+  name,
+  wrong: 'login_refused',
+  maxBytes: limits.passwordBytes,
+});
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

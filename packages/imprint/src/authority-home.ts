@@ -23,6 +23,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { role } from '@imprint/contract/permission';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { z } from 'zod';
 import { readBoundedFile } from './read-bounded-file.ts';
 import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
@@ -65,6 +66,11 @@ const configuration = z.strictObject({
   oidc: z.optional(oidc),
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
+  /**
+   * Under which the world reaches the public listener, for ever: devices' certificates say that their revocation is told below it. Absent,
+   * they do not say it.
+   */
+  public_url: z.optional(z.string().refine(isRevocationUrl, 'is no URL such as http://pki.example.com')),
   minimum_station_version: z.string().min(1).max(64),
   /** Where the PostgreSQL database is, without a password; absent: a file in the home's folder. */
   database: z.optional(z.url({ protocol: /^postgres(ql)?$/ }).max(1000)),
@@ -85,11 +91,17 @@ export interface AuthorityHome {
   configurationFile: string;
   /** The configuration while the home is being made; it gets its name last. */
   unfinishedFile: string;
+  /** The configuration while the home waits for what its roots sign. */
+  waitingFile: string;
+  /** What is carried to the ceremony. */
+  requests: string;
   database: string;
   keys: string;
   certificates: string;
   /** Made by `init` for the dev realm alone, where no passphrase was given. */
   devPassphrase: string;
+  /** Stands there while a restored home is held. */
+  heldFile: string;
   logKeyFile: string;
 }
 
@@ -100,10 +112,13 @@ export function authorityHome(folder: string): AuthorityHome {
     folder: path,
     configurationFile: join(path, 'imprint.json'),
     unfinishedFile: join(path, 'imprint.json.unfinished'),
+    waitingFile: join(path, 'imprint.json.waiting'),
+    requests: join(path, 'requests'),
     database: join(path, 'data', 'imprint.db'),
     keys: join(path, 'keys'),
     certificates: join(path, 'certificates'),
     devPassphrase: join(path, 'dev-passphrase'),
+    heldFile: join(path, 'held.json'),
     logKeyFile: join(path, 'certificates', 'log.vkey'),
   };
 }
@@ -111,8 +126,11 @@ export function authorityHome(folder: string): AuthorityHome {
 /** A home that is being made. */
 export interface HomeInWork {
   home: AuthorityHome;
-  /** Brings all of it to the disk, and only then makes it an authority's. @throws home_exists where another one began anew */
-  finish(): void;
+  /**
+   * Brings all of it to the disk, and only then makes it an authority's, or one that waits for its ceremony.
+   * @throws home_exists where another one began anew
+   */
+  finish(as?: 'ready' | 'waiting'): void;
 }
 
 /**
@@ -130,16 +148,17 @@ export function beginHome(folder: string, content: AuthorityConfiguration): Home
     });
   }
   chmodSync(home.folder, 0o700);
-  const { keys, certificates, devPassphrase, unfinishedFile } = home;
+  const { keys, certificates, devPassphrase, requests, heldFile, unfinishedFile } = home;
+  const data = dirname(home.database);
   // the mark goes last: broken off here, this is begun anew as well
-  for (const left of [keys, certificates, dirname(home.database), devPassphrase, unfinishedFile]) {
+  for (const left of [keys, certificates, data, devPassphrase, requests, heldFile, unfinishedFile]) {
     rmSync(left, { recursive: true, force: true });
   }
   const mark = openSync(unfinishedFile, 'wx', 0o644);
   writeFileSync(mark, configurationText(content));
   syncTree(home.folder);
   mkdirSync(certificates, { mode: 0o755 });
-  return { home, finish: () => finishHome(home, mark) };
+  return { home, finish: (as = 'ready') => finishHome(home, mark, as) };
 }
 
 const configurationText = (content: AuthorityConfiguration) =>
@@ -158,7 +177,7 @@ function makeHomeFolder(folder: string): void {
   }
 }
 
-function finishHome(home: AuthorityHome, mark: number): void {
+function finishHome(home: AuthorityHome, mark: number, as: 'ready' | 'waiting'): void {
   syncTree(home.folder);
   const own = fstatSync(mark).ino;
   closeSync(mark);
@@ -167,7 +186,14 @@ function finishHome(home: AuthorityHome, mark: number): void {
       hint: 'Wait for that one, or name another folder with --home.',
     });
   }
-  renameSync(home.unfinishedFile, home.configurationFile);
+  renameSync(home.unfinishedFile, as === 'ready' ? home.configurationFile : home.waitingFile);
+  syncToDisk(home.folder);
+}
+
+/** Makes a home that waited into an authority, once all that it waited for is in it. */
+export function finishWaiting(home: AuthorityHome): void {
+  syncTree(home.folder);
+  renameSync(home.waitingFile, home.configurationFile);
   syncToDisk(home.folder);
 }
 
@@ -192,10 +218,30 @@ function refuseClosedFolder(folder: string): void {
   }
 }
 
-/** @throws home_missing, file_invalid */
+/** Whether the home waits for what its roots sign. */
+export function isWaiting(home: AuthorityHome): boolean {
+  return existsSync(home.waitingFile) && !existsSync(home.configurationFile);
+}
+
+/** Of a home that waits. @throws home_missing, file_invalid */
+export function readWaitingConfiguration(home: AuthorityHome): AuthorityConfiguration {
+  return readConfigurationFile(home.waitingFile);
+}
+
+/** @throws home_missing, also while it waits for its ceremony; file_invalid */
 export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
   if (!existsSync(home.configurationFile)) {
     refuseClosedFolder(home.folder);
+    if (isWaiting(home)) {
+      const requests = existsSync(home.requests) ? readdirSync(home.requests).sort() : [];
+      throw new ImprintError(
+        'home_missing',
+        `the authority in ${home.folder} waits for its roots to sign ${requests.map((file) => join('requests', file)).join(' and ')}`,
+        {
+          hint: 'Carry them to the ceremony (imprint root sign), then bring the stick back: imprint ca install --home DIR --from STICK.',
+        },
+      );
+    }
     if (existsSync(home.unfinishedFile)) {
       throw new ImprintError('home_missing', `the authority in ${home.folder} was never finished`, {
         hint: 'Run imprint init --home DIR again: it clears away what was left and begins anew.',
@@ -205,19 +251,20 @@ export function readConfiguration(home: AuthorityHome): AuthorityConfiguration {
       hint: 'Make one with imprint init --home DIR, or name the right folder.',
     });
   }
+  return readConfigurationFile(home.configurationFile);
+}
+
+/** The configuration in a file of any name. @throws file_invalid */
+export function readConfigurationFile(file: string): AuthorityConfiguration {
   try {
-    return configuration.parse(JSON.parse(readBoundedFile(home.configurationFile, limits.yamlBytes)));
+    return configuration.parse(JSON.parse(readBoundedFile(file, limits.yamlBytes)));
   } catch (cause) {
     const where =
       cause instanceof z.ZodError ? `: ${cause.issues[0]!.path.join('.')} ${cause.issues[0]!.message}` : '';
-    throw new ImprintError(
-      'file_invalid',
-      `${home.configurationFile} is not a configuration of an authority${where}`,
-      {
-        hint: 'Mend the field that is named, or take the file from a backup.',
-        cause,
-      },
-    );
+    throw new ImprintError('file_invalid', `${file} is not a configuration of an authority${where}`, {
+      hint: 'Mend the field that is named, or take the file from a backup.',
+      cause,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The storage of a home: a file in its folder, or the PostgreSQL database that its configuration names. The one place that tells which. */
 
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createSqlite, openSqlite, openSqliteReader } from '@imprint/authority/storage/sqlite/open-sqlite';
 import type { Storage } from '@imprint/authority/storage/storage';
 import type { Tables } from '@imprint/authority/storage/tables';
@@ -54,6 +55,11 @@ export async function createStorage(
   return (await postgres()).createPostgres(database, realm);
 }
 
+/** Clears away the file of a storage that was begun for a home which waits still; a database of a server is its operators'. */
+export function clearBegunStorage(home: AuthorityHome, { database }: AuthorityConfiguration): void {
+  if (database === undefined) rmSync(dirname(home.database), { recursive: true, force: true });
+}
+
 /** A folder brings its own file, but a URL may lead anywhere. @throws realm_mismatch */
 export async function requireOwnLog({ reader }: Storage, logKey: VerifierKey): Promise<void> {
   const row = await reader.selectFrom('realm').select(['log_id', 'log_origin']).executeTakeFirst();
@@ -68,7 +74,8 @@ export async function requireOwnLog({ reader }: Storage, logKey: VerifierKey): P
 }
 
 /**
- * Copies of a home come apart where one of them is changed: what it would certify under is held against what the log names.
+ * Copies of a home come apart where one of them is changed: its root and the CAs that it began with are held against what the log
+ * names. Every CA's key is held against its certificate in the log when it is opened.
  * @throws realm_mismatch
  */
 export async function requireOwnCertificates({ reader }: Storage, home: AuthorityHome): Promise<void> {

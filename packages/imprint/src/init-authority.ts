@@ -1,43 +1,66 @@
 /** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
 import { writeFileSync } from 'node:fs';
+import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
+import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
+import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
-import { createHierarchy, keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { signBundle } from '@imprint/authority/trust/bundles';
+import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
+import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { sha256Hex } from '@imprint/contract/hash';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
   beginHome,
   writeCertificate,
 } from './authority-home.ts';
+import { type KeyInToken, openToken } from './ca-signers.ts';
 import { createStorage } from './home-storage.ts';
 import { homePassphrase, systemClock, systemEntropy, thisPerson } from './open-authority.ts';
 
 /**
+ * @param issuingKey where absent, the issuing key is made here and sealed as the others are
  * @param passphraseFile where absent, the dev realm gets a random passphrase in a file of mode 0600 beside its keys
- * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid, storage_failed
+ * @throws home_exists, usage (another realm than dev), passphrase_wrong, file_invalid, storage_failed;
+ * of a token as `CaSigners.open`, before anything is made
  */
 export async function initAuthority(
   folder: string,
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
+  issuingKey?: KeyInToken,
 ): Promise<AuthorityHome> {
-  const { realm, organization } = configuration;
+  const { realm } = configuration;
   if (realm !== 'dev') {
     throw new ImprintError('usage', `a root of the realm ${realm} is not made on a machine with a network`, {
-      hint: 'imprint init makes the dev realm only; test and prod wait for the offline root ceremony.',
+      hint: 'Its home is prepared without one, and its requests are carried to the ceremony of its roots.',
     });
   }
+  const token = issuingKey && (await openToken(issuingKey.reference, issuingKey.pinFile));
+  try {
+    return await makeHome(folder, configuration, passphraseFile, token && { ...issuingKey, signer: token });
+  } finally {
+    await token?.close();
+  }
+}
+
+async function makeHome(
+  folder: string,
+  configuration: AuthorityConfiguration,
+  passphraseFile: string | undefined,
+  issuingKey: { reference: TokenReference; signer: Signer } | undefined,
+): Promise<AuthorityHome> {
+  const { realm, organization } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   if (passphraseFile === undefined) {
     writeFileSync(home.devPassphrase, `${toBase64(systemEntropy(32))}\n`, { mode: 0o600, flag: 'wx' });
   }
   const passphrase = await homePassphrase(home, realm, passphraseFile);
-  const hierarchy = await createHierarchy({
+  const request = {
     realm,
     organization,
     hosts: configuration.hosts,
@@ -45,10 +68,17 @@ export async function initAuthority(
     entropy: systemEntropy,
     makeKey,
     openSigner: softwareSigner,
-  });
+  };
+  const hierarchy =
+    issuingKey === undefined
+      ? await createHierarchy(request)
+      : await createHierarchyAround(request, issuingKey.signer);
   const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
-  for (const name of Object.keys(keyNames) as (keyof typeof keyNames)[]) {
-    await keys.write(keyNames[name], hierarchy.keys[name]);
+  for (const [name, key] of Object.entries(hierarchy.keys)) {
+    await keys.write(keyNames[name as keyof typeof keyNames], key);
+  }
+  if (issuingKey !== undefined) {
+    await keys.writeReference(keyNames.issuing, tokenReferenceText(issuingKey.reference));
   }
   const { certificates } = hierarchy;
   for (const which of ['root', 'issuing', 'stationRoot', 'stationCa', 'server'] as const) {
@@ -64,21 +94,19 @@ export async function initAuthority(
     entropy: systemEntropy,
     serverClock: storage.serverClock,
   });
+  const root = openIssuer(certificates.root, softwareSigner(hierarchy.keys.root), realm);
+  const bundle = await signBundle(root, 1, [certificates.issuing], systemClock());
   await ledger.submit(async () => ({
-    entries: [
-      {
-        type: 'realm.created',
-        actor: thisPerson(),
-        data: {
-          organization,
-          root_sha256: sha256Hex(certificates.root),
-          log_origin: configuration.log_origin,
-          log_id: logId(hierarchy.logPublicKey),
-          issuing_ca_sha256: sha256Hex(certificates.issuing),
-          station_ca_sha256: sha256Hex(certificates.stationCa),
-        },
-      },
-    ],
+    entries: realmDrafts(thisPerson(), {
+      realm,
+      organization,
+      logOrigin: configuration.log_origin,
+      logPublicKey: hierarchy.logPublicKey,
+      certificates,
+      bundle,
+      // nobody is led to a part of the list: one whole list is simpler
+      crlPartitions: configuration.public_url === undefined ? 1 : undefined,
+    }),
     reply: () => undefined,
   }));
   await ledger.close();

@@ -2,7 +2,7 @@
 import { OidcSignIn } from '@imprint/authority/access/oidc-sign-in';
 import { createManagementListener } from '@imprint/authority/http/management-listener';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
-import { readSecretFile } from '@imprint/authority/trust/passphrase';
+import { readSecretFile, type SecretKind } from '@imprint/authority/trust/secret-file';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { FastifyInstance } from 'fastify';
@@ -11,6 +11,12 @@ import { readCertificate } from './authority-home.ts';
 import type { OpenAuthority, UnlockedAuthority } from './open-authority.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
 import { reportFault } from './report-fault.ts';
+
+const clientSecret: SecretKind = {
+  name: 'client secret',
+  wrong: 'file_invalid',
+  maxBytes: limits.passwordBytes,
+};
 
 /** @throws file_invalid, passphrase_wrong (the secret of the provider's client) */
 export async function managementListenerOf(
@@ -38,7 +44,7 @@ async function oidcOf({ configuration, access }: OpenAuthority): Promise<OidcSig
   const secret =
     file === undefined
       ? undefined
-      : new TextDecoder().decode(await readSecretFile(file, 0o077, 'client secret'));
+      : new TextDecoder().decode(await readSecretFile(file, 0o077, clientSecret));
   return new OidcSignIn(access, {
     issuer: oidc.issuer,
     clientId: oidc.client_id,

@@ -11,8 +11,6 @@ import { SignInPace } from '@imprint/authority/access/sign-in-pace';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
 import { ClockGuard } from '@imprint/authority/clock/clock-guard';
-import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
-import { openIssuer } from '@imprint/authority/issuing/issuer';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
@@ -21,11 +19,13 @@ import type { Storage } from '@imprint/authority/storage/storage';
 import type { Clock, Entropy } from '@imprint/authority/surroundings';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { Issuers } from '@imprint/authority/trust/issuers';
 import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
 import type { Actor } from '@imprint/contract/audit/entry';
 import { toHex } from '@imprint/contract/bytes';
+import type { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -37,11 +37,14 @@ import {
   readCertificate,
   readConfiguration,
 } from './authority-home.ts';
-import { caSigner } from './ca-signer.ts';
+import { type CaSigners, caSigners } from './ca-signers.ts';
 import { drawnAhead } from './drawn-ahead.ts';
+import { standingOf } from './home-standing.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
+import { LogMark } from './log-mark.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
+import { reportFault } from './report-fault.ts';
 
 export const systemClock: Clock = () => new Date();
 export const systemEntropy: Entropy = drawnAhead((length) => randomBytes(length));
@@ -53,6 +56,8 @@ export interface OpenAuthority {
   storage: Storage;
   ledger: TickLedger;
   contracts: ContractShelf;
+  /** Why this authority only reads; undefined where it may write and sign. */
+  refusal: ImprintError | undefined;
   logKey: VerifierKey;
   clock: Clock;
   clockGuard: ClockGuard;
@@ -62,8 +67,10 @@ export interface OpenAuthority {
   /** Whom accounts, tokens and sessions belong to. */
   access: AccessCore;
   /**
-   * Opens the sealed keys; asks for the passphrase where no file gives it. Once for all callers.
-   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused, key_locked
+   * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
+   * @throws log_inconsistent where the log must not be written on; realm_mismatch where the home's CAs are not those of the log;
+   * passphrase_wrong, file_invalid, certificate_refused, key_locked (another key than the certificate's, or a wrong PIN); of a token as
+   * {@link CaSigners.open}
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -72,6 +79,8 @@ export interface OpenAuthority {
 /** What signs: the issuing CA, the station CA and the log. */
 export interface UnlockedAuthority {
   keys: SealedKeyFolder;
+  /** Closed with the authority. */
+  signers: CaSigners;
   line: LineCore;
   stations: StationCore;
   checkpoints: Checkpoints;
@@ -80,7 +89,11 @@ export interface UnlockedAuthority {
 
 export interface OpenOptions {
   passphraseFile?: string | undefined;
+  /** PIN of the tokens that hold keys, where there are any. */
+  pinFile?: string | undefined;
   processId?: string;
+  /** Lets a restored home be written to before it is released, by what releases it. */
+  releasing?: true;
 }
 
 /** @throws home_missing, file_invalid, storage_failed, realm_mismatch (a database that is another's) */
@@ -89,6 +102,8 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
   const configuration = readConfiguration(home);
   const logKey = parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim());
   const storage = await openStorage(home, configuration, logKey);
+  const refusal = await standing(home, storage, logKey, options);
+  const mark = new LogMark(home.keys, () => performance.now(), reportFault);
   const clockGuard = new ClockGuard({
     clock: systemClock,
     monotonicMs: () => performance.now(),
@@ -102,6 +117,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     entropy: systemEntropy,
     requireSteady: (now) => clockGuard.requireSteady(now),
     serverClock: storage.serverClock,
+    stopped: refusal,
   });
   const authority: OpenAuthority = {
     home,
@@ -109,6 +125,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     storage,
     ledger,
     contracts: new ContractShelf(),
+    refusal,
     logKey,
     clock: systemClock,
     clockGuard,
@@ -126,16 +143,37 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
       pace: new SignInPace(() => performance.now()),
     },
     unlock: () => {
-      unlocked ??= unlock(authority, options);
+      unlocked ??= unlock(authority, options, mark);
       return unlocked;
     },
     close: async () => {
       await ledger.close();
+      // where unlocking failed, it has closed them
+      await unlocked?.then(
+        ({ signers }) => signers.close(),
+        () => undefined,
+      );
+      mark.flush();
       await storage.close();
     },
   };
   let unlocked: Promise<UnlockedAuthority> | undefined;
   return authority;
+}
+
+async function standing(
+  home: AuthorityHome,
+  storage: Storage,
+  logKey: VerifierKey,
+  { releasing }: OpenOptions,
+): Promise<ImprintError | undefined> {
+  if (releasing) return undefined;
+  try {
+    return await standingOf(home, storage, logKey);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 /** The account's name at this machine, reduced to what a log entry may carry. */
@@ -162,24 +200,44 @@ export function homePassphrase(
   });
 }
 
-async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
-  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
+async function unlock(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  mark: LogMark,
+): Promise<UnlockedAuthority> {
+  const { home, configuration, storage, entropy, refusal } = authority;
+  if (refusal !== undefined && refusal.code !== 'log_held') throw refusal;
+  await requireOwnCertificates(storage, home);
+  const passphrase = await homePassphrase(home, configuration.realm, options.passphraseFile);
+  const keys = await openKeyFolder(home.keys, passphrase, entropy);
+  const signers = caSigners(keys, options.pinFile);
+  try {
+    return await unlockWith(authority, options, keys, signers, mark);
+  } catch (error) {
+    await signers.close();
+    throw error;
+  }
+}
+
+async function unlockWith(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+  mark: LogMark,
+): Promise<UnlockedAuthority> {
+  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy, refusal } = authority;
   const { realm, organization } = configuration;
-  await requireOwnCertificates(authority.storage, home);
-  const keys = await openKeyFolder(
-    home.keys,
-    await homePassphrase(home, realm, options.passphraseFile),
-    entropy,
-  );
   const logPrivateKey = await keys.read(keyNames.log);
-  const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
+  const signNote = (message: Uint8Array) => {
+    if (refusal !== undefined) throw refusal;
+    return sign(null, message, logPrivateKey);
+  };
+  const checkpoints = new Checkpoints(ledger, logKey, signNote, ({ text }) => mark.signed(text));
   const root = readCertificate(home, 'root');
-  const issuing = openIssuer(readCertificate(home, 'issuing'), await caSigner(keys, keyNames.issuing), realm);
-  const stationCa = openIssuer(
-    readCertificate(home, 'stationCa'),
-    await caSigner(keys, keyNames.stationCa),
-    realm,
-  );
+  const issuers = new Issuers(realm, signers.open, configuration.public_url);
+  // a copy of the home without one of the keys, or with another one, is told at once
+  await issuers.openActive(ledger.reader);
   const rootPem = toPem('CERTIFICATE', root);
   const line: LineCore = {
     ledger,
@@ -187,7 +245,7 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
     logId: logId(logKey.publicKey),
     rootPem,
     rootSha256: sha256Hex(root),
-    issuer: deviceIssuer(issuing),
+    issuers,
     contracts,
     clock,
     clockGuard,
@@ -201,13 +259,14 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
   };
   return {
     keys,
+    signers,
     line,
     checkpoints,
     stations: {
       ledger,
       realm,
       organization,
-      stationIssuer: stationCa,
+      issuers,
       stationRoot: readCertificate(home, 'stationRoot'),
       clock,
       clockGuard,
@@ -217,7 +276,6 @@ async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<U
       reader: ledger.reader,
       checkpoints,
       realm,
-      intermediates: [issuing.certificate.der],
     },
   };
 }

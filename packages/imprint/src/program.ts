@@ -15,6 +15,9 @@ const parts: readonly Part[] = [
   { name: 'demo', add: async (to) => (await import('./commands/demo.ts')).addDemoCommand(to) },
   { name: 'init', add: async (to) => (await import('./commands/init.ts')).addInitCommand(to) },
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
+  { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
+  { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
+  { name: 'restore', add: async (to) => (await import('./commands/restore.ts')).addRestoreCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   {
     name: 'contract',
@@ -42,17 +45,31 @@ const parts: readonly Part[] = [
     add: async (to) => (await import('./commands/station.ts')).addStationCommands(to),
   },
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
-  { name: 'device', add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to) },
+  {
+    name: 'device',
+    under: ['show', 'list'],
+    add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
+  },
+  {
+    name: 'device',
+    under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
+    add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
+  },
   {
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
   },
+  { name: 'crl', add: async (to) => (await import('./commands/crl.ts')).addCrlCommands(to) },
   { name: 'audit', add: async (to) => (await import('./commands/audit.ts')).addAuditCommands(to) },
   { name: 'receipt', add: async (to) => (await import('./commands/receipt.ts')).addReceiptCommands(to) },
   {
     name: 'verify-chain',
     add: async (to) => (await import('./commands/verify-chain.ts')).addVerifyChainCommand(to),
   },
+  { name: 'root', add: async (to) => (await import('./commands/root.ts')).addRootCommands(to) },
+  { name: 'ca', add: async (to) => (await import('./commands/ca.ts')).addCaCommands(to) },
+  { name: 'realm', add: async (to) => (await import('./commands/realm.ts')).addRealmCommands(to) },
+  { name: 'doctor', add: async (to) => (await import('./commands/doctor.ts')).addDoctorCommand(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
 ];
@@ -62,6 +79,8 @@ export async function buildProgram(words: readonly string[] = []): Promise<Comma
   const program = new Command('imprint')
     .description('Identity, keys, certificates and first configuration for manufactured devices')
     .version('0.1.0')
+    // an option belongs to the command before it, so that a command and one below it may have the same names
+    .enablePositionalOptions()
     .showHelpAfterError('(add --help for what is possible)');
   const asked = parts.find(
     ({ name, under }) => name === words[0] && (under === undefined || under.includes(words[1] ?? '')),

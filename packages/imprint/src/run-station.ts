@@ -9,6 +9,7 @@ import { SpoolLabelPrinter } from '@imprint/station/label';
 import type { Line } from '@imprint/station/line';
 import type { Emit, LineEvent } from '@imprint/station/line-event';
 import { linkTo } from '@imprint/station/link-to';
+import { newRequestId } from '@imprint/station/request-id';
 import { startLine } from '@imprint/station/start-line';
 import { type LaneSettings, openStationHome, withLanes } from '@imprint/station/station-home';
 import { systemTimers } from '@imprint/station/timers';
@@ -46,7 +47,7 @@ export async function runStation(run: StationRun): Promise<boolean> {
       opened,
       timers: systemTimers,
       now,
-      newRequestId: () => randomBytes(16).toString('hex'),
+      newRequestId: () => newRequestId(now(), randomBytes),
       labels: new SpoolLabelPrinter(home.labelsFolder, settings.labels?.command),
       emit: run.emit,
       linkTo: ({ port, baud }) => linkTo(port, baud),

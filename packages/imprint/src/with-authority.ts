@@ -5,10 +5,10 @@
 import { type OpenAuthority, openAuthority } from './open-authority.ts';
 
 export async function withAuthority<T>(
-  options: { home: string; passphraseFile?: string },
+  options: { home: string; passphraseFile?: string; pinFile?: string },
   work: (authority: Omit<OpenAuthority, 'person'>) => Promise<T>,
 ): Promise<T> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   try {
     return await work(authority);
   } finally {

@@ -25,6 +25,8 @@ const ranks: Record<string, number> = {
   jobs: 2,
   stations: 2,
   registry: 2,
+  lifecycle: 2,
+  revocation: 2,
   audit: 2,
   issuing: 2,
   access: 2,
@@ -39,6 +41,7 @@ const adapters = [
   'authority/src/storage/sqlite/',
   'authority/src/storage/postgres/',
   'authority/src/signer/software.ts',
+  'authority/src/signer/pkcs11/',
 ];
 
 /** Who names an adapter though it is neither a test nor the command line, and why that is right. */

@@ -84,7 +84,7 @@ export class GatheringAuthority implements AuthorityClient {
     }
     for (const [at, outcome] of outcomes.entries()) {
       const { answer, refuse } = asks[at]!;
-      if ('credential' in outcome) answer({ ...outcome.credential, chain_pem });
+      if ('credential' in outcome) answer({ chain_pem, ...outcome.credential });
       else refuse(fromProblem(outcome.problem));
     }
   }

@@ -29,7 +29,7 @@ export class Outbox {
   readonly #journal: Journal;
   readonly #newRequestId: () => string;
 
-  /** `newRequestId` gives 32 hex digits from a CSPRNG. */
+  /** `newRequestId` gives 32 hex digits that nobody else gives: `request-id.ts`. */
   constructor(authority: AuthorityClient, journal: Journal, newRequestId: () => string) {
     this.#authority = authority;
     this.#journal = journal;
@@ -97,6 +97,7 @@ export function isUnanswered(error: unknown): boolean {
     'request_timeout',
     'storage_failed',
     'clock_untrusted',
+    'log_held',
     'internal',
   );
 }

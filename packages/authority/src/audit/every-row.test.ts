@@ -9,7 +9,17 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
-import { append, draft, h, opening, quarantined, uidOf, wholeWay } from '../ledger/history.test-kit.ts';
+import {
+  append,
+  caEntries,
+  draft,
+  h,
+  opening,
+  quarantined,
+  revoked,
+  uidOf,
+  wholeWay,
+} from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { createSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -28,6 +38,8 @@ const notJudged: Record<string, string> = {
     "people's names, and what they sign in with; the log knows accounts by ID and judges what they may do",
   account_session: 'an hour of being signed in; whoever loses it signs in again',
   open_check: 'a check that is under way; its result is in the log',
+  crl_claim: 'who makes the next CRL; its number is only ever passed over',
+  crl_file: 'a CRL whose hash is in the log: whoever serves it compares, and another one is made',
 };
 
 type Row = Record<string, unknown>;
@@ -54,8 +66,16 @@ describe('every row', () => {
       }),
       draft('shift.opened', { shift_id: 's-1', station_id: 'st-1', operator_id: 'op-1' }),
     );
+    await append(
+      ledger,
+      ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
+      draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
+    );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
-    await append(ledger, ...wholeWay('SN-00000002')[0]!, ...quarantined('SN-00000002'));
+    const [opened, second] = wholeWay('SN-00000002');
+    await append(ledger, ...opened!, ...second!, ...quarantined('SN-00000002'));
     await append(
       ledger,
       draft('operation.reported', {
@@ -80,6 +100,34 @@ describe('every row', () => {
         nonce: h('check'),
         signature_b64: 'AAAA',
         failure_code: null,
+      }),
+      revoked(h('SN-00000002').slice(0, 32)),
+      draft('crl.published', {
+        issuer_sha256: h('ca'),
+        partition: 3,
+        partitions: 64,
+        number: 9,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2026-01-09T08:45:00.000Z',
+        crl_sha256: h('crl'),
+        revoked: 1,
+        log_size: 20,
+      }),
+      draft('responder.intended', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        profile_sha256: h('ocsp'),
+        tbs_sha256: h('responder'),
+        public_key_sha256: h('responder key'),
+        not_before: '2026-01-09T08:00:00.000Z',
+        not_after: '2026-01-12T08:00:00.000Z',
+        owner: 'a-1',
+      }),
+      draft('responder.certified', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        certificate_sha256: h('responder certificate'),
+        certificate_b64: 'AAAA',
       }),
       draft('account.created', {
         account_id: 'ada',

@@ -6,8 +6,10 @@ import { decodeEntry, type RealmName } from '@imprint/contract/audit/entry';
 import { writeReceipt } from '@imprint/contract/audit/receipt';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { statement } from '../storage/statement.ts';
 import type { CredentialTable, DeviceTable, LogEntryTable, Tables } from '../storage/tables.ts';
+import { chainOf } from '../trust/issuers.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { proveInclusion } from './tiles.ts';
 
@@ -15,8 +17,6 @@ export interface ReceiptSource {
   reader: Kysely<Tables>;
   checkpoints: Checkpoints;
   realm: RealmName;
-  /** What stands between a device's certificate and the root, DER, the nearest first. */
-  intermediates: readonly Uint8Array[];
 }
 
 /**
@@ -42,7 +42,8 @@ export async function proveDevice(source: ReceiptSource, deviceId: string): Prom
 export async function proveEntry(source: ReceiptSource, index: number): Promise<string> {
   const [row] = (await selectEntry(source.reader, { log_index: index })).rows;
   if (row === undefined) throw new ImprintError('bad_request', `the log has no entry ${index}`);
-  const entry = decodeEntry(row.bytes);
+  const bytes = unpackEntry(row.packed);
+  const entry = decodeEntry(bytes);
   if (entry.type !== 'job.completed') {
     throw new ImprintError(
       'bad_request',
@@ -52,11 +53,14 @@ export async function proveEntry(source: ReceiptSource, index: number): Promise<
   const checkpoint = await source.checkpoints.latest();
   return writeReceipt({
     realm: source.realm,
-    entry: row.bytes,
+    entry: bytes,
     index,
     inclusionProof: await proveInclusion(source.reader, index, checkpoint.size),
     checkpoint: checkpoint.text,
-    chain: [await certificateOf(source.reader, entry.data.certificate_sha256), ...source.intermediates],
+    chain: [
+      await certificateOf(source.reader, entry.data.certificate_sha256),
+      ...(await chainOf(source.reader, entry.data.issuer_sha256)).certificates,
+    ],
   });
 }
 
@@ -75,8 +79,8 @@ const selectDevice = statement<{ device_id: string }, Pick<DeviceTable, 'complet
     db.selectFrom('device').select(['completed_index', 'state']).where('device_id', '=', arg('device_id')),
 );
 
-const selectEntry = statement<{ log_index: number }, Pick<LogEntryTable, 'bytes'>>((db, arg) =>
-  db.selectFrom('log_entry').select('bytes').where('log_index', '=', arg('log_index')),
+const selectEntry = statement<{ log_index: number }, Pick<LogEntryTable, 'packed'>>((db, arg) =>
+  db.selectFrom('log_entry').select('packed').where('log_index', '=', arg('log_index')),
 );
 
 const selectCertificate = statement<{ certificate_sha256: string }, Pick<CredentialTable, 'certificate'>>(

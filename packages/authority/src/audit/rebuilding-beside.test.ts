@@ -78,7 +78,7 @@ test('I-16: an entry that cannot follow on those before it is named, and the tab
   const bytes = Buffer.from(
     canonicalJson({ v: 1, type, at, realm: 'dev', actor, salt: '0'.repeat(32), data }),
   );
-  const entry = { log_index: log_index + 1, bytes, leaf_hash: leafHash(bytes) };
+  const entry = { log_index: log_index + 1, packed: bytes, leaf_hash: leafHash(bytes) };
   await storage.writer.insertInto('log_entry').values(entry).execute();
   const { findings } = await verified(storage);
   const found = findings.find(({ what }) => /cannot follow/.test(what));

@@ -6,9 +6,10 @@ import { Worker } from 'node:worker_threads';
 import type { RealmName } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
 import { SharedRebuildFile } from '../storage/sqlite/rebuild-sqlite.ts';
-import type { LogEntryTable, Tables } from '../storage/tables.ts';
+import type { Tables } from '../storage/tables.ts';
 import { compareTables } from './compare-tables.ts';
 import type { Findings } from './finding.ts';
+import type { StoredEntry } from './log-entries.ts';
 import { BadEntry, type Rebuilding } from './rebuilding.ts';
 
 export interface RebuildingPlace {
@@ -32,7 +33,7 @@ const threadFile = new URL('./rebuilding-thread.ts', import.meta.url);
 export class RebuildingBeside implements Rebuilding {
   readonly #file = new SharedRebuildFile();
   readonly #thread: Worker;
-  #page: LogEntryTable[] = [];
+  #page: StoredEntry[] = [];
   #pagesUnderWay = 0;
   #isRebuilt = false;
   /** Why nothing more comes of it. */
@@ -49,7 +50,7 @@ export class RebuildingBeside implements Rebuilding {
     });
   }
 
-  async add(row: LogEntryTable): Promise<void> {
+  async add(row: StoredEntry): Promise<void> {
     this.#page.push(row);
     if (this.#page.length >= entriesPerPage) this.#send();
     await this.#until(() => this.#pagesUnderWay < pagesAhead);

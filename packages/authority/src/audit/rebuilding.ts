@@ -6,14 +6,15 @@ import type { AuditEntry, RealmName } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
 import { project } from '../ledger/projection.ts';
 import { openRebuildSqlite, type RebuildSqlite } from '../storage/sqlite/rebuild-sqlite.ts';
-import type { LogEntryTable, Tables } from '../storage/tables.ts';
+import type { Tables } from '../storage/tables.ts';
 import { compareTables } from './compare-tables.ts';
 import type { Finding, Findings } from './finding.ts';
+import type { StoredEntry } from './log-entries.ts';
 
 /** The tables as the log says that they are, as it is read. After a {@link BadEntry} only `close` is right. */
 export interface Rebuilding {
   /** `entry` is what the row holds. @throws BadEntry for this entry or an earlier one */
-  add(row: LogEntryTable, entry: AuditEntry): Promise<void>;
+  add(row: StoredEntry, entry: AuditEntry): Promise<void>;
   /** Adds a finding for each row of `live` that is not what the log says. @throws BadEntry */
   compareWith(live: Kysely<Tables>, findings: Findings): Promise<void>;
   close(): Promise<void>;
@@ -55,7 +56,7 @@ export class RebuildingHere implements Rebuilding {
     return new RebuildingHere(await openRebuildSqlite(realm, file));
   }
 
-  async add({ log_index }: Pick<LogEntryTable, 'log_index'>, entry: AuditEntry): Promise<void> {
+  async add({ log_index }: Pick<StoredEntry, 'log_index'>, entry: AuditEntry): Promise<void> {
     try {
       await project(this.#rebuilt.db, entry, log_index);
     } catch (cause) {

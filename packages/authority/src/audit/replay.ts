@@ -1,9 +1,9 @@
 /** Replays a log from entry 0 in a scratch database, and holds every projected table against what comes of it (I-15). */
 import { type AuditEntry, decodeEntry, type RealmName } from '@imprint/contract/audit/entry';
 import type { Kysely } from 'kysely';
-import type { LogEntryTable, Tables } from '../storage/tables.ts';
+import type { Tables } from '../storage/tables.ts';
 import { type Finding, Findings } from './finding.ts';
-import { logEntries } from './log-entries.ts';
+import { logEntries, type StoredEntry } from './log-entries.ts';
 import { BadEntry, notReplayable, RebuildingHere } from './rebuilding.ts';
 
 export interface ReplayReport {
@@ -34,7 +34,7 @@ export async function replay(reader: Kysely<Tables>, realm: RealmName): Promise<
   }
 }
 
-function readEntry(row: LogEntryTable): AuditEntry {
+function readEntry(row: StoredEntry): AuditEntry {
   try {
     return decodeEntry(row.bytes);
   } catch (cause) {

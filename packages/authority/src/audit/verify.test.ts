@@ -20,11 +20,13 @@ import {
   wholeWay,
 } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { withSnapshot } from '../storage/snapshot.ts';
 import { createSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Tables } from '../storage/tables.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { logEntries } from './log-entries.ts';
 import { replay } from './replay.ts';
 import { hashTile, proveConsistency, proveInclusion } from './tiles.ts';
 import { verifyLog } from './verify.ts';
@@ -99,26 +101,26 @@ test('a log verifies in one snapshot while another process appends to it', async
 const tamperings: Record<string, { change: (db: Kysely<Tables>) => Promise<unknown>; found: string[] }> = {
   'a byte of an entry': {
     change: async (db) => {
-      const { bytes } = await db
+      const { packed } = await db
         .selectFrom('log_entry')
-        .select('bytes')
+        .select('packed')
         .where('log_index', '=', 4)
         .executeTakeFirstOrThrow();
-      const flipped = Uint8Array.from(bytes);
+      const flipped = Uint8Array.from(packed);
       flipped[flipped.length >> 1]! ^= 1;
-      await db.updateTable('log_entry').set({ bytes: flipped }).where('log_index', '=', 4).execute();
+      await db.updateTable('log_entry').set({ packed: flipped }).where('log_index', '=', 4).execute();
     },
     found: ['log_entry log_index=4'],
   },
   'an entry and its leaf hash': {
     change: async (db) => {
-      const { bytes } = await db
+      const { packed } = await db
         .selectFrom('log_entry')
-        .select('bytes')
+        .select('packed')
         .where('log_index', '=', 3)
         .executeTakeFirstOrThrow();
-      const other = Buffer.from(Buffer.from(bytes).toString().replace('op-1', 'op-7'));
-      const change = { bytes: other, leaf_hash: leafHash(other) };
+      const other = Buffer.from(Buffer.from(unpackEntry(packed)).toString().replace('op-1', 'op-7'));
+      const change = { packed: other, leaf_hash: leafHash(other) };
       await db.updateTable('log_entry').set(change).where('log_index', '=', 3).execute();
     },
     found: [
@@ -278,7 +280,7 @@ test('a replay names the entry that cannot follow on those before it', async () 
   );
   await storage.writer
     .insertInto('log_entry')
-    .values({ log_index: 6, bytes, leaf_hash: leafHash(bytes) })
+    .values({ log_index: 6, packed: bytes, leaf_hash: leafHash(bytes) })
     .execute();
   const report = await replay(storage.reader, 'dev');
   assert.equal(report.findings[0]!.row, 'log_index=6');
@@ -309,7 +311,7 @@ test('I-16: every two checkpoints are consistent, and one is signed once a head'
     }
   }
   const last = seen.at(-1)!;
-  for (const { log_index, bytes } of await storage.reader.selectFrom('log_entry').selectAll().execute()) {
+  for await (const { log_index, bytes } of logEntries(storage.reader)) {
     const proof = await proveInclusion(storage.reader, log_index, last.size);
     assert.ok(verifyInclusion(log_index, last.size, leafHash(bytes), proof, last.root));
   }

@@ -53,12 +53,12 @@ export function lineHandlers(
       return jobView(line, job_id, attempt);
     },
     issueCredential: (request, caller, { job_id }) => issuing.issue(caller, job_id!, request),
-    issueCredentials: async ({ units }, caller) => ({
-      chain_pem: line.issuer.chainPem,
-      outcomes: await Promise.all(
-        units.map(({ job_id, ...request }) => outcomeOf(issuing.issue(caller, job_id, request), report)),
+    issueCredentials: async ({ units }, caller) =>
+      ofOneChain(
+        await Promise.all(
+          units.map(({ job_id, ...request }) => outcomeOf(issuing.issue(caller, job_id, request), report)),
+        ),
       ),
-    }),
     reportWritten: (request, caller, { job_id }) => reportWritten(line, caller, job_id!, request),
     submitProof: (request, caller, { job_id }) => submitProof(line, caller, job_id!, request),
     reportSealed: (request, caller, { job_id }) => reportSealed(line, caller, job_id!, request),
@@ -90,12 +90,26 @@ async function outcomeOf(
   report: (error: unknown) => void,
 ): Promise<StationResponse<'issueCredentials'>['outcomes'][number]> {
   try {
-    const { device_cert_pem, public_key_sha256, serial } = await issuing;
-    return { credential: { device_cert_pem, public_key_sha256, serial } };
+    return { credential: { ...(await issuing) } };
   } catch (error) {
     if (isImprintError(error, ...ofAll)) throw error;
     return { problem: problemOf(error, () => report(error)) };
   }
+}
+
+/** The chain of the first stands once for all; one that is certified under another CA brings its own. */
+function ofOneChain(
+  outcomes: StationResponse<'issueCredentials'>['outcomes'],
+): StationResponse<'issueCredentials'> {
+  const chains = outcomes.map((outcome) =>
+    'credential' in outcome ? outcome.credential.chain_pem : undefined,
+  );
+  const common = chains.find((chain) => chain !== undefined) ?? '';
+  for (const outcome of outcomes) {
+    if ('credential' in outcome && outcome.credential.chain_pem === common)
+      delete outcome.credential.chain_pem;
+  }
+  return { chain_pem: common, outcomes };
 }
 
 /** A badge is short, and whoever has a station's key can try them all: each try counts until it was right. */

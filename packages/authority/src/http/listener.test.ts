@@ -27,7 +27,7 @@ before(async () => {
   listener.get('/g', async () => ({}));
   for (const code of ['storage_failed', 'clock_untrusted', 'unavailable'] as const) {
     listener.get(`/${code}`, async () => {
-      throw new ImprintError(code, 'not here');
+      throw new ImprintError(code, 'database secret-name at 192.0.2.7:5432', { hint: 'look at 192.0.2.7' });
     });
   }
   listener.get('/short', async () => 'x'.repeat(limits.keptAnswerBytes));
@@ -162,5 +162,13 @@ describe('a listener', () => {
     }
     const answers = await speak(get('/unavailable') + get('/long'));
     assert.equal(answers.match(/HTTP\/1\.1 (503|200)/g)?.length, 2);
+  });
+
+  it('tells its own log where the database is and what ails it, and strangers only that it does not answer', async () => {
+    faults.length = 0;
+    const answer = await speak(`GET /storage_failed HTTP/1.1\r\n${host}\r\n`);
+    assert.equal(codeOf(answer), 'storage_failed');
+    assert.doesNotMatch(answer, /secret-name|192\.0\.2\.7/);
+    assert.match(String(faults[0]), /secret-name at 192\.0\.2\.7/);
   });
 });

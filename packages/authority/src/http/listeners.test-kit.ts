@@ -116,7 +116,7 @@ export async function makeStation(realm: TestRealm, stationId: string, now: Date
   const token = prepareStation(
     realm.stationCa,
     profile,
-    { stationId, spki: spkiOf(key) },
+    { stationId, site: 'site-1', spki: spkiOf(key) },
     makeSerial(now, randomBytes),
     now,
   );

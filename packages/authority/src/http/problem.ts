@@ -3,7 +3,7 @@
  * catalogue. It trusts no error to be fit for strangers: what is not ours says `internal` and nothing about itself.
  */
 import { type Problem, toProblem } from '@imprint/contract/api/problem';
-import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
+import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
 import type { FastifyReply } from 'fastify';
 import { ZodError } from 'zod';
 
@@ -53,7 +53,7 @@ export function knownError(error: unknown): ImprintError | undefined {
 
 /** The error as strangers hear of it; `report` is called where it is a fault of ours. */
 export function problemOf(error: unknown, report: () => void): Problem {
-  const problem = toProblem(knownError(error) ?? error);
+  const problem = toProblem(forStrangers(knownError(error) ?? error));
   if (problem.status >= 500) {
     try {
       report();
@@ -64,8 +64,16 @@ export function problemOf(error: unknown, report: () => void): Problem {
   return problem;
 }
 
+/** Where the database is, and what its disk says, is told to those who read this process's own log. */
+function forStrangers(error: unknown): unknown {
+  if (!isImprintError(error, 'storage_failed')) return error;
+  return new ImprintError('storage_failed', 'the authority cannot use its database; its own log says why', {
+    hint: 'Try again in a moment; if it stays, call the person who runs the authority.',
+  });
+}
+
 /** What is wrong with this process or its way to the database, and perhaps with no other. */
-export const unfitToWrite: readonly ErrorCode[] = ['storage_failed', 'clock_untrusted'];
+export const unfitToWrite: readonly ErrorCode[] = ['storage_failed', 'clock_untrusted', 'log_held'];
 
 export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
   const { method, url } = reply.request;

@@ -1,17 +1,23 @@
 /**
- * The listener for anybody: CA certificates, checkpoints and hash tiles over plain HTTP, since each proves itself.
+ * The listener for anybody: CA certificates, CRLs, OCSP, checkpoints and hash tiles over plain HTTP, since each proves itself.
  * It serves nothing that tells what the factory makes: entry bundles are refused whoever asks.
  */
 import { ImprintError } from '@imprint/contract/errors';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { CrlShelf } from '../revocation/crl-shelf.ts';
+import { addCrlRoute } from './crl-route.ts';
 import { createListener } from './listener.ts';
+import { addOcspRoutes, type OcspRouteOptions } from './ocsp-route.ts';
 import type { FaultReport } from './problem.ts';
 
 export interface PublicListenerOptions {
   hosts: readonly string[];
   /** PEM. */
   rootPem: string;
-  issuingPem: string;
+  /** PEM of every CA that certifies devices, or did. */
+  issuingPem: () => Promise<string>;
+  /** The newest bundle of trust anchors; undefined before the first. */
+  bundle?: () => Promise<string | undefined>;
   /** The newest signed checkpoint of what is committed. */
   checkpoint: () => Promise<string>;
   /**
@@ -19,6 +25,8 @@ export interface PublicListenerOptions {
    * Throws bad_request for what is no tile path, not_authorized for entry bundles.
    */
   hashTile: (path: string) => Promise<Uint8Array | undefined>;
+  /** Absent, revocation is not told here. */
+  revocation?: OcspRouteOptions & { shelf: Pick<CrlShelf, 'get'> };
   report: FaultReport;
 }
 
@@ -29,10 +37,21 @@ const pemType = 'application/pem-certificate-chain';
 
 /** The listener, not yet listening. */
 export function createPublicListener(options: PublicListenerOptions): FastifyInstance {
-  // nothing here has a body
+  // nothing here has a body but a question of OCSP, which has a cap of its own
   const listener = createListener({ hosts: options.hosts, report: options.report, bodyBytes: 1 });
   listener.get('/ca/root.pem', (_, reply) => send(reply, options.rootPem, pemType, forAnHour));
-  listener.get('/ca/issuing.pem', (_, reply) => send(reply, options.issuingPem, pemType, forAnHour));
+  listener.get('/ca/issuing.pem', async (_, reply) =>
+    send(reply, await options.issuingPem(), pemType, forAnHour),
+  );
+  listener.get('/ca/bundle', async (_, reply) => {
+    const bundle = await options.bundle?.();
+    if (bundle === undefined) throw new ImprintError('unknown_route', 'No bundle was published yet.');
+    return send(reply, bundle, 'application/json', 'no-cache');
+  });
+  if (options.revocation !== undefined) {
+    addCrlRoute(listener, options.revocation);
+    addOcspRoutes(listener, options.revocation);
+  }
   listener.get('/checkpoint', async (_, reply) =>
     send(reply, await options.checkpoint(), 'text/plain; charset=utf-8', 'no-cache'),
   );

@@ -12,7 +12,6 @@ import { fromPem } from '@imprint/contract/x509/pem';
 import { verifyChain } from '@imprint/contract/x509/verify-chain';
 import type { FastifyInstance } from 'fastify';
 import { Checkpoints } from '../audit/checkpoints.ts';
-import { deviceIssuer } from '../issuing/device-issuer.ts';
 import { makeRequest, spkiOf } from '../issuing/requests.test-kit.ts';
 import type { LineCore } from '../jobs/line-core.ts';
 import { TickLedger } from '../ledger/tick-ledger.ts';
@@ -25,7 +24,9 @@ import type { StationCore } from '../stations/station-core.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import type { Storage } from '../storage/storage.ts';
 import { makeTestRealm, pem, type TestRealm } from '../trust/hierarchy.test-kit.ts';
-import { logId } from '../trust/hierarchy.ts';
+import { keyNames, logId } from '../trust/hierarchy.ts';
+import { Issuers } from '../trust/issuers.ts';
+import { realmDrafts } from '../trust/realm-drafts.ts';
 import { lineHandlers } from './line-handlers.ts';
 import { agentFor, ask } from './listeners.test-kit.ts';
 import { createStationListener } from './station-listener.ts';
@@ -49,11 +50,24 @@ before(async () => {
   storage = await openScratchSqlite('dev');
   ledger = new TickLedger({ storage, realm: 'dev', clock, entropy });
   const { certificates, keys, logPublicKey } = realm.hierarchy;
+  const issuers = new Issuers('dev', async (caId) =>
+    caId === keyNames.issuing ? realm.issuing.signer : realm.stationCa.signer,
+  );
+  await ledger.submit(async () => ({
+    entries: realmDrafts(person, {
+      realm: 'dev',
+      organization: 'Example Devices',
+      logOrigin: 'example.com/dev',
+      logPublicKey,
+      certificates,
+    }),
+    reply: () => undefined,
+  }));
   stations = {
     ledger,
     realm: 'dev',
     organization: 'Example Devices',
-    stationIssuer: realm.stationCa,
+    issuers,
     stationRoot: certificates.stationRoot,
     clock,
     clockGuard,
@@ -65,7 +79,7 @@ before(async () => {
     logId: logId(logPublicKey),
     rootPem: pem(certificates.root),
     rootSha256: sha256Hex(certificates.root),
-    issuer: deviceIssuer(realm.issuing),
+    issuers,
     contracts: new ContractShelf(),
     clock,
     clockGuard,

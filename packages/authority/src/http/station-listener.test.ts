@@ -123,7 +123,14 @@ describe('station listener', () => {
     const token = prepareDevice(
       served.realm.issuing,
       profileOf(terms),
-      { deviceId: 'st-1', hardwareUid: 'mcu-uid=0001', keyType: 'ec-p256', spki: spkiOf(key) },
+      {
+        deviceId: 'st-1',
+        product: 'gateway',
+        site: 'site-1',
+        hardwareUid: 'mcu-uid=0001',
+        keyType: 'ec-p256',
+        spki: spkiOf(key),
+      },
       makeSerial(now, randomBytes),
       now,
     );

@@ -45,6 +45,8 @@ const profileWith = (changes: Partial<DeviceTerms> = {}): DeviceProfile =>
   profileOf({ ...baseTerms, ...changes });
 const factsOf = (key: KeyObject = makeKey('ec-p256'), changes: Partial<DeviceFacts> = {}): DeviceFacts => ({
   deviceId: 'SN-00012345',
+  product: 'gateway',
+  site: 'berlin',
   hardwareUid: 'mcu-uid=0123ABCD;secure-element-serial=99',
   keyType: 'ec-p256',
   spki: spkiOf(key),
@@ -106,7 +108,7 @@ describe('issue', () => {
   });
 
   test('openssl and the contract agree with a station certificate of thirty days', async () => {
-    const facts = { stationId: 'line1-station.2', spki: spkiOf(makeKey('ec-p384')) };
+    const facts = { stationId: 'line1-station.2', site: 'berlin', spki: spkiOf(makeKey('ec-p384')) };
     const token = prepareStation(
       realm.stationCa,
       stationProfile('Example Devices', 'dev'),
@@ -162,7 +164,7 @@ describe('issue', () => {
             organization,
             hardware_type_oid: `1.3.${arcs.join('.')}`,
           });
-          const facts = { deviceId, hardwareUid: `mcu-uid=${uid}`, keyType: type, spki: spkiOf(keys[type]) };
+          const facts = factsOf(keys[type], { deviceId, hardwareUid: `mcu-uid=${uid}`, keyType: type });
           const token = prepare(facts, profile);
           const { certificate } = await issue(token, realm.issuing, intentOf(token));
           const [ca, root] = under(realm.issuing);

@@ -79,10 +79,18 @@ async function requireSigned(der: Uint8Array, token: PreparedCertificate, issuer
     throw mismatch('the signed bytes are not the linted ones', token);
   }
   const valid =
-    equalBytes(algorithm, signatureAlgorithm[keyType]) &&
-    isStrictSignature(keyType, signature) &&
-    (issuer.signer.custody === 'process' || (await verifies(issuer, tbs, signature)));
+    equalBytes(algorithm, signatureAlgorithm[keyType]) && (await isSignedBy(issuer, tbs, signature));
   if (!valid) throw mismatch("the signature is not by the issuer's key over the linted bytes", token);
+}
+
+/**
+ * True where the signature is in its one strict form, and by the issuer's key over these bytes: that is verified where the key is not
+ * this process's own.
+ */
+export async function isSignedBy(issuer: Issuer, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const { keyType, custody } = issuer.signer;
+  if (!isStrictSignature(keyType, signature)) return false;
+  return custody === 'process' || (await verifies(issuer, bytes, signature));
 }
 
 function verifies(issuer: Issuer, tbs: Uint8Array, signature: Uint8Array): Promise<boolean> {

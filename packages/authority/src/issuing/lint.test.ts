@@ -42,6 +42,8 @@ const profileWith = (changes: Partial<DeviceTerms> = {}): DeviceProfile =>
   profileOf({ ...terms, ...changes });
 const facts: DeviceFacts = {
   deviceId: 'SN-00012345',
+  product: 'gateway',
+  site: 'berlin',
   hardwareUid: 'mcu-uid=0123ABCD',
   keyType: 'ec-p256',
   spki: spkiOf(makeKey('ec-p256')),

@@ -5,6 +5,7 @@
 import { equalBytes, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { branchOfCa, branchOfPurpose } from '@imprint/contract/x509/ca-branch';
+import { checkScope, scopeHolds } from '@imprint/contract/x509/ca-scope';
 import { type Certificate, parseCertificate } from '@imprint/contract/x509/certificate';
 import type { Extensions, HardwareModule } from '@imprint/contract/x509/extensions';
 import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
@@ -12,8 +13,10 @@ import type { Name } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';
 import type { KeyType } from '@imprint/contract/x509/public-key';
 import { deviceUri, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
+import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
 import type { Issuer } from './issuer.ts';
 import type { DeviceFacts, DeviceProfile } from './profile.ts';
+import type { ResponderProfile } from './responder-profile.ts';
 import type { StationFacts, StationProfile } from './station-profile.ts';
 import { encodeCertificate } from './tbs.ts';
 
@@ -30,21 +33,27 @@ export interface Expectation {
   spki: Uint8Array;
   /** Undefined where any type will do. */
   keyType: KeyType | undefined;
-  uri: string;
+  /** Undefined for a responder, which has no name beside its subject. */
+  uri: string | undefined;
   hardwareModule: { typeOid: string; serial: Uint8Array } | undefined;
+  /** Of what is certified; what its issuer is bound to must be these. Null where there is none, as a station has no product. */
+  product: string | null;
+  site: string | null;
+  /** Undefined where it does not say where revocation is told. */
+  revocation: { crl: string; ocsp: string } | undefined;
 }
 
 const second = 1000;
 const dayMs = 86_400_000;
 /** One octet of sign and marker, and 64 bits (I-4). */
 const leastSerialBytes = 9;
+/** In each leaf, whatever it is for. */
 const leafExtensions: (keyof Extensions)[] = [
   'authorityKeyIdentifier',
   'basicConstraints',
   'extendedKeyUsage',
   'keyUsage',
   'policies',
-  'subjectAltName',
 ];
 const noSignature = new Uint8Array(0);
 
@@ -72,6 +81,16 @@ export function expectDevice(
     keyType: terms.key_type,
     uri: deviceUri(terms.realm, facts.deviceId),
     hardwareModule: { typeOid: terms.hardware_type_oid, serial: toUtf8(facts.hardwareUid) },
+    product: facts.product,
+    site: facts.site,
+    revocation: terms.revocation && {
+      crl: crlUrl(
+        terms.revocation.public_url,
+        issuer.keyIdentifier,
+        partitionOf(toHex(serial), terms.revocation.crl_partitions),
+      ),
+      ocsp: ocspUrl(terms.revocation.public_url),
+    },
   };
 }
 
@@ -98,6 +117,37 @@ export function expectStation(
     keyType: undefined,
     uri: stationUri(terms.realm, facts.stationId),
     hardwareModule: undefined,
+    product: null,
+    site: facts.site,
+    revocation: undefined,
+  };
+}
+
+export function expectResponder(
+  issuer: Issuer,
+  { terms }: ResponderProfile,
+  spki: Uint8Array,
+  serial: Uint8Array,
+  now: Date,
+): Expectation {
+  return {
+    purpose: 'responder',
+    issuer,
+    serial,
+    now,
+    skewMs: terms.skew_minutes * 60_000,
+    validity: { days: terms.days },
+    subject: [
+      { type: 'organization', value: terms.organization },
+      { type: 'commonName', value: `imprint ocsp ${terms.realm}` },
+    ],
+    spki,
+    keyType: 'ec-p256',
+    uri: undefined,
+    hardwareModule: undefined,
+    product: null,
+    site: null,
+    revocation: undefined,
   };
 }
 
@@ -115,6 +165,7 @@ export function lintTbs(tbs: Uint8Array, expected: Expectation): Certificate {
   rule('public-key', equalBytes(certificate.publicKey.spki, expected.spki));
   rule('key-type', (expected.keyType ?? certificate.publicKey.type) === certificate.publicKey.type);
   lintExtensions(certificate.extensions, expected);
+  lintScope(certificate, expected);
   return certificate;
 }
 
@@ -161,17 +212,43 @@ function lintValidity(certificate: Certificate, expected: Expectation): void {
 
 /** Some of this the contract's leaf check has seen; it stands here too, so that a change there loosens nothing here. */
 function lintExtensions(found: Extensions, expected: Expectation): void {
-  const { issuer } = expected;
-  rule('extensions', Object.keys(found).sort().join() === leafExtensions.join());
+  const { issuer, purpose, uri, revocation } = expected;
+  rule('extensions', Object.keys(found).sort().join() === extensionsOf(expected).sort().join());
   rule('not-a-ca', found.basicConstraints?.ca === false);
   rule('key-usage', found.keyUsage?.join() === 'digitalSignature');
-  rule('extended-key-usage', found.extendedKeyUsage?.join() === oid.clientAuth);
+  const usage = purpose === 'responder' ? oid.ocspSigning : oid.clientAuth;
+  rule('extended-key-usage', found.extendedKeyUsage?.join() === usage);
   rule('authority-key', equalBytes(found.authorityKeyIdentifier!, issuer.keyIdentifier));
   rule('realm-policy', found.policies?.join() === realmPolicyOid(issuer.realm));
+  rule('crl-of-its-partition', found.crlDistributionPoints === revocation?.crl);
+  rule('ocsp', found.authorityInfoAccess === revocation?.ocsp);
+  if (uri === undefined) return;
   const names = found.subjectAltName!;
-  rule('uri', names.uris.join() === expected.uri);
+  rule('uri', names.uris.join() === uri);
   rule('no-host-names', names.dnsNames.length === 0 && names.ipAddresses.length === 0);
   rule('hardware-module', sameModule(names.hardwareModules, expected.hardwareModule));
+}
+
+/** I-9: what is certified is what its issuer may certify, this year, and the certificate says so. A responder answers for all of it, and in later years. */
+function lintScope(certificate: Certificate, { purpose, issuer, now, product, site }: Expectation): void {
+  if (purpose === 'responder') return;
+  rule('issuer-scope', scopeHolds(issuer.scope, { product, site, year: now.getUTCFullYear() }));
+  try {
+    checkScope(certificate, [issuer.certificate]);
+  } catch (cause) {
+    throw refused('scope', cause);
+  }
+}
+
+function extensionsOf({ purpose, issuer, revocation }: Expectation): string[] {
+  const { product, site } = issuer.scope;
+  const isBound = purpose !== 'responder' && (product !== null || site !== null);
+  return [
+    ...leafExtensions,
+    ...(purpose === 'responder' ? ['ocspNoCheck'] : ['subjectAltName']),
+    ...(isBound ? ['scope'] : []),
+    ...(revocation === undefined ? [] : ['authorityInfoAccess', 'crlDistributionPoints']),
+  ];
 }
 
 function sameModule(found: HardwareModule[], expected: Expectation['hardwareModule']): boolean {

@@ -5,8 +5,9 @@
 import { hash } from 'node:crypto';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Issuer } from './issuer.ts';
-import { type Expectation, expectDevice, expectStation, lintTbs } from './lint.ts';
+import { type Expectation, expectDevice, expectResponder, expectStation, lintTbs } from './lint.ts';
 import { buildDeviceTbs, type DeviceFacts, type DeviceProfile } from './profile.ts';
+import { buildResponderTbs, type ResponderProfile } from './responder-profile.ts';
 import { buildStationTbs, type StationFacts, type StationProfile } from './station-profile.ts';
 
 const mint = Symbol('only this module makes a PreparedCertificate');
@@ -94,5 +95,22 @@ export function prepareStation(
     tbs,
     profile.sha256,
     expectStation(issuer, profile, facts, serial, now),
+  );
+}
+
+/** Prepares the certificate of a key that answers OCSP. @throws lint_refused, clock_untrusted */
+export function prepareResponder(
+  issuer: Issuer,
+  profile: ResponderProfile,
+  spki: Uint8Array,
+  serial: Uint8Array,
+  now: Date,
+): PreparedCertificate {
+  const tbs = buildResponderTbs(issuer, profile, spki, serial, now);
+  return new PreparedCertificate(
+    mint,
+    tbs,
+    profile.sha256,
+    expectResponder(issuer, profile, spki, serial, now),
   );
 }

@@ -2,23 +2,28 @@
  * What a device's birth certificate says, from contract and registry alone (I-6), after IEEE 802.1AR. Pure: the same
  * input gives the same bytes, and the profile has a hash that an intent pins (I-13).
  */
-import { toUtf8 } from '@imprint/contract/bytes';
+import { toHex, toUtf8 } from '@imprint/contract/bytes';
 import { canonicalJson } from '@imprint/contract/canonical-json';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import type { KeyType, ProvisioningContract } from '@imprint/contract/provisioning-contract';
+import { leafScope } from '@imprint/contract/x509/ca-scope';
 import { derOid } from '@imprint/contract/x509/der-writer';
 import { encodeName } from '@imprint/contract/x509/name';
 import { deviceUri, type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
-import type { Issuer } from './issuer.ts';
+import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
+import { type Issuer, type IssuerRevocation, oneCrl } from './issuer.ts';
 import {
   alternativeNameExtension,
   authorityKeyExtension,
+  crlExtension,
   encodeTbs,
   hardwareModuleName,
   notCaExtension,
+  ocspExtension,
   policyExtension,
   purposeExtension,
+  scopeExtensions,
   signingUsage,
   uriName,
 } from './tbs.ts';
@@ -33,6 +38,8 @@ export interface DeviceTerms {
   validity: 'forever' | { days: number };
   skew_minutes: number;
   hardware_type_oid: string;
+  /** Where certificates say that their revocation is told; absent, they do not say it. */
+  revocation?: { public_url: string; crl_partitions: number };
 }
 
 export interface DeviceProfile {
@@ -45,6 +52,9 @@ export interface DeviceProfile {
 
 export interface DeviceFacts {
   deviceId: string;
+  /** Of its contract, and the site of the station that makes it: what its issuer's scope is held against (I-9). */
+  product: string;
+  site: string;
   /** The canonical text of the unit's hardware UID. */
   hardwareUid: string;
   /** Type and SubjectPublicKeyInfo (DER) of a request whose proof held. */
@@ -64,8 +74,12 @@ const realmPolicy: Record<Realm, Uint8Array> = {
   prod: policyExtension(realmPolicyOid('prod')),
 };
 
-/** The profile of a contract's `idevid` credential in a realm. */
-export function deviceProfile(contract: ProvisioningContract, realm: Realm): DeviceProfile {
+/** The profile of a contract's `idevid` credential in a realm, under a CA that tells so of revocation. */
+export function deviceProfile(
+  contract: ProvisioningContract,
+  realm: Realm,
+  { publicUrl, crlPartitions }: IssuerRevocation = oneCrl,
+): DeviceProfile {
   const { key_type, profile } = contract.credential;
   const terms: DeviceTerms = {
     v: 1,
@@ -76,6 +90,9 @@ export function deviceProfile(contract: ProvisioningContract, realm: Realm): Dev
     validity: profile.validity === 'forever' ? 'forever' : { days: profile.validity.days },
     skew_minutes: profile.skew_minutes,
     hardware_type_oid: profile.hardware_type_oid,
+    ...(publicUrl === undefined
+      ? {}
+      : { revocation: { public_url: publicUrl, crl_partitions: crlPartitions } }),
   };
   return profileOf(terms);
 }
@@ -124,16 +141,34 @@ export function buildDeviceTbs(
         uriName(deviceUri(terms.realm, facts.deviceId)),
       ),
       realmPolicy[terms.realm],
+      ...scopeExtensions(leafScope(issuer.scope)),
+      ...revocationExtensions(issuer, terms, serial),
     ],
   });
 }
 
+function revocationExtensions(
+  { keyIdentifier }: Issuer,
+  { revocation }: DeviceTerms,
+  serial: Uint8Array,
+): Uint8Array[] {
+  if (revocation === undefined) return [];
+  const { public_url, crl_partitions } = revocation;
+  const partition = partitionOf(toHex(serial), crl_partitions);
+  return [crlExtension(crlUrl(public_url, keyIdentifier, partition)), ocspExtension(ocspUrl(public_url))];
+}
+
 /**
- * notBefore: the skew before now, so that a unit whose clock is late takes its certificate, but not before its issuer's
- * and never after now (I-8). Whole seconds, as certificates have them.
+ * notBefore: the skew before now, so that a unit whose clock is late takes its certificate, but not before its issuer's, nor
+ * before the year in which its issuer signs, and never after now (I-8). Whole seconds, as certificates have them.
  */
 export function beginOfValidity(now: Date, skewMs: number, issuer: Issuer): Date {
-  const earliest = Math.max(now.getTime() - skewMs, Date.parse(issuer.certificate.notBefore));
+  const { year } = issuer.scope;
+  const earliest = Math.max(
+    now.getTime() - skewMs,
+    Date.parse(issuer.certificate.notBefore),
+    year === null ? 0 : Date.UTC(year, 0, 1),
+  );
   const begin = Math.floor(earliest / 1000) * 1000;
   if (begin <= now.getTime()) return new Date(begin);
   throw new ImprintError('clock_untrusted', 'The clock is before the beginning of the CA certificate.', {

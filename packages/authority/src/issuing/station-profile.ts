@@ -1,4 +1,5 @@
 /** What a station's client certificate says: which factory PC it is, for some days, in one realm. Pure. */
+import { leafScope } from '@imprint/contract/x509/ca-scope';
 import { encodeName } from '@imprint/contract/x509/name';
 import { type Realm, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
 import type { Issuer } from './issuer.ts';
@@ -10,6 +11,7 @@ import {
   notCaExtension,
   policyExtension,
   purposeExtension,
+  scopeExtensions,
   signingUsage,
   uriName,
 } from './tbs.ts';
@@ -30,6 +32,8 @@ export interface StationProfile {
 
 export interface StationFacts {
   stationId: string;
+  /** Where it stands: what its issuer's scope is held against (I-9). */
+  site: string;
   /** SubjectPublicKeyInfo, DER, of a request whose proof held. */
   spki: Uint8Array;
 }
@@ -82,6 +86,7 @@ export function buildStationTbs(
       purposeExtension('clientAuth'),
       alternativeNameExtension(uriName(stationUri(terms.realm, facts.stationId))),
       policyExtension(realmPolicyOid(terms.realm)),
+      ...scopeExtensions(leafScope(issuer.scope)),
     ],
   });
 }

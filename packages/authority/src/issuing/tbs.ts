@@ -2,6 +2,7 @@
  * Writes a TBSCertificate (RFC 5280 section 4.1) and the extensions that Imprint uses, byte for byte the same
  * for the same input. What may be written is decided elsewhere: by profiles, and once more by the lint.
  */
+import { type CertificateScope, encodeScope } from '@imprint/contract/x509/ca-scope';
 import {
   derBitString,
   derBoolean,
@@ -9,6 +10,7 @@ import {
   derImplicit,
   derInteger,
   derNamedBits,
+  derNull,
   derOctetString,
   derOid,
   derSequence,
@@ -65,9 +67,17 @@ const type = {
   authorityKeyIdentifier: derOid(oid.authorityKeyIdentifier),
   extendedKeyUsage: derOid(oid.extendedKeyUsage),
   hardwareModuleName: derOid(oid.hardwareModuleName),
+  scope: derOid(oid.scope),
+  crlDistributionPoints: derOid(oid.crlDistributionPoints),
+  authorityInfoAccess: derOid(oid.authorityInfoAccess),
+  ocspAccess: derOid(oid.ocspAccess),
 } as const;
 
-const purposeOid = { serverAuth: derOid(oid.serverAuth), clientAuth: derOid(oid.clientAuth) } as const;
+const purposeOid = {
+  serverAuth: derOid(oid.serverAuth),
+  clientAuth: derOid(oid.clientAuth),
+  ocspSigning: derOid(oid.ocspSigning),
+} as const;
 export type Purpose = keyof typeof purposeOid;
 
 function extension(id: Uint8Array, critical: boolean, value: Uint8Array): Uint8Array {
@@ -105,10 +115,29 @@ export function policyExtension(policyOid: string): Uint8Array {
   return extension(type.certificatePolicies, false, derSequence(derSequence(derOid(policyOid))));
 }
 
+/** What a CA is bound to, or what a leaf repeats of it; none where that is nothing. */
+export function scopeExtensions(scope: CertificateScope | undefined): Uint8Array[] {
+  return scope === undefined ? [] : [extension(type.scope, false, encodeScope(scope))];
+}
+
 /** SubjectAltName of the general names given, not critical: every subject here has a name. */
 export function alternativeNameExtension(...names: readonly Uint8Array[]): Uint8Array {
   return extension(type.subjectAltName, false, derSequence(...names));
 }
+
+/** The one CRL that would list the certificate: all reasons, signed by its issuer. */
+export function crlExtension(url: string): Uint8Array {
+  const fullName = derExplicit(0, derExplicit(0, uriName(url)));
+  return extension(type.crlDistributionPoints, false, derSequence(derSequence(fullName)));
+}
+
+/** Where OCSP is asked. */
+export function ocspExtension(url: string): Uint8Array {
+  return extension(type.authorityInfoAccess, false, derSequence(derSequence(type.ocspAccess, uriName(url))));
+}
+
+/** id-pkix-ocsp-nocheck: nobody asks about the certificate that signs the answers. */
+export const ocspNoCheckExtension: Uint8Array = extension(derOid(oid.ocspNoCheck), false, derNull);
 
 export function uriName(uri: string): Uint8Array {
   return derImplicit(6, ia5Octets(uri));

@@ -135,7 +135,7 @@ async function requirePack(
     );
   }
   const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
   if (!progress.some((step) => step.operation === 'pack')) {
     throw new ImprintError('unknown_route', `the route of ${contract.product} has no pack`);
   }
@@ -210,13 +210,12 @@ export async function recordCheck(
           },
         });
         const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-        const latest = await latestOutcomes(reading.tx, check.device_id);
+        const latest = await latestOutcomes(reading.tx, job);
         latest.set('pack', outcome);
-        if (state === 'allocated') {
-          const moved = manufacturedDrafts(caller, contract, check.device_id, job.state, latest);
-          entries.push(...moved);
-          if (moved.length > 0) deviceState = 'manufactured';
-        }
+        const device = { deviceId: check.device_id, state };
+        const moved = manufacturedDrafts(caller, contract, device, job.state, latest);
+        entries.push(...moved);
+        if (moved.length > 0) deviceState = 'manufactured';
       }
       return {
         entries,

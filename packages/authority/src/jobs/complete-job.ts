@@ -15,7 +15,7 @@ import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { type JobDocuments, jobDocuments } from '../registry/job-documents.ts';
 import { statement } from '../storage/statement.ts';
-import type { AttemptTable } from '../storage/tables.ts';
+import type { AttemptTable, DeviceTable } from '../storage/tables.ts';
 import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { requireNonce, spendNonce } from './nonce.ts';
@@ -53,7 +53,7 @@ export async function completeJob(
       await requireNonce(reading, nonce, { purpose: 'attest', subject: jobId, attempt });
       const use = { subject: jobId, attempt, nonce };
       requireSigned(credential, attestBytes(statementOf(core, job, credential, use), state), signature);
-      const documents = await jobDocuments(reading.tx, jobId);
+      const documents = await jobDocuments(reading.tx, job);
       const exception = await exceptionFor(reading, contract, job.device_id, state);
       requireAttestedState(core, contract, documents, state, exception);
       requireReports(contract, job, request);
@@ -65,17 +65,13 @@ export async function completeJob(
           ...(exception === null ? {} : { debug_exception: exception }),
         },
       };
-      const moved = manufacturedDrafts(
-        caller,
-        contract,
-        job.device_id,
-        'done',
-        await latestOutcomes(reading.tx, job.device_id),
-      );
+      const device = { deviceId: job.device_id, state: await stateOf(reading, job) };
+      const latest = await latestOutcomes(reading.tx, job);
+      const moved = manufacturedDrafts(caller, contract, device, 'done', latest);
       return {
         entries: [completed, ...moved],
         remember: (tx) => spendNonce(tx, nonce, reading.at),
-        outcome: { device_id: job.device_id, device_state: moved.length > 0 ? 'manufactured' : 'allocated' },
+        outcome: { device_id: job.device_id, device_state: moved.length > 0 ? 'manufactured' : device.state },
       };
     },
   );
@@ -201,6 +197,14 @@ async function completedData(
     },
   };
 }
+
+async function stateOf(reading: Reading, { device_id }: Job): Promise<LifecycleState> {
+  return (await selectState(reading.tx, { device_id })).rows[0]!.state;
+}
+
+const selectState = statement<{ device_id: string }, Pick<DeviceTable, 'state'>>((db, arg) =>
+  db.selectFrom('device').select('state').where('device_id', '=', arg('device_id')),
+);
 
 const selectAttempt = statement<{ job_id: string; attempt: number }, Selectable<AttemptTable>>((db, arg) =>
   db

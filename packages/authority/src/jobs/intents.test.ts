@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ImprintError } from '@imprint/contract/errors';
-import { deviceIssuer } from '../issuing/device-issuer.ts';
+import { limits } from '@imprint/contract/limits';
 import type { Signer } from '../signer/signer.ts';
 import { closeStaleIntents } from './close-stale-intents.ts';
 import { CredentialIssuing, type IssueRequest } from './issue-credential.ts';
-import { type Line, openLine, requestId, TestUnit } from './line.test-kit.ts';
+import { type Line, openLine, requestId, signingWith, TestUnit } from './line.test-kit.ts';
 import { presentedKey } from './presented-key.ts';
 import { quarantineJob } from './quarantine.ts';
 import { deviceOf, entriesOf, quotaUsed, refuses, Walk } from './walk.test-kit.ts';
@@ -19,17 +19,12 @@ function process(
   processId: string,
   sign: (real: Signer, message: Uint8Array) => Promise<Uint8Array>,
 ) {
-  const { issuer } = line.core.issuer;
   const signer: Signer = {
-    ...issuer.signer,
+    ...line.signer,
     custody: 'elsewhere',
-    sign: (message) => sign(issuer.signer, message),
+    sign: (message) => sign(line.signer, message),
   };
-  return new CredentialIssuing({
-    ...line.core,
-    processId,
-    issuer: deviceIssuer({ ...issuer, signer }),
-  });
+  return new CredentialIssuing({ ...signingWith(line.core, signer), processId });
 }
 
 /** A signer that waits until the test lets it sign. */
@@ -77,6 +72,23 @@ describe('an intent', () => {
     assert.equal(await quotaUsed(line), 1);
     const [revocation] = await entriesOf(line, 'credential.revoked');
     assert.equal(revocation!.data.reason, 'intent-uncertain');
+  });
+
+  test('while the signing key is out of reach nothing is intended, however often a station asks, and what was issued is answered', async () => {
+    const lost = new ImprintError('unavailable', 'the HSM is out of reach');
+    let isLost = true;
+    const real = line.signers.get('device-issuing')!;
+    const requireReady = () => {
+      if (isLost) throw lost;
+    };
+    const issuing = new CredentialIssuing(signingWith(line.core, { ...real, requireReady }));
+    for (let time = 0; time <= limits.keysPerJob; time++)
+      await refuses(issueBy(issuing), 'unavailable', /HSM/);
+    assert.deepEqual(await entriesOf(line, 'credential.intended'), []);
+    isLost = false;
+    const issued = await issueBy(issuing);
+    isLost = true;
+    assert.deepEqual(await issueBy(issuing), issued);
   });
 
   test('I-3: a signer that signs other bytes: nothing is released, the serial is revoked, an alarm is raised', async () => {
@@ -146,7 +158,7 @@ describe('an intent', () => {
     assert.equal(await closeStaleIntents(line.core), 0);
     walk.unit.rekey();
     const held = heldSigner();
-    const second = new CredentialIssuing({ ...line.core, processId: 'process-2', issuer: line.core.issuer });
+    const second = new CredentialIssuing({ ...line.core, processId: 'process-2' });
     assert.ok(second);
     const waiting = process(line, 'process-2', held.sign).issue(line.caller, walk.jobId, {
       request_id: requestId(),

@@ -11,9 +11,10 @@ import { toPem } from '@imprint/contract/x509/pem';
 import { sql, type Transaction } from 'kysely';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
+import { DeviceProfiles } from '../issuing/device-profiles.ts';
 import { type IssuedCertificate, issue } from '../issuing/issue.ts';
+import type { Issuer } from '../issuing/issuer.ts';
 import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
-import { type DeviceProfile, deviceProfile } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
@@ -27,6 +28,7 @@ import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody
 import type { PresentedKey } from './presented-key.ts';
 import { requireQuota } from './quota.ts';
 import { closeAsUncertain, revoked } from './revoke-intent.ts';
+import { credentialsOf } from './rework.ts';
 
 /** A station's request for one unit, in which the certification request has been read. */
 export interface IssueRequest {
@@ -46,7 +48,7 @@ type Intent = EntryData<'credential.intended'>;
 
 type Intended =
   | { kind: 'released'; credential: Credential }
-  | { kind: 'to-sign'; intent: Intent; token: PreparedCertificate }
+  | { kind: 'to-sign'; intent: Intent; token: PreparedCertificate; issuer: Issuer }
   | { kind: 'in-flight'; credentialId: string }
   | { kind: 'refused'; refusal: Refusal };
 
@@ -54,17 +56,19 @@ export class CredentialIssuing {
   readonly #core: LineCore;
   /** Certificates that this process is signing now: a second request for one waits for the first. */
   readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
-  readonly #profiles = new WeakMap<ProvisioningContract, DeviceProfile>();
+  readonly #profiles: DeviceProfiles;
 
   constructor(core: LineCore) {
     this.#core = core;
+    this.#profiles = new DeviceProfiles(core.realm);
   }
 
   /**
    * Guarantees I-1 to I-4, I-6, I-7, I-13, I-22 and I-23. The same key for the same job gives the identical
    * certificate, however often it is asked for, and with the same request also when the attempt is over.
    * @throws csr_invalid, csr_proof_wrong, key_unsupported, key_reused, quota_exhausted, job_not_open,
-   * attempt_cap_reached (too many keys), job_state_wrong, unavailable (another process is signing it: ask again), tbs_mismatch, lint_refused
+   * attempt_cap_reached (too many keys), ca_missing, job_state_wrong, unavailable (another process is signing it, or the signing
+   * key is out of reach: ask again), key_locked, tbs_mismatch, lint_refused
    */
   async issue(
     caller: StationCaller,
@@ -85,7 +89,7 @@ export class CredentialIssuing {
         return this.#inFlight.get(intended.credentialId) ?? Promise.reject(beingSigned());
       case 'to-sign': {
         const { credential_id } = intended.intent;
-        const signing = this.#signAndRelease(intended.intent, intended.token);
+        const signing = this.#signAndRelease(intended);
         this.#inFlight.set(credential_id, signing);
         try {
           return await signing;
@@ -130,9 +134,12 @@ export class CredentialIssuing {
 
     const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
     const entries: Draft[] = [];
-    const certified = await credentialsOf(reading, jobId);
+    const { own: certified, former } = await credentialsOf(reading.tx, job);
+    // custody of what a former job left was lost: it ends before anything new begins, whoever should have ended it earlier
+    for (const left of former)
+      if (isLive(left) || left.status === 'superseded') entries.push(revoked(by, left, 'custody-lost'));
     for (const present of certified) {
-      if (present.status !== 'active' && present.status !== 'intended') continue;
+      if (!isLive(present)) continue;
       const sameKey = present.public_key_sha256 === csr.publicKeySha256;
       if (present.status === 'active' && sameKey) {
         return { entries: [], remember, reply: () => ({ kind: 'released', credential: present }) };
@@ -158,16 +165,29 @@ export class CredentialIssuing {
     await requireQuota(reading, job);
     requireFewKeys(job, certified.length);
 
+    const { product } = contract;
+    const { site } = station;
+    const year = reading.now.getUTCFullYear();
+    const issuer = await this.#core.issuers.choose(reading.tx, 'device', { product, site, year });
+    // what cannot be signed now is not intended either: it would be revoked, and of those a job has only so many
+    issuer.signer.requireReady?.();
     const token = prepareDevice(
-      this.#core.issuer.issuer,
-      this.#profile(contract),
-      { deviceId: job.device_id, hardwareUid: job.hardware_uid, keyType: csr.keyType, spki: csr.spki },
+      issuer,
+      this.#profiles.of(contract, issuer),
+      {
+        deviceId: job.device_id,
+        product,
+        site,
+        hardwareUid: job.hardware_uid,
+        keyType: csr.keyType,
+        spki: csr.spki,
+      },
       makeSerial(reading.now, this.#core.entropy),
       reading.now,
     );
     const intent = this.#intent(reading, job, csr, token);
     entries.push({ type: 'credential.intended', actor: by, data: intent });
-    return { entries, remember, reply: () => ({ kind: 'to-sign', intent, token }) };
+    return { entries, remember, reply: () => ({ kind: 'to-sign', intent, token, issuer }) };
   }
 
   #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
@@ -190,10 +210,14 @@ export class CredentialIssuing {
     };
   }
 
-  async #signAndRelease(intent: Intent, token: PreparedCertificate): Promise<IssuedCredential> {
+  async #signAndRelease({
+    intent,
+    token,
+    issuer,
+  }: Extract<Intended, { kind: 'to-sign' }>): Promise<IssuedCredential> {
     let issued: IssuedCertificate;
     try {
-      issued = await issue(token, this.#core.issuer.issuer, {
+      issued = await issue(token, issuer, {
         serialHex: intent.serial,
         tbsSha256: intent.tbs_sha256,
         profileSha256: intent.profile_sha256,
@@ -238,18 +262,11 @@ export class CredentialIssuing {
     };
   }
 
-  #profile(contract: ProvisioningContract): DeviceProfile {
-    const kept = this.#profiles.get(contract);
-    if (kept) return kept;
-    const profile = deviceProfile(contract, this.#core.realm);
-    this.#profiles.set(contract, profile);
-    return profile;
-  }
-
-  #answer(credential: Credential): IssuedCredential {
+  async #answer(credential: Credential): Promise<IssuedCredential> {
+    const { ledger, issuers } = this.#core;
     return {
       device_cert_pem: toPem('CERTIFICATE', credential.certificate!),
-      chain_pem: this.#core.issuer.chainPem,
+      chain_pem: (await issuers.chainOf(ledger.reader, credential.issuer_sha256)).pem,
       public_key_sha256: credential.public_key_sha256,
       serial: credential.serial,
     };
@@ -276,9 +293,7 @@ function requireFewKeys({ device_id }: Job, keys: number): void {
   });
 }
 
-async function credentialsOf(reading: Reading, jobId: string): Promise<Credential[]> {
-  return (await selectOfJob(reading.tx, { job_id: jobId })).rows;
-}
+const isLive = ({ status }: Credential) => status === 'active' || status === 'intended';
 
 /**
  * What a repeated request comes to before anything else is looked at: the certificate that it was given, for as long as
@@ -326,8 +341,4 @@ const selectCredential = statement<{ credential_id: string }, Credential>((db, a
 
 const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>
   db.selectFrom('job').select('state').where('job_id', '=', arg('job_id')),
-);
-
-const selectOfJob = statement<{ job_id: string }, Credential>((db, arg) =>
-  db.selectFrom('credential').selectAll().where('job_id', '=', arg('job_id')),
 );

@@ -38,7 +38,7 @@ async function makeDevice(line: Line, unit: TestUnit, deviceId: string) {
   const given = await reportWritten(line.core, line.caller, job_id, {
     request_id: requestId(),
     attempt,
-    read_back: rightReadBack(line.core, deviceId, der, factory_config),
+    read_back: rightReadBack(line.core, deviceId, der, issued.chain_pem, factory_config),
   });
   const prove = unit.prove(unit.statement(line.core, job_id, attempt, deviceId, given.nonce, der));
   await submitProof(line.core, line.caller, job_id, {

@@ -2,10 +2,10 @@
 import type { RealmName } from '@imprint/contract/audit/entry';
 import type { Checkpoints } from '../audit/checkpoints.ts';
 import type { ClockGuard } from '../clock/clock-guard.ts';
-import type { DeviceIssuer } from '../issuing/device-issuer.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
 import type { BadgeHash } from '../trust/badge-hash.ts';
+import type { Issuers } from '../trust/issuers.ts';
 
 export interface LineCore {
   ledger: Ledger;
@@ -14,7 +14,7 @@ export interface LineCore {
   logId: string;
   rootPem: string;
   rootSha256: string;
-  issuer: DeviceIssuer;
+  issuers: Issuers;
   contracts: ContractShelf;
   clock: () => Date;
   clockGuard: Pick<ClockGuard, 'requireSteady'>;

@@ -3,8 +3,8 @@ import { type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import type { StationRequest } from '@imprint/contract/api/station';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
-import type { EntryData } from '@imprint/contract/audit/entry';
-import { toBase64 } from '@imprint/contract/bytes';
+import type { EntryData, RealmName } from '@imprint/contract/audit/entry';
+import { concatBytes, toBase64 } from '@imprint/contract/bytes';
 import {
   type AttestedState,
   attestBytes,
@@ -17,16 +17,17 @@ import { parseProvisioningContract } from '@imprint/contract/provisioning-contra
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { Checkpoints } from '../audit/checkpoints.ts';
 import { ClockGuard } from '../clock/clock-guard.ts';
-import { deviceIssuer } from '../issuing/device-issuer.ts';
-import { openIssuer } from '../issuing/issuer.ts';
 import { makeRequest, spkiOf } from '../issuing/requests.test-kit.ts';
 import type { Draft } from '../ledger/ledger.ts';
 import { TickLedger } from '../ledger/tick-ledger.ts';
 import { ContractShelf } from '../registry/contract-shelf.ts';
 import { digestOf, keyTypeOf } from '../signer/key-type.ts';
+import type { Signer } from '../signer/signer.ts';
 import { makeKey, softwareSigner } from '../signer/software.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
-import { createHierarchy, logId } from '../trust/hierarchy.ts';
+import { createHierarchy, type Hierarchy, keyNames, logId } from '../trust/hierarchy.ts';
+import { Issuers } from '../trust/issuers.ts';
+import { realmDrafts } from '../trust/realm-drafts.ts';
 import { CredentialIssuing, type IssuedCredential } from './issue-credential.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 
@@ -35,7 +36,12 @@ export type TestProduct = ReturnType<typeof readProduct>;
 
 function readProduct(name: string) {
   const text = readFileSync(new URL(`../../../../examples/contracts/${name}.yaml`, import.meta.url), 'utf8');
-  return { text, ...parseProvisioningContract(text, `${name}.yaml`) };
+  return productOf(text);
+}
+
+/** A product under this contract. */
+export function productOf(text: string) {
+  return { text, ...parseProvisioningContract(text, 'contract.yaml') };
 }
 
 /** One visit, P-256, its labels printed beforehand. */
@@ -46,6 +52,11 @@ export const { contract, text: contractText, sha256: contractSha256 } = gateway;
 
 export interface Line {
   core: LineCore;
+  hierarchy: Hierarchy;
+  /** Of the first device CA. */
+  signer: Signer;
+  /** Signers of CAs that a test makes, by the CA's name. */
+  signers: Map<string, Signer>;
   issuing: CredentialIssuing;
   caller: StationCaller;
   shiftId: string;
@@ -67,13 +78,14 @@ export async function openLine(
   order: Partial<EntryData<'order.created'>> = {},
   lanes = 2,
   product: TestProduct = gateway,
+  realm: RealmName = 'dev',
 ): Promise<Line> {
   let jumpedMs = 0;
   let now = Date.parse('2026-11-24T08:00:00.000Z');
   const clock = () => new Date(now);
   const entropy = (bytes: number) => new Uint8Array(randomBytes(bytes));
   const hierarchy = await createHierarchy({
-    realm: 'dev',
+    realm,
     organization: 'Example',
     hosts: [],
     now: clock(),
@@ -81,7 +93,7 @@ export async function openLine(
     makeKey,
     openSigner: softwareSigner,
   });
-  const storage = await openScratchSqlite('dev');
+  const storage = await openScratchSqlite(realm);
   const clockGuard = new ClockGuard({
     clock,
     monotonicMs: () => now - jumpedMs,
@@ -90,19 +102,24 @@ export async function openLine(
   });
   const ledger = new TickLedger({
     storage,
-    realm: 'dev',
+    realm,
     clock,
     entropy,
     requireSteady: (at) => clockGuard.requireSteady(at),
   });
   const { certificates, keys, logPublicKey } = hierarchy;
+  const signer = softwareSigner(keys.issuing);
+  const signers = new Map([
+    [keyNames.issuing as string, signer],
+    [keyNames.stationCa as string, softwareSigner(keys.stationCa)],
+  ]);
   const core: LineCore = {
     ledger,
-    realm: 'dev',
+    realm,
     logId: logId(logPublicKey),
     rootPem: toPem('CERTIFICATE', certificates.root),
     rootSha256: sha256Hex(certificates.root),
-    issuer: deviceIssuer(openIssuer(certificates.issuing, softwareSigner(keys.issuing), 'dev')),
+    issuers: new Issuers(realm, async (caId) => signers.get(caId)!),
     contracts: new ContractShelf(),
     clock,
     clockGuard,
@@ -112,7 +129,7 @@ export async function openLine(
     jobsPerLaneAMinute: 1000,
     minimumStationVersion: '0.1.0',
     badgeHash: (badge) => sha256Hex(new TextEncoder().encode(badge)),
-    checkpoints: new Checkpoints(ledger, verifierKey('example.com/dev', logPublicKey), (message) =>
+    checkpoints: new Checkpoints(ledger, verifierKey(`example.com/${realm}`, logPublicKey), (message) =>
       sign(null, message, keys.log),
     ),
   };
@@ -120,18 +137,13 @@ export async function openLine(
     await ledger.submit(async () => ({ entries: drafts, reply: () => undefined }));
   };
   await record(
-    {
-      type: 'realm.created',
-      actor: person,
-      data: {
-        organization: 'Example',
-        root_sha256: core.rootSha256,
-        log_origin: 'example.com/dev',
-        log_id: core.logId,
-        issuing_ca_sha256: core.issuer.issuer.certificate.sha256,
-        station_ca_sha256: sha256Hex(certificates.stationCa),
-      },
-    },
+    ...realmDrafts(person, {
+      realm,
+      organization: 'Example',
+      logOrigin: `example.com/${realm}`,
+      logPublicKey,
+      certificates,
+    }),
     {
       type: 'contract.registered',
       actor: person,
@@ -168,6 +180,9 @@ export async function openLine(
   const caller = await addStation(record, core, 'st-1', lanes);
   return {
     core,
+    hierarchy,
+    signer,
+    signers,
     issuing: new CredentialIssuing(core),
     caller,
     shiftId: 'shift-st-1',
@@ -344,12 +359,23 @@ export function sealedState(
   };
 }
 
+/** A core whose every CA signs with this signer, as a fault or another process has it. */
+export function signingWith(core: LineCore, signer: Signer): LineCore {
+  return { ...core, issuers: new Issuers(core.realm, async () => signer) };
+}
+
 /** SHA-256 of what the station read back, all of it right. */
-export function rightReadBack(core: LineCore, deviceId: string, der: Uint8Array, factoryConfig: string) {
+export function rightReadBack(
+  core: LineCore,
+  deviceId: string,
+  der: Uint8Array,
+  chainPem: string,
+  factoryConfig: string,
+) {
   return {
     device_id: deviceId,
     certificate_sha256: sha256Hex(der),
-    chain_sha256: core.issuer.chainSha256,
+    chain_sha256: sha256Hex(concatBytes(...fromPem('CERTIFICATE', chainPem))),
     trust_anchor_sha256: core.rootSha256,
     factory_config_sha256: sha256Hex(new TextEncoder().encode(factoryConfig)),
   };

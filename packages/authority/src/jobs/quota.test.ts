@@ -13,6 +13,7 @@ import {
   type Line,
   openLine,
   requestId,
+  signingWith,
   TestUnit,
 } from './line.test-kit.ts';
 import type { StationCaller } from './line-core.ts';
@@ -50,14 +51,9 @@ describe('quota', () => {
   test('I-23: an intent that came to nothing is in the count, and its unit may still be certified', async () => {
     const line = await openLine([id, second], { quantity: 1 }, 4);
     const walk = await Walk.open(line, new TestUnit('u1'), id);
-    const { issuer } = line.core.issuer;
-    const broken = new CredentialIssuing({
-      ...line.core,
-      issuer: {
-        ...line.core.issuer,
-        issuer: { ...issuer, signer: { ...issuer.signer, sign: () => Promise.reject(new Error('gone')) } },
-      },
-    });
+    const broken = new CredentialIssuing(
+      signingWith(line.core, { ...line.signer, sign: () => Promise.reject(new Error('gone')) }),
+    );
     const request = { request_id: requestId(), attempt: 1, key: presentedKey(walk.unit.csr()) };
     await assert.rejects(broken.issue(line.caller, walk.jobId, request), /gone/);
     assert.equal(await quotaUsed(line), 1);
@@ -190,15 +186,10 @@ class Floor {
   /** A process that recorded its intent and was killed: its signer never answers, and another process goes on. */
   async #crash(walk: Walk | undefined): Promise<void> {
     if (!walk) return;
-    const { core } = this.line;
-    const { issuer } = core.issuer;
+    const { core, signer } = this.line;
     const dying = new CredentialIssuing({
-      ...core,
+      ...signingWith(core, { ...signer, sign: () => new Promise<never>(() => {}) }),
       processId: 'process-2',
-      issuer: {
-        ...core.issuer,
-        issuer: { ...issuer, signer: { ...issuer.signer, sign: () => new Promise<never>(() => {}) } },
-      },
     });
     const request = { request_id: requestId(), attempt: walk.attempt, key: presentedKey(walk.unit.csr()) };
     const outcome = dying.issue(walk.caller, walk.jobId, request);

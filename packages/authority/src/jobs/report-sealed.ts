@@ -24,7 +24,7 @@ export function reportSealed(
     const { attempt, seal } = request;
     const job = await requireLiveJob(reading, station.stationId, jobId, attempt, ['proven', 'sealed']);
     const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
     const missing = missingBefore(progress, 'seal');
     if (missing.length > 0) {
       throw new ImprintError(
@@ -58,7 +58,7 @@ export function reportSealed(
  */
 async function requireProvenNow(reading: Reading, job: Job, attempt: number): Promise<void> {
   if (job.state === 'sealed') return;
-  const { proven } = await jobDocuments(reading.tx, job.job_id);
+  const { proven } = await jobDocuments(reading.tx, job);
   const { prove } = JSON.parse(proven!) as EntryData<'job.proven'>;
   if (prove.attempt === attempt) return;
   throw new ImprintError('job_state_wrong', `${job.device_id} has not proved itself in this attempt`, {

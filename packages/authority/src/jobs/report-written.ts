@@ -27,11 +27,11 @@ export function reportWritten(
       'sealed',
     ]);
     const credential = await requireCredential(reading, jobId);
-    const documents = await jobDocuments(reading.tx, jobId);
+    const documents = await jobDocuments(reading.tx, job);
     const expected = {
       device_id: job.device_id,
       certificate_sha256: credential.certificate_sha256,
-      chain_sha256: core.issuer.chainSha256,
+      chain_sha256: (await core.issuers.chainOf(reading.tx, credential.issuer_sha256)).sha256,
       trust_anchor_sha256: core.rootSha256,
       factory_config_sha256: sha256Hex(new TextEncoder().encode(documents.factory_config)),
     };

@@ -5,7 +5,8 @@ import type { StationRequest, StationRouteName } from '@imprint/contract/api/sta
 import { type AuditEntry, decodeEntry, type EntryType } from '@imprint/contract/audit/entry';
 import type { AttestedState, ProveStatement } from '@imprint/contract/dut/statement';
 import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
-import { fromPem } from '@imprint/contract/x509/pem';
+import { fromPem, toPem } from '@imprint/contract/x509/pem';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { completeJob } from './complete-job.ts';
 import type { IssuedCredential } from './issue-credential.ts';
 import { jobView } from './job-view.ts';
@@ -27,6 +28,7 @@ export class Walk {
   attempt = 0;
   deviceId = '';
   der: Uint8Array = new Uint8Array();
+  chainPem: string;
   factoryConfig = '';
   nonce = '';
 
@@ -34,6 +36,7 @@ export class Walk {
     this.line = line;
     this.unit = unit;
     this.caller = caller;
+    this.chainPem = toPem('CERTIFICATE', line.hierarchy.certificates.issuing);
   }
 
   /** Scans `deviceId` with the unit in the fixture. */
@@ -57,6 +60,7 @@ export class Walk {
       deviceId: view.device_id,
       factoryConfig: view.factory_config,
       der: view.certificate ? fromPem('CERTIFICATE', view.certificate.device_cert_pem)[0]! : walk.der,
+      chainPem: view.certificate?.chain_pem ?? walk.chainPem,
     });
     return walk;
   }
@@ -71,11 +75,12 @@ export class Walk {
       ...changed,
     });
     this.der = fromPem('CERTIFICATE', issued.device_cert_pem)[0]!;
+    this.chainPem = issued.chain_pem;
     return issued;
   }
 
   get readBack() {
-    return rightReadBack(this.line.core, this.deviceId, this.der, this.factoryConfig);
+    return rightReadBack(this.line.core, this.deviceId, this.der, this.chainPem, this.factoryConfig);
   }
 
   async write(change: Changes<'reportWritten'> = {}): Promise<string> {
@@ -164,10 +169,10 @@ export async function entriesOf<T extends EntryType>(
 ): Promise<Extract<AuditEntry, { type: T }>[]> {
   const rows = await line.core.ledger.reader
     .selectFrom('log_entry')
-    .select('bytes')
+    .select('packed')
     .orderBy('log_index')
     .execute();
-  const all = rows.map(({ bytes }) => decodeEntry(bytes));
+  const all = rows.map(({ packed }) => decodeEntry(unpackEntry(packed)));
   return all.filter((entry) => type === undefined || entry.type === type) as never;
 }
 

@@ -49,6 +49,23 @@ export function opening(deviceIds: string[], orderId = 'o-1'): Draft[] {
   ];
 }
 
+/** A CA that is asked for and installed; its certificate is none. */
+export function caEntries(which: string): Draft[] {
+  const ca_id = `device-${which}`;
+  return [
+    draft('ca.requested', {
+      ca_id,
+      kind: 'device',
+      subject: `Device Issuing CA ${which}`,
+      public_key_sha256: h(`key of ${ca_id}`),
+      scope: { product: 'gateway', site: 'berlin', year: 2026 },
+      crl_partitions: 64,
+      replaces: which === 'first' ? null : 'device-first',
+    }),
+    draft('ca.installed', { ca_id, certificate_sha256: h(ca_id), certificate_b64: 'AAAA' }),
+  ];
+}
+
 export function order(orderId: string, quantity: number): Draft {
   return draft(
     'order.created',

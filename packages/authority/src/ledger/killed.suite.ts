@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { decodeEntry } from '@imprint/contract/audit/entry';
 import { verifyLog } from '../audit/verify.ts';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface DatabaseForKills {
@@ -41,7 +42,7 @@ async function assertKept(storage: Storage, acknowledged: string[]): Promise<voi
   const report = await verifyLog(storage.reader, { realm: 'dev' });
   assert.deepEqual(report.findings, []);
   const rows = await storage.reader.selectFrom('log_entry').selectAll().execute();
-  const byIndex = new Map(rows.map((row) => [row.log_index, decodeEntry(row.bytes)]));
+  const byIndex = new Map(rows.map((row) => [row.log_index, decodeEntry(unpackEntry(row.packed))]));
   for (const line of acknowledged) {
     const [index, operatorId] = line.split(' ') as [string, string];
     assert.deepEqual(byIndex.get(Number(index))?.data, { operator_id: operatorId }, line);

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { decodeEntry } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { verifyLog } from '../audit/verify.ts';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import type { Storage } from '../storage/storage.ts';
 import {
   append,
@@ -70,7 +71,7 @@ export function ledgerSuite(name: string, open: () => Promise<StorageForTests>):
   const ids = ['SN-00000001', 'SN-00000002', 'SN-00000003'];
   const entriesOf = async (storage: Storage) =>
     (await storage.reader.selectFrom('log_entry').selectAll().orderBy('log_index').execute()).map((row) =>
-      decodeEntry(row.bytes),
+      decodeEntry(unpackEntry(row.packed)),
     );
 
   on('what is submitted at once is one tick, in its order, at one time', async ({ ledger, storage }) => {

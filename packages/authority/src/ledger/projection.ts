@@ -8,20 +8,24 @@ import type { Tables } from '../storage/tables.ts';
 import { accountProjections } from './projections/accounts.ts';
 import { alarmProjections } from './projections/alarms.ts';
 import { approvalProjections } from './projections/approvals.ts';
+import { caProjections } from './projections/cas.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
 import { jobProjections } from './projections/jobs.ts';
 import { orderProjections } from './projections/orders.ts';
 import type { Projection, Projections } from './projections/projections.ts';
 import { realmProjections } from './projections/realm.ts';
+import { revocationProjections } from './projections/revocations.ts';
 import { stationProjections } from './projections/stations.ts';
 
 const projections: Projections<EntryType> = {
   ...realmProjections,
+  ...caProjections,
   ...orderProjections,
   ...stationProjections,
   ...jobProjections,
   ...credentialProjections,
+  ...revocationProjections,
   ...deviceProjections,
   ...alarmProjections,
   ...accountProjections,

@@ -138,7 +138,7 @@ test('the head moves by compare-and-swap only', async () => {
   await append(ledger, operator('a'));
   const head = await storage.reader.selectFrom('log_head').selectAll().executeTakeFirstOrThrow();
   const late = await TreeTail.at(storage.reader, head, undefined);
-  late.append({ bytes: new Uint8Array(1), leaf_hash: new Uint8Array(32) });
+  late.append({ packed: new Uint8Array(1), leaf_hash: new Uint8Array(32) });
   await append(ledger, operator('b'));
   const writing = storage.writer.transaction().execute(async (tx) => {
     // its entry would collide as well: here only the row of the head is looked at

@@ -9,6 +9,7 @@ import { toHex } from '@imprint/contract/bytes';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { CompiledQuery, type ControlledTransaction, type Kysely, type Selectable } from 'kysely';
+import { packEntry } from '../storage/packed-entry.ts';
 import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
@@ -30,6 +31,8 @@ export interface TickLedgerOptions {
   requireSteady?: (now: Date) => void;
   /** Another clock that all who write here share; whose own is too far off it writes nothing. Absent, none is looked at. */
   serverClock?: Storage['serverClock'];
+  /** Why nothing may be written from the start; reading is right all the same. */
+  stopped?: ImprintError | undefined;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
   /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
@@ -64,6 +67,7 @@ export class TickLedger implements Ledger {
     this.#entropy = options.entropy;
     this.#requireSteady = options.requireSteady ?? (() => undefined);
     this.#serverClock = options.serverClock;
+    this.#stopped = options.stopped;
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
     this.#gather = options.gather ?? nextTurn;
   }
@@ -248,7 +252,9 @@ export class TickLedger implements Ledger {
     } catch (error) {
       throw new DecisionBroke(error);
     }
-    for (const { bytes } of entries) tail.append({ bytes, leaf_hash: leafHash(bytes) });
+    for (const { entry, bytes } of entries) {
+      tail.append({ packed: packEntry(entry.type, bytes), leaf_hash: leafHash(bytes) });
+    }
     return { reply: () => decision.reply(firstIndex) };
   }
 

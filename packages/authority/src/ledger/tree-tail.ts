@@ -22,7 +22,8 @@ interface OpenTile {
 }
 
 export interface NewLeaf {
-  bytes: Uint8Array;
+  /** The entry as it is stored. */
+  packed: Uint8Array;
   leaf_hash: Uint8Array;
 }
 
@@ -135,7 +136,7 @@ export class TreeTail {
 const writeEntry = statement<LogEntryTable>((db, arg) =>
   db
     .insertInto('log_entry')
-    .values({ log_index: arg('log_index'), bytes: arg('bytes'), leaf_hash: arg('leaf_hash') }),
+    .values({ log_index: arg('log_index'), packed: arg('packed'), leaf_hash: arg('leaf_hash') }),
 );
 
 const writeTile = statement<{ level: number; tile_index: number; hashes: Uint8Array }>((db, arg) =>

@@ -161,7 +161,7 @@ export async function deviceAsBuilt(reader: Kysely<Tables>, deviceId: string): P
     .where('job_id', '=', job.job_id)
     .orderBy('attempt')
     .execute();
-  const documents = await jobDocuments(reader, job.job_id);
+  const documents = await jobDocuments(reader, job);
   return {
     device_id: deviceId,
     job_id: job.job_id,

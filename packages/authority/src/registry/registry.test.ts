@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EntryData } from '@imprint/contract/audit/entry';
 import { csvLine, exportDevices, exportEntries } from '../audit/export.ts';
 import {
   append,
@@ -14,6 +15,7 @@ import {
 } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { makeKey } from '../signer/software.ts';
+import { unpackEntry } from '../storage/packed-entry.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { badgeHash } from '../trust/badge-hash.ts';
 import { deviceAsBuilt, listDevices, showDevice } from './devices.ts';
@@ -137,6 +139,29 @@ test('as built: the exact manifest, contract, configuration and firmware, attemp
   );
 });
 
+test('a job that is done keeps no text beside the log, and what it was told and said is read there', async () => {
+  const { storage } = await aFactory();
+  const job = { job_id: `j-${ids[0]}` };
+  const beside = await storage.reader
+    .selectFrom('job_document')
+    .select('kind')
+    .where('job_id', '=', job.job_id)
+    .execute();
+  assert.deepEqual(beside, []);
+  const { manifest, written, sealed } = await deviceAsBuilt(storage.reader, ids[0]!);
+  assert.equal(manifest, '{}');
+  assert.equal((written as EntryData<'job.written'>).read_back.device_id, ids[0]);
+  assert.deepEqual((sealed as EntryData<'job.sealed'>).job_id, job.job_id);
+  for (const elsewhere of [0, 1_000_000, null]) {
+    await storage.writer
+      .updateTable('job')
+      .set({ written_index: elsewhere })
+      .where('job_id', '=', job.job_id)
+      .execute();
+    await assert.rejects(deviceAsBuilt(storage.reader, ids[0]!), { code: 'log_inconsistent' });
+  }
+});
+
 test('devices are listed by page, each once', async () => {
   const { storage } = await aFactory();
   const seen: string[] = [];
@@ -201,7 +226,7 @@ test('exported entries are the bytes that the log hashes, and no exported cell i
   const rows = await storage.reader.selectFrom('log_entry').selectAll().orderBy('log_index').execute();
   let at = 0;
   for await (const line of exportEntries(storage.reader)) {
-    assert.equal(line, `{"index":${at},"entry":${Buffer.from(rows[at]!.bytes)}}\n`);
+    assert.equal(line, `{"index":${at},"entry":${Buffer.from(unpackEntry(rows[at]!.packed))}}\n`);
     at++;
   }
   assert.equal(at, rows.length);

@@ -16,4 +16,9 @@ export interface Signer {
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array;
   sign(message: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Throws `unavailable` or `key_locked` while no signature can be had, and sees to it that one can again; absent where that never
+   * happens. Asked before an intent is made, so that none is made in vain.
+   */
+  requireReady?(): void;
 }

@@ -12,6 +12,8 @@ import { type Line, openLine, TestUnit } from '../jobs/line.test-kit.ts';
 import { entriesOf, refuses, Walk } from '../jobs/walk.test-kit.ts';
 import { append, draft } from '../ledger/history.test-kit.ts';
 import { makeKey } from '../signer/software.ts';
+import { keyNames } from '../trust/hierarchy.ts';
+import { Issuers } from '../trust/issuers.ts';
 import { collectEnrolment, confirmStation, requestEnrolment, revokeStation } from './enrolment.ts';
 import { inviteStation } from './invite.ts';
 import type { StationCore } from './station-core.ts';
@@ -143,19 +145,16 @@ describe('enrolment', () => {
 
   test('I-2: a station that is revoked while its certificate is made gets none', async () => {
     await ask();
-    const { stationIssuer } = core;
+    const signer = line.signers.get(keyNames.stationCa)!;
     const slow: StationCore = {
       ...core,
-      stationIssuer: {
-        ...stationIssuer,
-        signer: {
-          ...stationIssuer.signer,
-          sign: async (message) => {
-            await revokeStation(core, person, 'st-5', 'changed my mind');
-            return stationIssuer.signer.sign(message);
-          },
+      issuers: new Issuers('dev', async () => ({
+        ...signer,
+        sign: async (message) => {
+          await revokeStation(core, person, 'st-5', 'changed my mind');
+          return signer.sign(message);
         },
-      },
+      })),
     };
     await refuses(confirmStation(slow, person, 'st-5', print(key)), 'intent_uncertain');
     assert.equal((await entriesOf(line, 'station.certified')).length, 0);

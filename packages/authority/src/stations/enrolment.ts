@@ -13,10 +13,13 @@ import { requireApproval } from '../access/require-approval.ts';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import { readCertificationRequest } from '../issuing/certification-request.ts';
 import { issue } from '../issuing/issue.ts';
+import type { Issuer } from '../issuing/issuer.ts';
 import { type PreparedCertificate, prepareStation } from '../issuing/prepare.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import { stationProfile } from '../issuing/station-profile.ts';
+import { refuseExcluded } from '../registry/excluded-keys.ts';
 import type { Tables } from '../storage/tables.ts';
+import { signerOf } from '../trust/issuers.ts';
 import type { StationCore } from './station-core.ts';
 
 /** @throws token_invalid (unknown, run out, or used by another key), key_reused, csr_invalid, csr_proof_wrong */
@@ -85,17 +88,28 @@ export async function collectEnrolment(
   return {
     status: 'confirmed',
     certificate_pem: toPem('CERTIFICATE', station.certificate),
-    chain_pem:
-      toPem('CERTIFICATE', core.stationIssuer.certificate.der) + toPem('CERTIFICATE', core.stationRoot),
+    chain_pem: [await stationCaOf(core, station.certificate), core.stationRoot]
+      .map((der) => toPem('CERTIFICATE', der))
+      .join(''),
   };
 }
 
-/** A key is one station's, and no device's: a PC that was copied with its key is not let in as a second one. */
+/** The CA that a station's certificate stands under, whatever has become of it since. @throws unknown_ca */
+async function stationCaOf({ ledger }: StationCore, certificate: Uint8Array): Promise<Uint8Array> {
+  const der = await signerOf(ledger.reader, 'station', certificate);
+  if (der !== undefined) return der;
+  throw new ImprintError('unknown_ca', 'the station’s certificate stands under no CA that is trusted here', {
+    hint: 'Enrol the station anew.',
+  });
+}
+
+/** A key is one station's, no device's, and of no other realm: a PC that was copied with its key is not let in as a second one. */
 async function requireFreshKey(
   db: Kysely<Tables>,
   stationId: string,
   publicKeySha256: string,
 ): Promise<void> {
+  await refuseExcluded(db, publicKeySha256);
   const station = await db
     .selectFrom('station')
     .select('station_id')
@@ -146,13 +160,14 @@ function tokenInvalid(): ImprintError {
 
 interface Confirmed {
   token: PreparedCertificate;
+  issuer: Issuer;
   recorded: EntryData<'station.confirmed'>;
 }
 
 /**
  * A person has compared the fingerprint; the station's certificate is made. The intent (serial, TBS hash) is durable
  * before the station CA signs, as for devices. Confirmed twice, it is the same certificate. It takes two people (I-18).
- * @throws unknown_station (no key waits, or its token ran out), not_authorized where the fingerprint is not that of the waiting key,
+ * @throws unknown_station (no key waits, or its token ran out), ca_missing (no CA for its site), not_authorized where the fingerprint is not that of the waiting key,
  * intent_uncertain where the station was revoked or confirmed anew meanwhile; approval_required, approval_invalid
  */
 export async function confirmStation(
@@ -195,10 +210,13 @@ export async function confirmStation(
     };
     const approved = await requireApproval(reading, 'station.assign', assigned, by);
     await requireTrustedClock(reading, core.clockGuard);
+    const { site } = station;
+    const year = reading.now.getUTCFullYear();
+    const issuer = await core.issuers.choose(reading.tx, 'station', { product: null, site, year });
     const token = prepareStation(
-      core.stationIssuer,
+      issuer,
       stationProfile(core.organization, core.realm),
-      { stationId, spki: waiting.spki },
+      { stationId, site, spki: waiting.spki },
       makeSerial(reading.now, core.entropy),
       reading.now,
     );
@@ -211,16 +229,16 @@ export async function confirmStation(
     };
     return {
       entries: [...approved, { type: 'station.confirmed', actor: by, data: recorded }],
-      reply: () => ({ token, recorded }),
+      reply: () => ({ token, issuer, recorded }),
     };
   });
   if ('certificateSha256' in confirmed) return { certificate_sha256: confirmed.certificateSha256 };
-  const { token, recorded } = confirmed;
-  const { certificate, certificateSha256 } = await issue(token, core.stationIssuer, {
+  const { token, issuer, recorded } = confirmed;
+  const { certificate, certificateSha256 } = await issue(token, issuer, {
     serialHex: recorded.serial,
     tbsSha256: recorded.tbs_sha256,
     profileSha256: stationProfile(core.organization, core.realm).sha256,
-    issuerSha256: core.stationIssuer.certificate.sha256,
+    issuerSha256: issuer.certificate.sha256,
   });
   return core.ledger.submit(async (reading) => {
     const station = await reading.tx

@@ -1,17 +1,15 @@
-/** For tests: what enrolling stations stands on, over the ledger of a test line and a station CA of its own. */
+/** For tests: what enrolling stations stands on, over the ledger and the station CA of a test line. */
 import type { Line } from '../jobs/line.test-kit.ts';
-import { makeTestRealm } from '../trust/hierarchy.test-kit.ts';
 import type { StationCore } from './station-core.ts';
 
 export async function openStations(line: Line): Promise<StationCore> {
-  const { clock, clockGuard, entropy, ledger } = line.core;
-  const realm = await makeTestRealm('dev', clock());
+  const { clock, clockGuard, entropy, issuers, ledger } = line.core;
   return {
     ledger,
     realm: 'dev',
     organization: 'Example Devices',
-    stationIssuer: realm.stationCa,
-    stationRoot: realm.hierarchy.certificates.stationRoot,
+    issuers,
+    stationRoot: line.hierarchy.certificates.stationRoot,
     clock,
     clockGuard,
     entropy,

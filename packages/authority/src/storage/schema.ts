@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -40,6 +40,26 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     issuing_ca_sha256: 'text',
     station_ca_sha256: 'text',
   },
+  ca: {
+    ca_id: 'text',
+    kind: 'text',
+    subject: 'text',
+    public_key_sha256: 'text',
+    product: 'text null',
+    site: 'text null',
+    year: 'integer null',
+    crl_partitions: 'integer',
+    replaces: 'text null',
+    status: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+    requested_at: 'text',
+    installed_at: 'text null',
+    retired_at: 'text null',
+    reason: 'text null',
+  },
+  excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
+  trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
     contract_sha256: 'text',
     product: 'text',
@@ -109,6 +129,10 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     quarantine_step: 'text null',
     failure_code: 'text null',
     reason: 'text null',
+    opened_index: 'integer',
+    written_index: 'integer null',
+    proven_index: 'integer null',
+    sealed_index: 'integer null',
   },
   job_document: { job_id: 'text', kind: 'text', text: 'text' },
   attempt: {
@@ -157,6 +181,38 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     issued_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  revocation: {
+    issuer_sha256: 'text',
+    bucket: 'integer',
+    serial: 'text',
+    revoked_at: 'text',
+    reason: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
+  crl: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    partitions: 'integer',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    crl_sha256: 'text',
+    revoked: 'integer',
+    log_size: 'integer',
+  },
+  responder: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
   },
   public_key: { public_key_sha256: 'text', device_id: 'text' },
   station: {
@@ -251,7 +307,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     used_by: 'text null',
   },
   policy: { realm: 'text', approvals: 'text', order_limit: 'integer null', site_limits: 'text' },
-  log_entry: { log_index: 'integer', bytes: 'bytes', leaf_hash: 'bytes' },
+  log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
   log_head: { id: 'integer', size: 'integer', root: 'bytes', frontier: 'bytes', last_at: 'text' },
   nonce: {
@@ -294,6 +350,14 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     operator_id: 'text null',
     expires_at: 'text',
   },
+  crl_claim: {
+    issuer_sha256: 'text',
+    partition: 'integer',
+    number: 'integer',
+    owner: 'text',
+    expires_at: 'text',
+  },
+  crl_file: { issuer_sha256: 'text', partition: 'integer', number: 'integer', crl: 'bytes' },
   account_login: {
     account_id: 'text',
     name: 'text',
@@ -317,6 +381,9 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 /** The key of each table: also the order in which rows are compared. */
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
+  ca: ['ca_id'],
+  trust_bundle: ['version'],
+  excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
   production_order: ['order_id'],
   device: ['device_id'],
@@ -326,6 +393,9 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  revocation: ['issuer_sha256', 'bucket', 'serial'],
+  crl: ['issuer_sha256', 'partition'],
+  responder: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -345,6 +415,8 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   person: ['operator_id'],
   station_session: ['station_id'],
   open_check: ['check_id'],
+  crl_claim: ['issuer_sha256', 'partition'],
+  crl_file: ['issuer_sha256', 'partition'],
   account: ['account_id'],
   api_token: ['token_id'],
   approval: ['approval_id'],
@@ -355,7 +427,9 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
   'device_history',
+  'excluded_key',
   'public_key',
+  'revocation',
   'unit',
   'unit_part',
   'nonce',
@@ -376,6 +450,9 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 /** The tables that the log alone rebuilds (I-15). */
 export const projectedTables = [
   'realm',
+  'ca',
+  'trust_bundle',
+  'excluded_key',
   'contract',
   'production_order',
   'device',
@@ -385,6 +462,9 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'revocation',
+  'crl',
+  'responder',
   'public_key',
   'station',
   'operator',
@@ -476,6 +556,8 @@ const isOpenJob = sql<boolean>`ended_at is null`;
 async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
   const { schema } = db;
   const unique = (name: string) => schema.createIndex(name).unique();
+  await unique('ca_certificate').on('ca').column('certificate_sha256').execute();
+  await unique('ca_public_key').on('ca').column('public_key_sha256').execute();
   // I-4
   await unique('credential_serial').on('credential').columns(['serial', 'issuer_sha256']).execute();
   // I-7
@@ -504,28 +586,38 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
     .execute();
+  // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
     .createIndex('job_promised')
     .on('job')
-    .column('order_id')
+    .columns(['order_id', 'active', 'lease_expires_at', 'job_id'])
     .where(sql.ref('state'), '=', 'opened')
+    .execute();
+  await schema
+    .createIndex('ca_active')
+    .on('ca')
+    .column('kind')
+    .where(sql.ref('status'), '=', 'active')
+    .execute();
+
+  await schema
+    .createIndex('unit_quarantined_by')
+    .on('unit')
+    .columns(['quarantined_by', 'quarantined_at'])
+    .where(sql.ref('quarantined_by'), 'is not', null)
     .execute();
 
   const found: [name: string, table: TableName, columns: string[]][] = [
     ['production_order_created', 'production_order', ['created_at', 'order_id']],
     ['device_order', 'device', ['order_id', 'state', 'device_id']],
     ['device_state', 'device', ['state', 'device_id']],
-    ['device_unit', 'device', ['hardware_uid']],
-    ['unit_device', 'unit', ['device_id']],
-    ['unit_quarantined_by', 'unit', ['quarantined_by', 'quarantined_at']],
-    ['unit_part_unit', 'unit_part', ['hardware_uid']],
     ['job_device', 'job', ['device_id', 'opened_at']],
-    ['job_unit', 'job', ['hardware_uid', 'opened_at']],
     ['job_station', 'job', ['station_id', 'active']],
     ['job_order', 'job', ['order_id']],
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
     ['sample_check_device', 'sample_check', ['device_id', 'station_id', 'recorded_at']],

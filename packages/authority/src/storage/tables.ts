@@ -18,6 +18,45 @@ export interface RealmTable {
   station_ca_sha256: string;
 }
 
+/** A CA under the realm's roots, from its request on. */
+export interface CaTable {
+  ca_id: string;
+  kind: 'device' | 'station';
+  /** The common name of its subject. */
+  subject: string;
+  public_key_sha256: string;
+  /** What it is bound to; null is any. */
+  product: string | null;
+  site: string | null;
+  year: number | null;
+  crl_partitions: number;
+  replaces: string | null;
+  /** `compromised` is written by nothing yet. */
+  status: 'requested' | 'active' | 'retired' | 'compromised';
+  certificate_sha256: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
+  requested_at: string;
+  installed_at: string | null;
+  retired_at: string | null;
+  reason: string | null;
+}
+
+/** A key that another realm has certified, and which one. */
+export interface ExcludedKeyTable {
+  public_key_sha256: string;
+  realm: string;
+  log_id: string;
+}
+
+/** A bundle of trust anchors that was published, one row a version. */
+export interface TrustBundleTable {
+  version: number;
+  sha256: string;
+  text: string;
+  published_at: string;
+}
+
 export interface ContractTable {
   contract_sha256: string;
   product: string;
@@ -109,9 +148,14 @@ export interface JobTable {
   quarantine_step: string | null;
   failure_code: FailureCode | null;
   reason: string | null;
+  /** Log indexes of its opening, and of the newest entry of each name: what a job that is done was told and said is read there. */
+  opened_index: number;
+  written_index: number | null;
+  proven_index: number | null;
+  sealed_index: number | null;
 }
 
-/** A long text of a job. `written`, `proven` and `sealed` are JSON of the newest entry of that name. */
+/** A long text of a job that is not done. `written`, `proven` and `sealed` are JSON of the newest entry of that name. */
 export interface JobDocumentTable {
   job_id: string;
   kind: 'manifest' | 'factory_config' | 'written' | 'proven' | 'sealed';
@@ -168,6 +212,49 @@ export interface CredentialTable {
   issued_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+}
+
+/** Every serial that was ever revoked, under its CA: what CRLs are made of. */
+export interface RevocationTable {
+  issuer_sha256: string;
+  /** Of the serial's last two octets: a CRL's partition is a run of them. */
+  bucket: number;
+  serial: string;
+  revoked_at: string;
+  /** As `RevocationReason` has it. */
+  reason: string;
+  /** Of the certificate: after that it leaves the CRL. */
+  not_after: string;
+  log_index: number;
+}
+
+/** The newest CRL of each partition. */
+export interface CrlTable {
+  issuer_sha256: string;
+  partition: number;
+  partitions: number;
+  number: number;
+  this_update: string;
+  next_update: string;
+  crl_sha256: string;
+  revoked: number;
+  /** Every revocation among so many first entries of the log is in it. */
+  log_size: number;
+}
+
+/** Keys of this authority's processes that answer OCSP for a CA. */
+export interface ResponderTable {
+  issuer_sha256: string;
+  serial: string;
+  profile_sha256: string;
+  tbs_sha256: string;
+  public_key_sha256: string;
+  not_before: string;
+  not_after: string;
+  owner: string;
+  certificate_sha256: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
 }
 
 /** A public key serves one device ID for ever (I-7); the row outlives revocation. */
@@ -319,7 +406,8 @@ export interface PolicyTable {
 
 export interface LogEntryTable {
   log_index: number;
-  bytes: Uint8Array;
+  /** The entry's bytes, or what unpacks to them: `packed-entry.ts`. */
+  packed: Uint8Array;
   leaf_hash: Uint8Array;
 }
 
@@ -396,6 +484,24 @@ export interface OpenCheckTable {
   expires_at: string;
 }
 
+/** Who is making the next CRL of a partition. Its number is used up, whatever comes of it. */
+export interface CrlClaimTable {
+  issuer_sha256: string;
+  partition: number;
+  number: number;
+  owner: string;
+  expires_at: string;
+}
+
+/** The bytes of the newest CRL of a partition, so that every process serves the same. */
+export interface CrlFileTable {
+  issuer_sha256: string;
+  partition: number;
+  number: number;
+  /** DER. */
+  crl: Uint8Array;
+}
+
 /** Who an account is, and what opens it. The log knows neither. */
 export interface AccountLoginTable {
   account_id: string;
@@ -419,6 +525,9 @@ export interface AccountSessionTable {
 
 export interface ProjectedTables {
   realm: RealmTable;
+  ca: CaTable;
+  trust_bundle: TrustBundleTable;
+  excluded_key: ExcludedKeyTable;
   contract: ContractTable;
   production_order: ProductionOrderTable;
   device: DeviceTable;
@@ -428,6 +537,9 @@ export interface ProjectedTables {
   job_document: JobDocumentTable;
   attempt: AttemptTable;
   credential: CredentialTable;
+  revocation: RevocationTable;
+  crl: CrlTable;
+  responder: ResponderTable;
   public_key: PublicKeyTable;
   station: StationTable;
   operator: OperatorTable;
@@ -457,6 +569,8 @@ export interface EphemeralTables {
   person: PersonTable;
   station_session: StationSessionTable;
   open_check: OpenCheckTable;
+  crl_claim: CrlClaimTable;
+  crl_file: CrlFileTable;
   account_login: AccountLoginTable;
   account_session: AccountSessionTable;
 }

@@ -73,7 +73,8 @@ export function opensslText(der: Uint8Array): string {
   });
 }
 
-function complaint(folder: string, arguments_: string[]): string {
+/** '' where openssl agrees, else what it says of its reason. */
+export function complaint(folder: string, arguments_: string[]): string {
   try {
     execFileSync('openssl', arguments_, { cwd: folder, stdio: 'pipe' });
     return '';
@@ -82,7 +83,7 @@ function complaint(folder: string, arguments_: string[]): string {
   }
 }
 
-function inFolder<Result>(act: (folder: string) => Result): Result {
+export function inFolder<Result>(act: (folder: string) => Result): Result {
   const folder = mkdtempSync(join(tmpdir(), 'imprint-openssl-'));
   try {
     return act(folder);

@@ -7,18 +7,19 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { concatBytes, fromHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { caSubject, encodeName } from '@imprint/contract/x509/name';
-import { keyIdentifier, parsePublicKey } from '@imprint/contract/x509/public-key';
+import { encodeName } from '@imprint/contract/x509/name';
+import { parsePublicKey } from '@imprint/contract/x509/public-key';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import { type Issuer, openIssuer } from '../issuing/issuer.ts';
-import { addDays, beginOfValidity, forever } from '../issuing/profile.ts';
+import { addDays, beginOfValidity } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import * as tbs from '../issuing/tbs.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Entropy, KeyMaker } from '../surroundings.ts';
+import { firstCa } from './ca-request.ts';
+import { issueIntermediate, issueRoot, signCertificate } from './issue-ca.ts';
 
-/** Names of the keys in the keys folder. */
+/** Names of the keys in the keys folder. A CA's key has the name of the CA; these two are the first ones. */
 export const keyNames = {
   root: 'device-root',
   issuing: 'device-issuing',
@@ -65,6 +66,8 @@ export interface Hierarchy {
   logPublicKey: Uint8Array;
 }
 
+export type HierarchyAround = Omit<Hierarchy, 'keys'> & { keys: Omit<Hierarchy['keys'], 'issuing'> };
+
 const alwaysHosts = ['localhost', '127.0.0.1', '::1'];
 /** A year bounds a stolen key; {@link issueServerCertificate} makes the successor, and stations see no difference. */
 export const serverDays = 365;
@@ -75,9 +78,18 @@ const serverSkewMs = 5 * 60_000;
  * retired by its signing years, not by notAfter). Every certificate is read back by the contract's strict parser.
  */
 export async function createHierarchy(request: HierarchyRequest): Promise<Hierarchy> {
+  const issuing = request.makeKey('ec-p256');
+  const made = await createHierarchyAround(request, request.openSigner(issuing));
+  return { ...made, keys: { ...made.keys, issuing } };
+}
+
+/** The same for an issuing key that is elsewhere, such as in an HSM, and of which only the signer is known. */
+export async function createHierarchyAround(
+  request: HierarchyRequest,
+  issuingSigner: Signer,
+): Promise<HierarchyAround> {
   const keys = {
     root: request.makeKey('ec-p256'),
-    issuing: request.makeKey('ec-p256'),
     stationRoot: request.makeKey('ec-p256'),
     stationCa: request.makeKey('ec-p256'),
     server: request.makeKey('ec-p256'),
@@ -87,21 +99,28 @@ export async function createHierarchy(request: HierarchyRequest): Promise<Hierar
   };
   const signers = {
     root: request.openSigner(keys.root),
-    issuing: request.openSigner(keys.issuing),
+    issuing: issuingSigner,
     stationRoot: request.openSigner(keys.stationRoot),
     stationCa: request.openSigner(keys.stationCa),
     server: request.openSigner(keys.server),
   };
-  const root = await issueRoot(request, 'Device Root', signers.root);
-  const stationRoot = await issueRoot(request, 'Station Root', signers.stationRoot);
-  const issuing = await issueIntermediate(request, 'Device Issuing CA', root, signers.issuing);
-  const stationCa = await issueIntermediate(request, 'Station CA', stationRoot, signers.stationCa);
+  const { realm } = request;
+  const root = await issueRoot(request, 'device', signers.root);
+  const stationRoot = await issueRoot(request, 'station', signers.stationRoot);
+  const issue = async (caId: string, parent: Uint8Array, parentSigner: Signer, signer: Signer) =>
+    openIssuer(
+      await issueIntermediate(request, firstCa(caId), openIssuer(parent, parentSigner, realm), signer.spki),
+      signer,
+      realm,
+    );
+  const issuing = await issue(keyNames.issuing, root, signers.root, signers.issuing);
+  const stationCa = await issue(keyNames.stationCa, stationRoot, signers.stationRoot, signers.stationCa);
   const server = await issueServerCertificate({ ...request, spki: signers.server.spki }, stationCa);
   return {
     certificates: {
-      root: root.certificate.der,
+      root,
       issuing: issuing.certificate.der,
-      stationRoot: stationRoot.certificate.der,
+      stationRoot,
       stationCa: stationCa.certificate.der,
       server,
     },
@@ -129,7 +148,7 @@ export async function issueServerCertificate(
 ): Promise<Uint8Array> {
   const hosts = [...new Set([...alwaysHosts, ...request.hosts])];
   const notBefore = beginOfValidity(request.now, serverSkewMs, stationCa);
-  return sign(stationCa.signer, {
+  return signCertificate(stationCa.signer, {
     serial: makeSerial(request.now, request.entropy),
     signerKeyType: stationCa.signer.keyType,
     issuer: stationCa.certificate.subject.der,
@@ -149,58 +168,6 @@ export async function issueServerCertificate(
       tbs.policyExtension(realmPolicyOid(request.realm)),
     ],
   });
-}
-
-/** Self-signed; one CA may stand beneath it. */
-function issueRoot(request: HierarchyRequest, name: string, signer: Signer): Promise<Issuer> {
-  const subject = encodeName(caSubject(request.organization, request.realm, name));
-  const own = keyIdentifier(parsePublicKey(signer.spki));
-  return issueCa(request, { signer, name: subject }, { signer, subject, own, pathLength: 1, authority: own });
-}
-
-function issueIntermediate(
-  request: HierarchyRequest,
-  name: string,
-  parent: Issuer,
-  signer: Signer,
-): Promise<Issuer> {
-  const subject = encodeName(caSubject(request.organization, request.realm, name));
-  const own = keyIdentifier(parsePublicKey(signer.spki));
-  return issueCa(
-    request,
-    { signer: parent.signer, name: parent.certificate.subject.der },
-    { signer, subject, own, pathLength: 0, authority: parent.keyIdentifier },
-  );
-}
-
-async function issueCa(
-  request: HierarchyRequest,
-  parent: { signer: Signer; name: Uint8Array },
-  ca: { signer: Signer; subject: Uint8Array; own: Uint8Array; pathLength: number; authority: Uint8Array },
-): Promise<Issuer> {
-  const der = await sign(parent.signer, {
-    serial: makeSerial(request.now, request.entropy),
-    signerKeyType: parent.signer.keyType,
-    issuer: parent.name,
-    subject: ca.subject,
-    notBefore: request.now.toISOString(),
-    notAfter: forever,
-    spki: ca.signer.spki,
-    extensions: [
-      tbs.subjectKeyExtension(ca.own),
-      tbs.authorityKeyExtension(ca.authority),
-      tbs.caUsage,
-      tbs.caExtension(ca.pathLength),
-      tbs.policyExtension(realmPolicyOid(request.realm)),
-    ],
-  });
-  return openIssuer(der, ca.signer, request.realm);
-}
-
-/** The strict parser refuses here what no device would take later. */
-async function sign(signer: Signer, parts: tbs.TbsParts): Promise<Uint8Array> {
-  const bytes = tbs.encodeTbs(parts);
-  return parseCertificate(tbs.encodeCertificate(bytes, signer.keyType, await signer.sign(bytes))).der;
 }
 
 function hostName(host: string): Uint8Array {

@@ -2,10 +2,10 @@
  * Where the key folder's passphrase comes from: a file that only its owner reads, a systemd credential, or a prompt.
  * Never an argument or the value of an environment variable, which other processes and crash reports can see.
  */
-import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { ImprintError } from '@imprint/contract/errors';
+import { readSecretFile, type SecretKind, trimmedSecret } from './secret-file.ts';
 
 export interface PassphraseSources {
   /** A file that the person named. */
@@ -18,6 +18,11 @@ export interface PassphraseSources {
 
 const credentialName = 'imprint-passphrase';
 const maxPassphraseBytes = 1024;
+const passphrase: SecretKind = {
+  name: 'passphrase',
+  wrong: 'passphrase_wrong',
+  maxBytes: maxPassphraseBytes,
+};
 
 /**
  * The passphrase from the first source that is given: file, credential, prompt. One line break at the end is no part
@@ -26,12 +31,14 @@ const maxPassphraseBytes = 1024;
  * long; usage where there is no source
  */
 export async function readPassphrase(sources: PassphraseSources): Promise<Uint8Array> {
-  if (sources.file !== undefined) return readSecretFile(sources.file, 0o077);
+  if (sources.file !== undefined) return readSecretFile(sources.file, 0o077, passphrase);
   if (sources.credentialsDirectory) {
     // systemd lets the service's user read through an ACL, which shows in the group's bits
-    return readSecretFile(join(sources.credentialsDirectory, credentialName), 0o037);
+    return readSecretFile(join(sources.credentialsDirectory, credentialName), 0o037, passphrase);
   }
-  if (sources.prompt !== undefined) return trimmed(await sources.prompt('Passphrase of the key folder: '));
+  if (sources.prompt !== undefined) {
+    return trimmedSecret(await sources.prompt('Passphrase of the key folder: '), passphrase);
+  }
   throw new ImprintError('usage', 'There is no way to get the passphrase of the key folder.', {
     hint: `Name a file (mode 0600), give systemd the credential ${credentialName}, or run at a terminal.`,
   });
@@ -52,7 +59,7 @@ export function promptHidden(input: ReadStream, output: WriteStream, question: s
       for (const byte of chunk) {
         if (byte === 0x0d || byte === 0x0a) return finish(() => resolve(takeBytes(typed)));
         if (byte === 0x03 || byte === 0x04) {
-          return finish(() => reject(new ImprintError('usage', 'Nothing was given.')));
+          return finish(() => reject(new ImprintError('usage', 'Nothing was typed in.')));
         }
         if (byte === 0x7f || byte === 0x08) eraseCharacter(typed);
         else if (typed.length < maxPassphraseBytes) typed.push(byte);
@@ -64,57 +71,6 @@ export function promptHidden(input: ReadStream, output: WriteStream, question: s
     input.on('data', onData);
     input.resume();
   });
-}
-
-/**
- * The secret in a file that only its owner may read, without one line break at its end.
- * @param what the secret is, for messages
- * @throws file_invalid, passphrase_wrong where it is empty or too long
- */
-export async function readSecretFile(
-  path: string,
-  forbiddenMode = 0o077,
-  what = 'passphrase',
-): Promise<Uint8Array> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, constants.O_RDONLY);
-  } catch (cause) {
-    throw new ImprintError('file_invalid', `The ${what} file ${path} cannot be read.`, {
-      hint: 'Check the path and that the file belongs to the user who runs this.',
-      cause,
-    });
-  }
-  try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new ImprintError('file_invalid', `${path} is not a file.`);
-    if ((stat.mode & forbiddenMode) !== 0) {
-      throw new ImprintError('file_invalid', `Others may read the ${what} file ${path}.`, {
-        hint: `\`chmod 600 ${path}\`, and change the ${what} if others had access.`,
-      });
-    }
-    if (stat.size > maxPassphraseBytes + 2) throw tooLong(what);
-    return trimmed(await handle.readFile(), what);
-  } finally {
-    await handle.close();
-  }
-}
-
-function trimmed(bytes: Uint8Array, what = 'passphrase'): Uint8Array {
-  let end = bytes.length;
-  if (bytes[end - 1] === 0x0a) end--;
-  if (bytes[end - 1] === 0x0d) end--;
-  if (end === 0) {
-    throw new ImprintError('passphrase_wrong', `The ${what} is empty.`, {
-      hint: `Write the ${what} as the first line of the file.`,
-    });
-  }
-  if (end > maxPassphraseBytes) throw tooLong(what);
-  return bytes.subarray(0, end);
-}
-
-function tooLong(what: string): ImprintError {
-  return new ImprintError('passphrase_wrong', `A ${what} has at most ${maxPassphraseBytes} bytes.`);
 }
 
 function takeBytes(typed: number[]): Uint8Array {

@@ -147,4 +147,23 @@ describe('sealed key folder', () => {
     assert.ok((await folder.read('root')).equals(key));
     assert.deepEqual(await folder.names(), ['root']);
   });
+
+  test('a reference stands in the place of a key: private, whole, and beside no other', async () => {
+    const { path, folder } = await freshFolder();
+    assert.equal(await folder.readReference('issuing'), undefined);
+    await folder.writeReference('issuing', '{"token":"imprint"}');
+    assert.equal(await folder.readReference('issuing'), '{"token":"imprint"}');
+    const file = join(path, 'issuing.token.json');
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.deepEqual(await folder.names(), []);
+    await assert.rejects(folder.write('issuing', makeKey('ec-p256')), refusal('home_exists'));
+    await assert.rejects(folder.writeReference('issuing', '{}'), refusal('home_exists'));
+    await folder.write('root', makeKey('ec-p256'));
+    await assert.rejects(folder.writeReference('root', '{}'), refusal('home_exists'));
+    await chmod(file, 0o644);
+    await assert.rejects(folder.readReference('issuing'), refusal('file_invalid'));
+    await writeFile(join(path, 'root.token.json'), '{}', { mode: 0o600 });
+    await assert.rejects(folder.readReference('root'), refusal('file_invalid'));
+    await assert.rejects(folder.readReference('../root'), refusal('path_refused'));
+  });
 });

@@ -19,12 +19,22 @@ export interface SealedKeyFolder {
   read(name: string): Promise<KeyObject>;
   /** @throws home_exists where a key of that name stands already */
   write(name: string, key: KeyObject): Promise<void>;
+  /**
+   * The text that stands where the key itself would, and says where else it is; undefined where none does. It is no secret and not
+   * sealed, so that people can correct it.
+   * @throws file_invalid where others may read or write it, or a sealed key of that name stands beside it
+   */
+  readReference(name: string): Promise<string | undefined>;
+  /** @throws home_exists where a key of that name, or a reference to one, stands already */
+  writeReference(name: string, text: string): Promise<void>;
 }
 
 /** scrypt's cost exponent: 2^17 takes 128 MiB and about half a second. A folder that names less than the minimum is refused. */
 export const scryptLogN = { default: 17, least: 14, most: 20 } as const;
 const parametersFile = 'folder.json';
 const keySuffix = '.key';
+/** The key is in a PKCS#11 token. */
+const referenceSuffix = '.token.json';
 const magic = Buffer.from('imprint-sealed-key-1\n');
 const nonceBytes = 12;
 const tagBytes = 16;
@@ -132,18 +142,41 @@ class Folder implements SealedKeyFolder {
 
   async write(name: string, key: KeyObject): Promise<void> {
     const file = keyFile(name);
-    await checkFolder(this.path);
-    if ((await readdir(this.path)).includes(file)) {
-      throw new ImprintError('home_exists', `There is a key ${name} in ${this.path} already.`, {
-        hint: 'A key is never replaced in place: make the new one under another name.',
-      });
-    }
+    await this.#refuseTaken(name);
     const pkcs8 = key.export({ format: 'der', type: 'pkcs8' });
     try {
       await writeDurably(this.path, file, seal(this.#key, file, pkcs8, this.#entropy));
     } finally {
       pkcs8.fill(0);
     }
+  }
+
+  async readReference(name: string): Promise<string | undefined> {
+    const key = keyFile(name);
+    const reference = `${name}${referenceSuffix}`;
+    await checkFolder(this.path);
+    const files = await readdir(this.path);
+    if (!files.includes(reference)) return undefined;
+    if (files.includes(key)) {
+      throw new ImprintError('file_invalid', `In ${this.path} stand both ${key} and ${reference}.`, {
+        hint: 'Find out which of them is the key of the certificate, and put the other one elsewhere.',
+      });
+    }
+    return (await readPrivately(this.path, reference)).toString('utf8');
+  }
+
+  async writeReference(name: string, text: string): Promise<void> {
+    await this.#refuseTaken(name);
+    await writeDurably(this.path, `${name}${referenceSuffix}`, Buffer.from(text));
+  }
+
+  async #refuseTaken(name: string): Promise<void> {
+    const taken = [keyFile(name), `${name}${referenceSuffix}`];
+    await checkFolder(this.path);
+    if (!(await readdir(this.path)).some((file) => taken.includes(file))) return;
+    throw new ImprintError('home_exists', `There is a key ${name} in ${this.path} already.`, {
+      hint: 'A key is never replaced in place: make the new one under another name.',
+    });
   }
 }
 

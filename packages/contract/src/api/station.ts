@@ -94,6 +94,17 @@ const jobView = z.strictObject({
   trust_anchor_pem: pem,
   /** Leaf first; null until issued. */
   certificate: z.nullable(z.strictObject({ device_cert_pem: pem, chain_pem: pem, public_key_sha256: hash })),
+  /** Left out for a device's first job. */
+  rework: z.optional(
+    z.strictObject({
+      /** Keys of the device's former jobs: none of them is certified again. */
+      former_keys: z.array(hash).max(limits.formerKeys),
+      /** The log's word for a sealed unit that holds this certificate, the newest first. */
+      reopen: z
+        .array(z.strictObject({ certificate_sha256: hash, log_key_b64: base64, signature_b64: base64 }))
+        .max(limits.formerCertificates),
+    }),
+  ),
   lease_expires_at: instant,
   server_time: instant,
   /** The debug port of this device stays as it is, though the contract wants it closed; absent for every other. */
@@ -204,9 +215,15 @@ export const stationRoutes = {
         .max(limits.unitsPerRequest),
     }),
     z.strictObject({
+      /** Of every credential that names no other; empty where there is none. */
       chain_pem: pem,
       /** In the order of the units: a credential, or the problem that stands against it. */
-      outcomes: z.array(z.union([z.strictObject({ credential: leafView }), z.strictObject({ problem })])),
+      outcomes: z.array(
+        z.union([
+          z.strictObject({ credential: leafView.extend({ chain_pem: z.optional(pem) }) }),
+          z.strictObject({ problem }),
+        ]),
+      ),
     }),
   ),
   reportWritten: route(

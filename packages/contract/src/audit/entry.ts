@@ -14,6 +14,7 @@ import { hardwareUid } from '../hardware-uid.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
 import { permission, role } from '../permission.ts';
+import { scopePattern, scopeYears } from '../x509/ca-scope.ts';
 
 export const hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** IDs of jobs, stations, sites, orders, lines, operators: one word that may stand in a path, a URL and a statement. */
@@ -73,6 +74,25 @@ export const labelReport = z.strictObject({
 });
 export const durations = z.record(z.string().regex(/^[a-z_]{1,32}$/), z.int().min(0));
 
+/** A CA's name in the log, of its key and of its request: which branch it is of, and what tells it from the others. */
+export const caId = z
+  .string()
+  .max(limits.caIdLength)
+  .regex(/^(?:device|station)-[a-z0-9]+(?:-[a-z0-9]+)*$/);
+export const caKind = z.enum(['device', 'station']);
+/** What a CA may certify (x509/ca-scope.ts); null is any. */
+export const caScope = z.strictObject({
+  product: z.nullable(z.string().max(48).regex(scopePattern.product)),
+  site: z.nullable(z.string().regex(scopePattern.site)),
+  year: z.nullable(z.int().min(scopeYears.least).max(scopeYears.most)),
+});
+/** Over how many lists a CA's revocations are spread: a power of two, and fixed, since certificates point at theirs. */
+export const crlPartitions = z
+  .int()
+  .min(1)
+  .max(limits.crlPartitions)
+  .refine((count) => (count & (count - 1)) === 0, 'a number of partitions is a power of two');
+
 const roles = z.array(role).min(1).max(16);
 const signature = z.strictObject({ attempt: z.int().min(1), nonce: hash, signature_b64: base64 });
 
@@ -84,6 +104,39 @@ export const entryData = {
     log_id: hash,
     issuing_ca_sha256: hash,
     station_ca_sha256: hash,
+  }),
+  /** A CA's key was made here, and its certificate is asked of the root. */
+  'ca.requested': z.strictObject({
+    ca_id: caId,
+    kind: caKind,
+    /** The common name of its subject. */
+    subject: z.string().min(1).max(64),
+    public_key_sha256: hash,
+    scope: caScope,
+    crl_partitions: crlPartitions,
+    /** The CA in whose place it comes, for the same kind of holder. */
+    replaces: z.nullable(caId),
+  }),
+  /** The root's answer, checked: from here on it certifies. */
+  'ca.installed': z.strictObject({
+    ca_id: caId,
+    certificate_sha256: hash,
+    certificate_b64: base64,
+  }),
+  /** It certifies nobody any more; what it certified stays valid, and its revocations go on. */
+  'ca.retired': z.strictObject({ ca_id: caId, reason: sentence }),
+  /** What devices may trust, in the exact text that the root signed (trust-bundle.ts). */
+  'bundle.published': z.strictObject({
+    version: z.int().min(1),
+    sha256: hash,
+    text: z.string().max(limits.bundleBytes),
+  }),
+  /** Keys that another realm has certified: they are certified for nobody here (I-20). */
+  'keys.excluded': z.strictObject({
+    /** Whose keys they are. */
+    realm: realmName,
+    log_id: hash,
+    public_key_sha256s: z.array(hash).min(1).max(limits.keysPerLogEntry),
   }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
@@ -206,7 +259,44 @@ export const entryData = {
       'superseded',
       'key-compromise',
       'scrapped',
+      'retired',
+      'lost',
+      'custody-lost',
     ]),
+  }),
+  /** A CA's CRL, or that of one of its partitions, is what the authority serves from now on. The list itself follows from the log. */
+  'crl.published': z.strictObject({
+    issuer_sha256: hash,
+    partition: z
+      .int()
+      .min(0)
+      .max(limits.crlPartitions - 1),
+    /** How many the CA has: for ever the same. */
+    partitions: z.int().min(1).max(limits.crlPartitions),
+    number: z.int().min(1),
+    this_update: instant,
+    next_update: instant,
+    crl_sha256: hash,
+    revoked: z.int().min(0),
+    /** Every revocation among so many first entries of the log is in it. */
+    log_size: z.int().min(0),
+  }),
+  /** A process made a key that answers OCSP for a CA, and may have it certified once. */
+  'responder.intended': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    profile_sha256: hash,
+    tbs_sha256: hash,
+    public_key_sha256: hash,
+    not_before: instant,
+    not_after: instant,
+    owner: name,
+  }),
+  'responder.certified': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    certificate_sha256: hash,
+    certificate_b64: base64,
   }),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),
   'job.proven': z.strictObject({
@@ -263,6 +353,8 @@ export const entryData = {
   }),
   'job.abandoned': z.strictObject({ job_id: name, reason: sentence }),
   'unit.quarantined': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
+  /** People take a board out of the quarantine box. */
+  'unit.released': z.strictObject({ hardware_uid: hardwareUid, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,
     from: lifecycleState,
@@ -365,6 +457,26 @@ export const entryData = {
     /** The same for single sites. */
     site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
     reason: sentence,
+  }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
   }),
 } as const;
 

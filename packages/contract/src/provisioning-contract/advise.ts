@@ -144,5 +144,12 @@ function lifetimeAdvice({
   if (rework.attempts_cap === 1) {
     say(['rework', 'attempts_cap'], 'one bad cable scraps a unit', 'Allow a few attempts.');
   }
+  if (rework.accepted_by === 'station') {
+    say(
+      ['rework', 'accepted_by'],
+      'a stolen station can give new credentials to whatever came back, and no person is asked',
+      'Leave it out: then a person accepts each returned unit by name.',
+    );
+  }
   return remarks;
 }

@@ -58,6 +58,7 @@ int main(void) {
   printf("%s %s %s\\n", IMPRINT_PRODUCT, IMPRINT_CONTRACT_REVISION, IMPRINT_CONTRACT_SHA256);
   printf("%s %u%u%u\\n", IMPRINT_REALM, IMPRINT_REALM_IS_DEV, IMPRINT_REALM_IS_TEST, IMPRINT_REALM_IS_PROD);
   printf("%u %s %u\\n", IMPRINT_FIRMWARE_ROLLBACK_COUNTER, IMPRINT_KEY_TYPE, IMPRINT_DEBUG_LOCK_PERMANENT);
+  printf("%u\\n", IMPRINT_REFURBISHED);
   for (i = 0; i < 32; i++) printf("%02x", root[i]);
   for (i = 0; i < 32; i++) printf("%02x", map[i]);
   return 0;
@@ -76,6 +77,7 @@ int main(void) {
       `${contract.product} ${contract.revision} ${sha256}`,
       'test 010',
       `${contract.firmware.rollback_counter} ${contract.credential.key_type} ${contract.lock_policy.debug === 'locked-permanently' ? 1 : 0}`,
+      contract.rework.custody_lost === 'rotate' ? '1' : '0',
       rootSha256 + storageMapSha256(contract),
     ];
     assert.equal(run(join(folder, 'main'), []).stdout, expected.join('\n'));

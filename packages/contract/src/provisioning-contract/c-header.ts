@@ -54,6 +54,7 @@ export function renderCHeader(contract: ProvisioningContract, sha256: string, pi
         number(`BOOT_FLAG_${macroName(name)}`, value ? 1 : 0),
       ),
       number('DEBUG_LOCKED', contract.lock_policy.debug === 'open' ? 0 : 1),
+      number('REFURBISHED', contract.rework.custody_lost === 'rotate' ? 1 : 0),
       number('DEBUG_LOCK_PERMANENT', contract.lock_policy.debug === 'locked-permanently' ? 1 : 0),
     ],
     storageBlock(contract),

@@ -22,6 +22,7 @@ export function crossChecks(contract: ProvisioningContract): Remark[] {
     ...lockRemarks(contract),
     ...routeRemarks(contract),
     ...validityRemarks(contract),
+    ...custodyRemarks(contract),
   ];
 }
 
@@ -217,4 +218,16 @@ function validityRemarks({ credential: { profile } }: ProvisioningContract): Rem
       hint: 'Make successor_days smaller than validity.days.',
     },
   ];
+}
+
+/** Where everything that comes back is scrapped there is nothing to accept and no board to swap. */
+function custodyRemarks({ rework }: ProvisioningContract): Remark[] {
+  if (rework.custody_lost === 'rotate') return [];
+  return (['accepted_by', 'board_swap'] as const)
+    .filter((key) => rework[key] !== undefined)
+    .map((key) => ({
+      path: ['rework', key],
+      message: `${key} says how units are refurbished, and custody_lost scraps them`,
+      hint: `Leave ${key} out, or set custody_lost to rotate.`,
+    }));
 }

@@ -50,3 +50,15 @@ test('a UUID grammar renders too', () => {
   const { contract, sha256 } = parseProvisioningContract(text, 'g');
   assert.match(renderContract(contract, sha256), /a UUID in lower case/);
 });
+
+test('the page says who accepts what came back, and whether it may get another board', () => {
+  const page = (rework: string) => {
+    const text = example('gateway').replace('custody_lost: rotate', rework);
+    const { contract, sha256 } = parseProvisioningContract(text, 'g');
+    return renderContract(contract, sha256);
+  };
+  assert.match(page('custody_lost: rotate'), /A person accepts it for refurbishing; it keeps its board\./);
+  const open = 'custody_lost: rotate, accepted_by: station, board_swap: allowed';
+  assert.match(page(open), /A station that scans it accepts it for refurbishing; it may get another board\./);
+  assert.match(page('custody_lost: scrap'), /left our custody is scrapped/);
+});

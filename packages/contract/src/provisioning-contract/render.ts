@@ -125,9 +125,17 @@ function verificationLines({ revocation }: ProvisioningContract): string[] {
 function rotationLines({ credential: { profile }, rework }: ProvisioningContract): string[] {
   return [
     `A superseded credential is accepted until its successor is first used, at most ${profile.successor_days} days.`,
-    rework.custody_lost === 'rotate'
-      ? 'A unit that left our custody gets new credentials before it ships again.'
-      : 'A unit that left our custody is scrapped.',
+    ...custodyLines(rework),
+  ];
+}
+
+function custodyLines({ custody_lost, accepted_by, board_swap }: ProvisioningContract['rework']): string[] {
+  if (custody_lost === 'scrap') return ['A unit that left our custody is scrapped.'];
+  const accepts = accepted_by === 'station' ? 'A station that scans it' : 'A person';
+  const board = board_swap === 'allowed' ? 'it may get another board' : 'it keeps its board';
+  return [
+    'A unit that left our custody gets a new key and new credentials before it ships again; the old ones are revoked when it returns.',
+    `${accepts} accepts it for refurbishing; ${board}.`,
   ];
 }
 

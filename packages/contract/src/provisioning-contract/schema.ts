@@ -197,6 +197,10 @@ export const contractSchema = z.strictObject({
     attempts_cap: z.int().min(1).max(limits.attemptsPerUnit),
     /** What happens to the credentials of a unit that left our custody and came back. */
     custody_lost: z.enum(['rotate', 'scrap']),
+    /** Who accepts what came back for refurbishing: a person by name (also where this is left out), or a station that scans it. */
+    accepted_by: z.optional(z.enum(['person', 'station'])),
+    /** Whether a refurbished device may get another board; left out: refused. */
+    board_swap: z.optional(z.enum(['allowed', 'refused'])),
   }),
   revocation: z.strictObject({ visible_within_minutes: z.int().min(1).max(10_080) }),
 });

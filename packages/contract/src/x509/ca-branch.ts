@@ -13,6 +13,7 @@ export const branchOfPurpose: Record<LeafPurpose, CaBranch> = {
   device: 'device',
   station: 'station',
   server: 'station',
+  responder: 'device',
 };
 
 /** What the common name of every CA of a branch begins with. Never to change: certificates bear it. */

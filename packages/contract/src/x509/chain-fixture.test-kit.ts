@@ -2,6 +2,7 @@
 
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { fromHex, toUtf8 } from '../bytes.ts';
+import { type CertificateScope, encodeScope } from './ca-scope.ts';
 import {
   derBitString,
   derBoolean,
@@ -10,6 +11,7 @@ import {
   derImplicit,
   derInteger,
   derNamedBits,
+  derNull,
   derOctetString,
   derOid,
   derSequence,
@@ -102,6 +104,16 @@ export const ext = {
     extension(oid.authorityKeyIdentifier, false, derSequence(derImplicit(0, keyIdentifier(key)))),
   policies: (...ids: string[]) =>
     extension(oid.certificatePolicies, false, derSequence(...ids.map((id) => derSequence(derOid(id))))),
+  scope: (scope: CertificateScope) => extension(oid.scope, false, encodeScope(scope)),
+  crlPoint: (url: string) =>
+    extension(
+      oid.crlDistributionPoints,
+      false,
+      derSequence(derSequence(derExplicit(0, derExplicit(0, altName.uri(url))))),
+    ),
+  infoAccess: (url: string, method: string = oid.ocspAccess) =>
+    extension(oid.authorityInfoAccess, false, derSequence(derSequence(derOid(method), altName.uri(url)))),
+  ocspNoCheck: () => extension(oid.ocspNoCheck, false, derNull),
   altNames: (...names: Uint8Array[]) => extension(oid.subjectAltName, false, derSequence(...names)),
 };
 
@@ -201,6 +213,13 @@ export function asServer(specs: ChainSpecs): void {
     altName.ip('7f000001'),
     altName.ip(`${'00'.repeat(15)}01`),
   );
+}
+
+/** Makes it one of the key that answers OCSP for the devices' CA. */
+export function asResponder(specs: ChainSpecs): void {
+  specs.leaf.subject = encodeName([{ type: 'commonName', value: 'ocsp' }]);
+  specs.leaf.extensions[2] = ext.extendedKeyUsage(oid.ocspSigning);
+  specs.leaf.extensions[5] = ext.ocspNoCheck();
 }
 
 /** Gives both CAs other names, and those whom they certify the issuer that goes with it. */

@@ -58,5 +58,8 @@ function leafFacts({ purpose, realm, id, certificate, publicKey, dnsNames, ipAdd
     key_type: publicKey.type,
     dns_names: dnsNames,
     ip_addresses: ipAddresses,
+    /** Null where its CA is bound to none. */
+    product: certificate.extensions.scope?.product ?? null,
+    site: certificate.extensions.scope?.site ?? null,
   };
 }

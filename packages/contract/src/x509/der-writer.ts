@@ -13,8 +13,10 @@ const empty = new Uint8Array(0);
 export function derElement(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of content) length += part.length;
-  const lengthOctets = length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x1_0000 ? 2 : 3;
-  if (length > 0xff_ffff) throw new ImprintError('internal', `A DER element of ${length} bytes is too long.`);
+  const lengthOctets =
+    length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x1_0000 ? 2 : length < 0x100_0000 ? 3 : 4;
+  if (length > 0x7fff_ffff)
+    throw new ImprintError('internal', `A DER element of ${length} bytes is too long.`);
   const bytes = new Uint8Array(2 + lengthOctets + length);
   bytes[0] = tag;
   bytes[1] = lengthOctets === 0 ? length : 0x80 | lengthOctets;

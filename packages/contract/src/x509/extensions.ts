@@ -1,8 +1,10 @@
 /** The extensions of Imprint's certificates, each read in the one form and criticality that our profiles have. */
 
+import { type CertificateScope, readScope } from './ca-scope.ts';
 import { contextTag, type DerElement, type DerReader, derTag, parseText } from './der.ts';
 import { oid } from './oid.ts';
 import { refusal } from './refusal.ts';
+import { isRevocationUrl } from './revocation-url.ts';
 
 export type KeyUsage = (typeof keyUsageNames)[number];
 
@@ -29,6 +31,14 @@ export interface Extensions {
   authorityKeyIdentifier?: Uint8Array;
   policies?: string[];
   subjectAltName?: SubjectAltName;
+  /** What a CA is bound to, and what a leaf repeats of it (ca-scope.ts). */
+  scope?: CertificateScope;
+  /** The URL of the one CRL that would list this certificate. */
+  crlDistributionPoints?: string;
+  /** The URL of the OCSP responder. */
+  authorityInfoAccess?: string;
+  /** This responder's own certificate is not asked about (RFC 6960 section 4.2.2.2.1). */
+  ocspNoCheck?: true;
 }
 
 /** By bit number (RFC 5280 section 4.2.1.3). */
@@ -67,6 +77,25 @@ const rules: Record<string, ExtensionRule> = {
   },
   [oid.certificatePolicies]: { name: 'policies', critical: false, read: readPolicies },
   [oid.subjectAltName]: { name: 'subjectAltName', critical: false, read: readSubjectAltName },
+  // not critical: TLS of others has to pass over it, and the strict verifier holds every chain against it
+  [oid.scope]: {
+    name: 'scope',
+    critical: false,
+    read: (value, extensions) => {
+      extensions.scope = readScope(value);
+    },
+  },
+  [oid.crlDistributionPoints]: {
+    name: 'crlDistributionPoints',
+    critical: false,
+    read: readCrlDistributionPoints,
+  },
+  [oid.authorityInfoAccess]: {
+    name: 'authorityInfoAccess',
+    critical: false,
+    read: readAuthorityInfoAccess,
+  },
+  [oid.ocspNoCheck]: { name: 'ocspNoCheck', critical: false, read: readOcspNoCheck },
 };
 
 /** Reads the content of a certificate's [3]: a SEQUENCE of extensions, in any order, none twice, none unknown. */
@@ -167,6 +196,41 @@ function readSubjectAltName(value: DerReader, extensions: Extensions): void {
       throw refusal('extension_unknown', { extension: 'subjectAltName', offset: name.offset, tag: name.tag });
   }
   extensions.subjectAltName = result;
+}
+
+/** One distribution point with one full name, for all reasons, of the CA itself. */
+function readCrlDistributionPoints(value: DerReader, extensions: Extensions): void {
+  const points = value.enter();
+  const point = points.enter();
+  points.end();
+  const name = point.enter(contextTag(0, true));
+  point.end();
+  const fullName = name.enter(contextTag(0, true));
+  name.end();
+  extensions.crlDistributionPoints = readUrl(fullName, 'crlDistributionPoints');
+}
+
+/** One access description, of OCSP. */
+function readAuthorityInfoAccess(value: DerReader, extensions: Extensions): void {
+  const descriptions = value.enter();
+  const description = descriptions.enter();
+  descriptions.end();
+  if (description.oid() !== oid.ocspAccess) throw wrongValue('authorityInfoAccess', description);
+  extensions.authorityInfoAccess = readUrl(description, 'authorityInfoAccess');
+}
+
+/** The uniformResourceIdentifier with which `names` ends. */
+function readUrl(names: DerReader, extension: keyof Extensions): string {
+  const name = names.element(contextTag(6, false));
+  names.end();
+  const url = parseText(name);
+  if (!isRevocationUrl(url)) throw refusal('extension_value_wrong', { extension, offset: name.offset });
+  return url;
+}
+
+function readOcspNoCheck(value: DerReader, extensions: Extensions): void {
+  value.null();
+  extensions.ocspNoCheck = true;
 }
 
 /** OtherName { id-on-hardwareModuleName, [0] SEQUENCE { hwType OID, hwSerialNum OCTET STRING } } */

@@ -1,6 +1,6 @@
 /**
- * The three leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's and the authority's own server
- * certificate. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
+ * The four leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's, the authority's own server certificate, and
+ * that of the key with which it answers OCSP. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
  */
 
 import type { Certificate } from './certificate.ts';
@@ -11,12 +11,12 @@ import type { PublicKey } from './public-key.ts';
 import { deviceUri, type Realm, realmUnit, stationUri } from './realm.ts';
 import { refusal } from './refusal.ts';
 
-export type LeafPurpose = 'device' | 'station' | 'server';
+export type LeafPurpose = 'device' | 'station' | 'server' | 'responder';
 
 export interface VerifiedLeaf {
   purpose: LeafPurpose;
   realm: Realm;
-  /** Device ID, station ID, or the server's common name. */
+  /** Device ID, station ID, or the common name of server or responder. */
   id: string;
   certificate: Certificate;
   publicKey: PublicKey;
@@ -27,6 +27,14 @@ export interface VerifiedLeaf {
   ipAddresses: string[];
 }
 
+const usageOf: Record<LeafPurpose, string> = {
+  device: oid.clientAuth,
+  station: oid.clientAuth,
+  server: oid.serverAuth,
+  responder: oid.ocspSigning,
+};
+const noNames: SubjectAltName = { hardwareModules: [], uris: [], dnsNames: [], ipAddresses: [] };
+
 /** Checks the leaf against the profile of `purpose`; `certificate_refused` where it deviates. */
 export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm): VerifiedLeaf {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectKeyIdentifier, subjectAltName } =
@@ -34,10 +42,14 @@ export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm)
   if (basicConstraints === undefined) throw refusal('extension_missing', { extension: 'basicConstraints' });
   if (basicConstraints.ca) throw refusal('extension_value_wrong', { extension: 'basicConstraints' });
   if (keyUsage?.length !== 1 || keyUsage[0] !== 'digitalSignature') throw refusal('key_usage_wrong');
-  const usage = purpose === 'server' ? oid.serverAuth : oid.clientAuth;
-  if (extendedKeyUsage?.length !== 1 || extendedKeyUsage[0] !== usage)
+  if (extendedKeyUsage?.length !== 1 || extendedKeyUsage[0] !== usageOf[purpose])
     throw refusal('purpose_wrong', { purpose });
-  if (subjectAltName === undefined) throw refusal('extension_missing', { extension: 'subjectAltName' });
+  if ((subjectAltName !== undefined) !== (purpose !== 'responder')) {
+    throw refusal(subjectAltName === undefined ? 'extension_missing' : 'extension_not_in_profile', {
+      extension: 'subjectAltName',
+    });
+  }
+  checkRevocation(leaf, purpose);
   // IEEE 802.1AR advises against it on a leaf, and our device profile has none
   if (purpose === 'device' && subjectKeyIdentifier !== undefined) throw refusal('extension_not_in_profile');
   const unit = nameValue(leaf.subject, 'organizationalUnit');
@@ -47,8 +59,9 @@ export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm)
   const id = nameValue(leaf.subject, 'commonName');
   if (id === undefined) throw refusal('subject_wrong');
   checkSerialNumber(leaf, purpose, id);
-  checkNames(subjectAltName, purpose, realm, id);
-  const [hardwareModule] = subjectAltName.hardwareModules;
+  if (subjectAltName !== undefined) checkNames(subjectAltName, purpose, realm, id);
+  const { hardwareModules, dnsNames, ipAddresses } = subjectAltName ?? noNames;
+  const [hardwareModule] = hardwareModules;
   return {
     purpose,
     realm,
@@ -56,9 +69,28 @@ export function checkLeaf(leaf: Certificate, purpose: LeafPurpose, realm: Realm)
     certificate: leaf,
     publicKey: leaf.publicKey,
     ...(hardwareModule === undefined ? {} : { hardwareModule }),
-    dnsNames: subjectAltName.dnsNames,
-    ipAddresses: subjectAltName.ipAddresses,
+    dnsNames,
+    ipAddresses,
   };
+}
+
+/** Where its revocation is told stands in a device's certificate, CRL and OCSP or neither; a responder's is not asked about, and no other's. */
+function checkRevocation({ extensions }: Certificate, purpose: LeafPurpose): void {
+  const { crlDistributionPoints, authorityInfoAccess, ocspNoCheck } = extensions;
+  const tells = crlDistributionPoints !== undefined;
+  if (tells !== (authorityInfoAccess !== undefined)) {
+    throw refusal('extension_missing', {
+      extension: tells ? 'authorityInfoAccess' : 'crlDistributionPoints',
+    });
+  }
+  if (tells && purpose !== 'device') {
+    throw refusal('extension_not_in_profile', { extension: 'crlDistributionPoints' });
+  }
+  if ((ocspNoCheck === true) !== (purpose === 'responder')) {
+    throw refusal(ocspNoCheck ? 'extension_not_in_profile' : 'extension_missing', {
+      extension: 'ocspNoCheck',
+    });
+  }
 }
 
 /** A device's ID stands in serialNumber and CN alike; nothing else has a serialNumber. */
@@ -67,7 +99,8 @@ function checkSerialNumber(leaf: Certificate, purpose: LeafPurpose, id: string):
   if (serialNumber !== (purpose === 'device' ? id : undefined)) throw refusal('subject_wrong', { purpose });
   // `station:` would make the device's URI that of a station
   const isPlain = /^[A-Za-z0-9._:-]{1,64}$/.test(id) && !id.startsWith('station:');
-  if (purpose !== 'server' && !isPlain) throw refusal('subject_wrong', { purpose });
+  if ((purpose === 'device' || purpose === 'station') && !isPlain)
+    throw refusal('subject_wrong', { purpose });
 }
 
 function checkNames(names: SubjectAltName, purpose: LeafPurpose, realm: Realm, id: string): void {

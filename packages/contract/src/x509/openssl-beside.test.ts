@@ -495,10 +495,16 @@ const cases: [string, 'accept' | 'refuse', RefusalReason | 'accept' | 'unreadabl
   ],
   ['an unknown extension', 'accept', 'extension_unknown', { leaf: leafWith('2.25.9', 'ASN1:NULL') }],
   [
-    'a place where revocations stand',
+    'a CRL to look at, and no OCSP to ask',
     'accept',
-    'extension_unknown',
+    'extension_missing',
     { leaf: leafWith('crlDistributionPoints', 'URI:http://example.com/crl') },
+  ],
+  [
+    'a CRL to look at that is not told over plain HTTP',
+    'accept',
+    'extension_value_wrong',
+    { leaf: leafWith('crlDistributionPoints', 'URI:ldap://example.com/crl') },
   ],
   [
     'a critical SAN',

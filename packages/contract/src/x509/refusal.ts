@@ -36,6 +36,7 @@ export const refusalReasons = {
   expired: 'A certificate was no longer valid at that time.',
   outlives_issuer: 'A certificate is valid longer than its issuer.',
   realm_mismatch: 'A certificate is of another realm, or of none.',
+  scope_mismatch: 'A certificate is outside the product, site or year that a CA above it is bound to.',
   // the leaf
   purpose_wrong: 'The extended key usage is not that of the purpose.',
   subject_wrong: 'A subject is not built as the profile says.',

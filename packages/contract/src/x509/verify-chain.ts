@@ -6,7 +6,8 @@
 import { equalBytes } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { branchOfCa, branchOfPurpose } from './ca-branch.ts';
+import { branchOfCa, branchOfPurpose, type CaBranch } from './ca-branch.ts';
+import { checkScope } from './ca-scope.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { checkLeaf, type LeafPurpose, type VerifiedLeaf } from './leaf.ts';
 import { type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
@@ -27,7 +28,7 @@ export interface ChainToVerify {
 
 /**
  * The leaf of a chain that is valid in every point: order, names byte for byte, signatures, key identifiers, CA constraints,
- * key usage, whom each CA certifies, validity at `at` and no longer than the issuer's, realm, profile, distinct names and keys. Throws `certificate_refused`
+ * key usage, whom each CA certifies and what it is bound to, validity at `at` and no longer than the issuer's, realm, profile, distinct names and keys. Throws `certificate_refused`
  * with `context.reason` (refusal.ts) and `context.position` (0 is the leaf). Revocation is not in a chain: ask the registry.
  */
 export function verifyChain(input: ChainToVerify): VerifiedLeaf {
@@ -47,10 +48,54 @@ export function verifyChain(input: ChainToVerify): VerifiedLeaf {
       else checkIssuedBy(certificate, issuer);
       checkValidity(certificate, at);
       checkRealmPolicy(certificate, input.realm);
-      if (position > 0) checkAuthority(certificate, position - 1, input);
+      if (position > 0) {
+        checkAuthority(certificate, position - 1, input.realm, branchOfPurpose[input.purpose]);
+      }
     });
   }
+  atPosition(0, () => checkScope(path[0]!, path.slice(1)));
   return atPosition(0, () => checkLeaf(path[0]!, input.purpose, input.realm));
+}
+
+export interface CaToVerify {
+  /** DER of the intermediate, and of the pinned root. */
+  certificate: Uint8Array;
+  root: Uint8Array;
+  at: Date | string;
+  realm: Realm;
+  /** Whom it is to certify. */
+  branch: CaBranch;
+}
+
+/**
+ * The certificate of an intermediate that stands directly beneath the root, valid in every point that {@link verifyChain} asks of a CA.
+ * Throws `certificate_refused` with `context.reason` and `context.position` (0 is the intermediate, 1 the root).
+ */
+export function verifyCa({ certificate, root, at, realm, branch }: CaToVerify): Certificate {
+  const instant = instantOf(at);
+  const path = [certificate, root].map((der, position) => atPosition(position, () => parseCertificate(der)));
+  checkDistinct(path);
+  for (const [position, ca] of path.entries()) {
+    atPosition(position, () => {
+      if (position === 0) checkIssuedBy(ca, path[1]!);
+      else checkRoot(ca);
+      checkValidity(ca, instant);
+      checkRealmPolicy(ca, realm);
+      checkAuthority(ca, position, realm, branch);
+    });
+  }
+  return path[0]!;
+}
+
+/** The root of a branch of the realm by itself: self-signed, of its profile, valid. Throws `certificate_refused`. */
+export function verifyRoot({ root: der, at, realm, branch }: Omit<CaToVerify, 'certificate'>): Certificate {
+  const instant = instantOf(at);
+  const root = parseCertificate(der);
+  checkRoot(root);
+  checkValidity(root, instant);
+  checkRealmPolicy(root, realm);
+  checkAuthority(root, 0, realm, branch);
+  return root;
 }
 
 function checkIssuedBy(certificate: Certificate, issuer: Certificate): void {
@@ -78,11 +123,13 @@ function checkRoot(root: Certificate): void {
   if (own === undefined) throw refusal('extension_missing', { extension: 'subjectKeyIdentifier' });
   if (named !== undefined && !equalBytes(named, own)) throw refusal('key_identifier_mismatch');
   checkSignature(root, root);
+  if (root.extensions.scope !== undefined) throw refusal('root_wrong', { problem: 'bound to a scope' });
 }
 
 /** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
-function checkAuthority(ca: Certificate, below: number, { realm, purpose }: ChainToVerify): void {
+function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: CaBranch): void {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
+  const { crlDistributionPoints, authorityInfoAccess, ocspNoCheck } = ca.extensions;
   if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
     throw refusal('path_length_exceeded', { pathLength: basicConstraints.pathLength, below });
@@ -90,8 +137,14 @@ function checkAuthority(ca: Certificate, below: number, { realm, purpose }: Chai
   if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) throw refusal('key_usage_wrong');
   if (keyUsage.some((usage) => usage !== 'keyCertSign' && usage !== 'cRLSign'))
     throw refusal('key_usage_wrong');
-  if (extendedKeyUsage !== undefined || subjectAltName !== undefined)
-    throw refusal('extension_not_in_profile');
+  const ofLeaves = [
+    extendedKeyUsage,
+    subjectAltName,
+    crlDistributionPoints,
+    authorityInfoAccess,
+    ocspNoCheck,
+  ];
+  if (ofLeaves.some((one) => one !== undefined)) throw refusal('extension_not_in_profile');
   const [organization, unit, name, ...more] = ca.subject.attributes;
   const hasForm =
     organization?.type === 'organization' &&
@@ -100,8 +153,7 @@ function checkAuthority(ca: Certificate, below: number, { realm, purpose }: Chai
     more.length === 0;
   if (!hasForm) throw refusal('subject_wrong');
   if (unit.value !== realmUnit(realm)) throw refusal('realm_mismatch', { unit: unit.value, realm });
-  if (branchOfCa(ca.subject) !== branchOfPurpose[purpose])
-    throw refusal('ca_for_others', { ca: name.value, purpose });
+  if (branchOfCa(ca.subject) !== branch) throw refusal('ca_for_others', { ca: name.value, branch });
 }
 
 /** Both ends belong to the validity (RFC 5280 section 4.1.2.5). Times of one format compare as text. */

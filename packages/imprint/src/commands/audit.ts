@@ -25,6 +25,7 @@ interface AuditOptions {
   home: string;
   json?: boolean;
   passphraseFile?: string;
+  pinFile?: string;
 }
 
 /** Adds `audit verify|prove|replay|export|watch`. */
@@ -58,6 +59,7 @@ export function addAuditCommands(program: Command): void {
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--out <file>', 'where it goes (default: standard output)')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',

@@ -1,5 +1,6 @@
-/** `imprint credential`: revokes a certificate, or an intent whose certificate nobody ever saw. */
+/** `imprint credential`: revokes a certificate, or an intent whose certificate nobody ever saw, and says when the world knows. */
 import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
+import { tightestVisibility } from '@imprint/authority/revocation/visibility';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
 import { actAs, addIdentityOptions } from '../act-as.ts';
@@ -32,13 +33,14 @@ export function addCredentialCommands(program: Command): void {
       '\nExample:\n  imprint credential revoke --home ./authority --serial 01e6a4… --reason key-compromise',
     )
     .action((options: RevokeOptions) =>
-      actAs(options, 'credential.revoke', async (_, { ledger, person }) => {
+      actAs(options, 'credential.revoke', async ({ contracts, clock }, { ledger, person }) => {
         const revoked = await revokeCredential(ledger, person, whichOf(options), options.reason);
-        say(
-          options,
-          { revoked },
-          revoked.map((serial) => `Serial ${serial} is revoked.`),
-        );
+        const { boundMs } = await tightestVisibility(ledger.reader, contracts);
+        const visible_by = new Date(clock().getTime() + boundMs).toISOString();
+        say(options, { revoked, visible_by }, [
+          ...revoked.map((serial) => `Serial ${serial} is revoked.`),
+          `While imprint serve runs, CRL and OCSP say so within seconds. Whoever keeps an earlier answer for as long as it holds knows by ${visible_by}.`,
+        ]);
       }),
     );
 }

@@ -31,7 +31,9 @@ interface ListOptions extends HomeOptions {
 
 /** Adds `device show|list|allow-debug`. */
 export function addDeviceCommands(program: Command): void {
-  const device = program.command('device').description('devices of the registry');
+  const device =
+    program.commands.find((command) => command.name() === 'device') ??
+    program.command('device').description('devices of the registry');
 
   device
     .command('show')

@@ -12,6 +12,7 @@ import { withAuthority } from '../with-authority.ts';
 interface HomeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 

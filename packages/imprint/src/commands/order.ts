@@ -4,6 +4,7 @@ import { checkContract } from '@imprint/authority/registry/contracts';
 import { approvedTimes } from '@imprint/authority/registry/large-order';
 import { listOrders, type OrderReport, showOrder } from '@imprint/authority/registry/order-view';
 import { closeOrder, createOrder, importIds, type OrderStand } from '@imprint/authority/registry/orders';
+import { uncovered } from '@imprint/authority/trust/uncovered';
 import { isImprintError } from '@imprint/contract/errors';
 import { type Finding, findingText } from '@imprint/contract/finding';
 import { limits } from '@imprint/contract/limits';
@@ -176,8 +177,16 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
       options.imported === true
         ? `Bring its IDs: imprint order import ${orderId} FILE --home ${options.home}`
         : `Its IDs: imprint device list --order ${orderId} --home ${options.home}`;
-    say(options, { ...stand, contract_sha256: checked.sha256, opens_at: opensAt, closes_at: closesAt }, [
+    const { product } = checked.contract;
+    const [sites, stations] = [options.site ?? [], options.station ?? []];
+    const uncertified = await uncovered(ledger.reader, { product, sites, stations, opensAt, closesAt });
+    const details = { contract_sha256: checked.sha256, opens_at: opensAt, closes_at: closesAt, uncertified };
+    say(options, { ...stand, ...details }, [
       standLine(stand),
+      ...uncertified.map(
+        ({ site, year }) =>
+          `Warning: no CA may certify ${product} at ${site} in ${year} (imprint ca create).`,
+      ),
       next,
     ]);
   });

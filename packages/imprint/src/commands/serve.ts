@@ -6,17 +6,21 @@ import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
+import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { readCertificate } from '../authority-home.ts';
+import type { AuthorityConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { managementListenerOf } from '../management-listener.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
+import { type Revocation, revocationOf } from '../revocation-of.ts';
 import { startStationListener } from '../station-listener/start-listener.ts';
 import { untilStopped } from '../until-stopped.ts';
 
@@ -25,6 +29,7 @@ const forgetEveryMs = 10 * 60_000;
 interface ServeOptions {
   home: string;
   passphraseFile?: string;
+  pinFile?: string;
   stationPort?: string;
   publicPort?: string;
   managementPort?: string;
@@ -38,6 +43,7 @@ export function addServeCommand(program: Command): void {
     .description('run the authority: the listeners for stations (mTLS), for anybody, and for people (HTTPS)')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--management-port <port>', 'instead of the configured one; listens there also where none is')
@@ -47,13 +53,17 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, { passphraseFile: options.passphraseFile });
+  const authority = await openAuthority(options.home, options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
     const { line, stations } = unlocked;
-    await watchClock(authority, line.processId);
-    await closeStaleIntents(line);
+    // a restored home that is not released answers what only reads, and changes nothing by itself
+    const held = authority.refusal;
+    if (held === undefined) {
+      await watchClock(authority, line.processId);
+      await closeStaleIntents(line);
+    }
     const { station, public: open } = authority.configuration.listeners;
     const stationListener = startStationListener(
       { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
@@ -62,7 +72,8 @@ async function serve(options: ServeOptions): Promise<void> {
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
-    const publicListener = publicListenerOf(authority, unlocked);
+    const revocation = revocationOf(authority, unlocked, reportFault);
+    const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
@@ -71,27 +82,30 @@ async function serve(options: ServeOptions): Promise<void> {
     const management = await openManagement(authority, unlocked, options, listeners);
     process.stdout.write(
       options.json
-        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(management === null ? {} : { management }) })}\n`
+        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }), ...(management === null ? {} : { management }) })}\n`
         : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\n${management === null ? '' : `People:   ${management}\n`}Control-C stops it.\n`,
     );
-    const sweeping = setInterval(() => {
-      closeStaleIntents(line).catch(reportFault);
-    }, limits.intentLeaseMs);
-    const forgetting = setInterval(() => {
-      forgetEphemeral(line).catch(reportFault);
-      expireApprovals(line.ledger, line.processId).catch(reportFault);
-    }, forgetEveryMs);
-    const watching = setInterval(() => {
-      watchClock(authority, line.processId).catch(reportFault);
-    }, limits.clockWatchMs);
+    if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
+    const timers = held === undefined ? watchOver(authority, line) : [];
+    if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
-    clearInterval(sweeping);
-    clearInterval(forgetting);
-    clearInterval(watching);
+    for (const timer of timers) clearInterval(timer);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** What an authority does by itself, now and then. */
+function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
+  const every = (ms: number, work: () => Promise<unknown>) =>
+    setInterval(() => void work().catch(reportFault), ms);
+  return [
+    every(limits.intentLeaseMs, () => closeStaleIntents(line)),
+    every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
+    every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
+  ];
 }
 
 /** Where people and their programs are heard; null where nobody asked for it. */
@@ -120,14 +134,25 @@ async function watchClock({ clockGuard, ledger }: OpenAuthority, processId: stri
 function publicListenerOf(
   authority: OpenAuthority,
   { line, checkpoints }: UnlockedAuthority,
+  revocation: Revocation,
 ): FastifyInstance {
-  const { home, configuration, ledger } = authority;
+  const { configuration, ledger } = authority;
   return createPublicListener({
-    hosts: configuration.hosts,
+    hosts: publicHosts(configuration),
     rootPem: line.rootPem,
-    issuingPem: toPem('CERTIFICATE', readCertificate(home, 'issuing')),
+    issuingPem: async () => {
+      const cas = await trustedCas(ledger.reader, 'device');
+      return cas.map((der) => toPem('CERTIFICATE', der)).join('');
+    },
+    bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),
+    revocation,
     report: reportFault,
   });
+}
+
+/** The listener is also reached under the name that certificates bear. */
+function publicHosts({ hosts, public_url }: AuthorityConfiguration): string[] {
+  return public_url === undefined ? hosts : [...hosts, new URL(public_url).hostname.replace(/^\[|\]$/g, '')];
 }

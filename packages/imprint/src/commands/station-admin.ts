@@ -13,6 +13,7 @@ interface AdminOptions {
   home: string;
   json?: boolean;
   passphraseFile?: string;
+  pinFile?: string;
 }
 
 /** Adds the authority's commands to `station`, which is made where it is not there yet. */

@@ -6,6 +6,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { createStationListener } from '@imprint/authority/http/station-listener';
 import { findStation } from '@imprint/authority/stations/find-station';
+import { signerOf, trustedCas } from '@imprint/authority/trust/issuers';
 import { toPem } from '@imprint/contract/x509/pem';
 import { authorityHome, readCertificate, readConfiguration } from '../authority-home.ts';
 import { computeByOpenssl } from '../compute-by-openssl.ts';
@@ -22,9 +23,12 @@ const { folder, key } = workerData as ListenerData;
 const home = authorityHome(folder);
 const configuration = readConfiguration(home);
 const reader = await openReader(home, configuration);
-const stationCas =
-  toPem('CERTIFICATE', readCertificate(home, 'stationCa')) +
-  toPem('CERTIFICATE', readCertificate(home, 'stationRoot'));
+// a CA that comes later is shown by the stations that stand under it: the root is what is trusted
+const [server, stationRoot] = [readCertificate(home, 'server'), readCertificate(home, 'stationRoot')];
+const stationCas = await trustedCas(reader, 'station');
+const serverCa = await signerOf(reader, 'station', server);
+const pem = (certificates: readonly Uint8Array[]) =>
+  certificates.map((der) => toPem('CERTIFICATE', der)).join('');
 
 const deciding = callsBetweenThreads<Deciding, Listening>(parentPort, {
   listen: (host, port) => listenOn(listener, host, port, '--station-port'),
@@ -37,8 +41,8 @@ const listener = createStationListener({
   realm: configuration.realm,
   hosts: configuration.hosts,
   key,
-  certificateChainPem: toPem('CERTIFICATE', readCertificate(home, 'server')) + stationCas,
-  stationCaPem: stationCas,
+  certificateChainPem: pem([server, ...(serverCa === undefined ? [] : [serverCa]), stationRoot]),
+  stationCaPem: pem([...stationCas, stationRoot]),
   findStation: findStation(reader),
   alarm: (...told) => deciding.alarm(...told),
   // a function for whatever name the listener asks

@@ -6,11 +6,16 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { collectEnrolment, confirmStation, requestEnrolment } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
+import { trustedCas } from '@imprint/authority/trust/issuers';
 import { toBase64 } from '@imprint/contract/bytes';
 import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
+import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import { certificationRequest } from '@imprint/station/certification-request';
+import { newRequestId as stationRequestId } from '@imprint/station/request-id';
+import type { AuthorityConfiguration } from 'imprint/authority-home';
+import type { KeyInToken } from 'imprint/ca-signers';
 import { Child } from 'imprint/demo/child';
 import { initAuthority } from 'imprint/init-authority';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from 'imprint/open-authority';
@@ -19,7 +24,8 @@ export const benchSite = 'site-1';
 export const benchStation = 'st-1';
 export const stationVersion = '0.1.0';
 export const noConfiguration = '0'.repeat(64);
-export const newRequestId = (): string => randomBytes(16).toString('hex');
+/** As a station makes them. */
+export const newRequestId = (at = new Date()): string => stationRequestId(at, randomBytes);
 
 /** What a TLS client needs to speak as the station, PEM. */
 export interface StationIdentity {
@@ -33,16 +39,26 @@ export interface AuthorityHome {
   folder: string;
   authority: OpenAuthority;
   unlocked: UnlockedAuthority;
+  /** SHA-256 of the device CA's certificate, which is also the chain's: there is one CA. */
+  issuerSha256: string;
 }
 
 export interface BenchHome extends AuthorityHome {
   identity: StationIdentity;
 }
 
-/** Makes the home in `folder`/authority, with its database in a file or at a URL, and leaves it open in this process. */
-export async function makeBenchHome(folder: string, database?: string): Promise<BenchHome> {
+/**
+ * Makes the home in `folder`/authority, with its database in a file or at a URL, whatever else its configuration has, and its issuing key
+ * sealed or in a token, and leaves it open in this process.
+ */
+export async function makeBenchHome(
+  folder: string,
+  database?: string,
+  more: Partial<AuthorityConfiguration> = {},
+  issuingKey?: KeyInToken,
+): Promise<BenchHome> {
   const home = join(folder, 'authority');
-  await initAuthority(home, {
+  const configuration = {
     version: 1,
     realm: 'dev',
     organization: 'Example Devices',
@@ -51,13 +67,16 @@ export async function makeBenchHome(folder: string, database?: string): Promise<
     listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
     minimum_station_version: stationVersion,
     ...(database === undefined ? {} : { database }),
-  });
-  const authority = await openAuthority(home);
+    ...more,
+  } satisfies AuthorityConfiguration;
+  await initAuthority(home, configuration, undefined, issuingKey);
+  const authority = await openAuthority(home, { pinFile: issuingKey?.pinFile });
   const unlocked = await authority.unlock();
   return {
     folder: home,
     authority,
     unlocked,
+    issuerSha256: await issuerOf(authority),
     identity: await enrolStation(authority, unlocked, benchStation),
   };
 }
@@ -67,9 +86,10 @@ export async function withBenchHome<T>(
   folder: string,
   say: (sentence: string) => void,
   measure: (home: BenchHome) => Promise<T>,
+  more: Partial<AuthorityConfiguration> = {},
 ): Promise<T> {
   say(`an authority in ${folder}`);
-  const home = await makeBenchHome(folder);
+  const home = await makeBenchHome(folder, undefined, more);
   try {
     return await measure(home);
   } finally {
@@ -80,14 +100,21 @@ export async function withBenchHome<T>(
 /** Opens a home that was made before. */
 export async function openHome(folder: string): Promise<AuthorityHome> {
   const authority = await openAuthority(folder);
-  return { folder, authority, unlocked: await authority.unlock() };
+  const unlocked = await authority.unlock();
+  return { folder, authority, unlocked, issuerSha256: await issuerOf(authority) };
+}
+
+async function issuerOf({ ledger }: OpenAuthority): Promise<string> {
+  return sha256Hex((await trustedCas(ledger.reader, 'device'))[0]!);
 }
 
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
-export async function serve(home: { folder: string }): Promise<{ url: string; process: Child }> {
+export async function serve(home: {
+  folder: string;
+}): Promise<{ url: string; publicUrl: string; process: Child }> {
   const process = new Child('serve', ['serve', '--home', home.folder, '--json']);
   const ready = await process.next(({ event }) => event === 'ready');
-  return { url: String(ready.station), process };
+  return { url: String(ready.station), publicUrl: String(ready.public), process };
 }
 
 /** Enrols a station with as many lanes as a station may have. */
@@ -110,9 +137,9 @@ export async function enrolStation(
   const request = { token: parseEnrolmentToken(token).secret, csr_b64 };
   const { public_key_sha256 } = await requestEnrolment(stations, request);
   await confirmStation(stations, person, stationId, public_key_sha256);
-  const { certificate_pem } = await collectEnrolment(stations, request);
+  const { certificate_pem, chain_pem } = await collectEnrolment(stations, request);
   return {
-    certificatePem: certificate_pem! + toPem('CERTIFICATE', stations.stationIssuer.certificate.der),
+    certificatePem: certificate_pem! + chain_pem!,
     keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
     authorityCaPem: toPem('CERTIFICATE', stations.stationRoot),
   };

@@ -49,7 +49,7 @@ export async function measureJobs(
             realm: line.realm,
             logId: line.logId,
             rootSha256: line.rootSha256,
-            chainSha256: line.issuer.chainSha256,
+            chainSha256: home.issuerSha256,
           }),
         );
       }

@@ -7,15 +7,17 @@ import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { withBenchHome } from './bench-home.ts';
 import { measureGrowth } from './growth/growth-rounds.ts';
 import { storageNames } from './growth/growth-storage.ts';
+import { measureHsm } from './hsm-rounds.ts';
 import { measureIssuing } from './issuing-rounds.ts';
 import { measureJobs } from './job-rounds.ts';
 import { measureLanes } from './lane-rounds.ts';
 import { measureLine } from './line-rounds.ts';
 import { type Report, type ReportPart, reportJson, reportText } from './report.ts';
 import { writeResults } from './results.ts';
+import { measureRevocation } from './revocation-rounds.ts';
 import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const partNames = ['issuing', 'job', 'lane', 'line', 'growth'] as const;
+const partNames = ['issuing', 'job', 'lane', 'line', 'revocation', 'growth', 'hsm'] as const;
 type PartName = (typeof partNames)[number];
 
 const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
@@ -26,7 +28,10 @@ Parts:
   job       whole units a second, from opening to receipt, and the time of each request
   lane      what station and authority add to a unit's own time on a lane
   line      the same with sixteen lanes at work at once
+  revocation CRLs over a million revocations, one more of them, OCSP beside a static file
   growth    issuing, look-ups, receipts, start-up, verifying and disk as the registry grows
+  hsm       signatures a second of a key in a token (SoftHSM2), beside plain calls of its library,
+            and issuing with it
 
 Every figure goes to bench/results/PART.json, with plots and a page (bench/results/README.md).
 
@@ -37,7 +42,7 @@ Every figure goes to bench/results/PART.json, with plots and a page (bench/resul
             (default: imprint-home/bench-<time>)
   --keep    leave that folder there; one that was there before is never removed
   --sizes   of growth: how many devices (default: 1000,100000). A million takes long to fill and
-            some 25 GB on each storage; growth takes up a kept folder again
+            some 12 GB on each storage; growth takes up a kept folder again
   --storage of growth: ${storageNames.join(', ')} or both (default: both)
 
 Examples:
@@ -95,6 +100,19 @@ function measure(
       return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
     case 'line':
       return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 4 : 16, say));
+    case 'revocation': {
+      const plan = quick
+        ? { revocations: 50_000, rounds: 2, requests: 4_000 }
+        : { revocations: 1_000_000, rounds: 5, requests: 20_000 };
+      const told = { public_url: 'http://pki.example.com' };
+      return withBenchHome(folder, say, (home) => measureRevocation(home, plan, say), told);
+    }
+    case 'hsm': {
+      const plan = quick
+        ? { rounds: 3, signatures: 2_000, units: 400 }
+        : { rounds: 7, signatures: 20_000, units: 1_500 };
+      return measureHsm(folder, plan, say);
+    }
     case 'growth': {
       const plan = quick
         ? { rounds: 2, issued: 100, lookedUp: 300, receipts: 50 }

@@ -2,8 +2,7 @@
  * Where we refuse and OpenSSL accepts, by the reason of our refusal: each with why that is meant. A reason that is not here is a
  * difference nobody decided on. The other direction, that we accept and OpenSSL refuses, has no table: it is always a failure.
  *
- * Revocation lists have none yet, because Imprint neither writes nor reads any. Once it does, their reader becomes a target of
- * targets.ts and is judged here beside `openssl crl`.
+ * Revocation lists have none, because Imprint writes and never reads them: `openssl crl` judges those that it writes.
  */
 import assert from 'node:assert/strict';
 import { type ImprintError, isImprintError } from '@imprint/contract/errors';
@@ -59,6 +58,7 @@ export const stricter: Record<Judged, Record<string, string>> = {
     subject_alt_name_wrong: 'OpenSSL does not know that the URI repeats the subject.',
     ca_for_others:
       'OpenSSL does not know that a CA certifies devices or stations, never both (decision 0140).',
+    scope_mismatch: 'OpenSSL does not know the extension that binds a CA (decision 0240).',
     realm_mismatch: 'OpenSSL is told the policy, and does not read the realm in a name or a URI.',
   },
   request: {

@@ -74,6 +74,7 @@ export const issuingSample: Signable = {
       tbs.caUsage,
       tbs.caExtension(0),
       policy,
+      ...tbs.scopeExtensions({ product: 'gateway', site: 'berlin', year: 2026 }),
     ],
   }),
 };
@@ -102,6 +103,7 @@ export const leafSamples: Signable[] = unitKeys.map((unit) => ({
         tbs.uriName('urn:imprint:dev:SN-00012345'),
       ),
       policy,
+      ...tbs.scopeExtensions({ product: 'gateway', site: 'berlin' }),
     ],
   }),
 }));

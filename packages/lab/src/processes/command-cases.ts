@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { replay } from '@imprint/authority/audit/replay';
 import { verifyLog } from '@imprint/authority/audit/verify';
+import { checkContract } from '@imprint/authority/registry/contracts';
+import { createOrder } from '@imprint/authority/registry/orders';
 import { confirmStation } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
 import { withSnapshot } from '@imprint/authority/storage/snapshot';
+import { limits } from '@imprint/contract/limits';
 import { openStationHome } from '@imprint/station/station-home';
 import { Child } from 'imprint/demo/child';
 import { contractFile } from 'imprint/demo/line-setup';
-import { type OpenAuthority, openAuthority } from 'imprint/open-authority';
+import { type OpenAuthority, openAuthority, systemEntropy } from 'imprint/open-authority';
+import { backUp, makeTemplateBackup, restore } from './backup-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
 import { leaveNothingBehind } from './leave-nothing-behind.ts';
 import { makeQuickAuthority } from './quick-authority.ts';
@@ -42,6 +46,9 @@ export async function commandCases(place: string): Promise<CommandCases> {
   startFromCompiledCode();
   const template = join(place, 'authority');
   await makeQuickAuthority(template, 'imprint.local/faults');
+  const stock = join(place, 'stock');
+  await makeStock(template, stock);
+  const backup = await makeTemplateBackup(template, join(place, 'backup'));
   const live = join(place, 'live');
   cpSync(template, live, { recursive: true });
   const serve = new Child('serve', ['serve', '--home', live, '--json']);
@@ -49,7 +56,15 @@ export async function commandCases(place: string): Promise<CommandCases> {
   const ready = await serve.next(({ event }) => event === 'ready');
   const authority = await openAuthority(live);
   return {
-    cases: [init(), order(template), invite(template), enrol(authority, String(ready.station))],
+    cases: [
+      init(),
+      order(template),
+      invite(template),
+      scrap(stock),
+      enrol(authority, String(ready.station)),
+      backUp(template),
+      restore(template, backup),
+    ],
     close: async () => {
       await serve.stop();
       forget();
@@ -113,6 +128,63 @@ function invite(template: string): CommandCase {
   };
 }
 
+/** More devices than two ticks take, so that the command can be broken off between any two of them. */
+const listed = 2 * limits.transitionsAtOnce + 4;
+const listFile = 'list.csv';
+
+/** A copy of the template with an order of so many devices, and the list of them. */
+async function makeStock(template: string, folder: string): Promise<void> {
+  const home = join(folder, 'authority');
+  cpSync(template, home, { recursive: true });
+  const authority = await openAuthority(home);
+  try {
+    const { ledger, person } = authority;
+    const checked = checkContract(readFileSync(contractFile, 'utf8'), contractFile);
+    await createOrder(ledger, systemEntropy, person, checked, {
+      orderId: 'PO-1',
+      sku: 'gateway-wifi',
+      lot: 'L1',
+      quantity: listed,
+      scrapAllowance: 0,
+      sites: ['site-1'],
+      stations: [],
+      opensAt: '2026-01-01T00:00:00.000Z',
+      closesAt: '2099-01-01T00:00:00.000Z',
+      ids: { source: 'generated', site: 'M1', year: 2026 },
+    });
+    const rows = await ledger.reader.selectFrom('device').select('device_id').execute();
+    writeFileSync(join(folder, listFile), rows.map(({ device_id }) => `${device_id}\n`).join(''));
+  } finally {
+    await authority.close();
+  }
+}
+
+/** A list of devices, moved in several ticks: broken off anywhere, the same command moves the rest, each once. */
+function scrap(stock: string): CommandCase {
+  const home = (disk: string) => join(disk, 'authority');
+  return {
+    part: 'scrap',
+    prepare: async (disk) => cpSync(stock, disk, { recursive: true }),
+    arguments: (disk) => [
+      ...['device', 'scrap', '--csv', join(disk, listFile), '--count', String(listed)],
+      ...['--reason', 'water', '--home', home(disk)],
+    ],
+    isMade: (disk) => countScrapped(join(home(disk), 'data', 'imprint.db')) === listed,
+    isThereAlready: never,
+    check: (disk) =>
+      checkAuthority(home(disk), async ({ ledger }) => {
+        const moves = await ledger.reader
+          .selectFrom('device_history')
+          .select('device_id')
+          .where('value', '=', 'scrapped')
+          .execute();
+        const moved = new Set(moves.map(({ device_id }) => device_id)).size;
+        if (moved === listed && moves.length === listed) return;
+        throw new Error(`${moved} of ${listed} devices are scrapped, by ${moves.length} entries`);
+      }),
+  };
+}
+
 /** A person at the authority confirms each fingerprint that is shown. */
 function enrol(authority: OpenAuthority, url: string): CommandCase {
   let stations = 0;
@@ -164,12 +236,23 @@ function hasOrder(file: string): boolean {
   }
 }
 
+function countScrapped(file: string): number {
+  const database = new DatabaseSync(file);
+  try {
+    const row = database.prepare("SELECT count(*) AS count FROM device WHERE state = 'scrapped'").get();
+    return Number(row?.count);
+  } finally {
+    database.close();
+  }
+}
+
 /** A home opens, its keys too, and its log holds. */
-async function checkAuthority(
+export async function checkAuthority(
   home: string,
   also: (authority: OpenAuthority) => Promise<void> = async () => {},
+  passphraseFile?: string,
 ): Promise<void> {
-  const authority = await openAuthority(home);
+  const authority = await openAuthority(home, { passphraseFile });
   try {
     await authority.unlock();
     const { realm } = authority.configuration;
@@ -180,6 +263,7 @@ async function checkAuthority(
       if (!verified.ok || findings.length > 0) throw new Error(JSON.stringify(findings));
       if (verified.size === 0) throw new Error('the log has no first entry');
     });
+    if (existsSync(authority.home.waitingFile)) throw new Error('it is marked as waiting');
     if (existsSync(authority.home.unfinishedFile)) throw new Error('it is marked as unfinished');
     await also(authority);
   } finally {

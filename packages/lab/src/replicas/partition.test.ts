@@ -127,7 +127,7 @@ describe(`a network that parts one of two authorities from its database (seed ${
     const [away] = await Promise.all([checkpointOf(far.publicUrl), work(2)]);
     assert.equal(away.status, 503);
     assert.equal(JSON.parse(away.text).code, 'storage_failed');
-    assert.match(away.text, /no connection to database/);
+    assert.match(away.text, /cannot use its database/);
     assert.equal((await fetch(new URL('/ca/root.pem', far.publicUrl))).status, 200);
     assert.equal((await checkpointOf(line.publicUrl)).status, 200);
     far.back.plug();

@@ -18,7 +18,7 @@ export function askedAlone(exchange: Exchange): Exchange[] {
     const outcome = outcomes[at]!;
     const [status, told] =
       'credential' in outcome
-        ? [200, { ...outcome.credential, chain_pem }]
+        ? [200, { chain_pem, ...outcome.credential }]
         : [outcome.problem.status, outcome.problem];
     return {
       message: { ...message, route: 'issueCredential', params: { job_id }, body: JSON.stringify(request) },

@@ -7,8 +7,6 @@ import { ClockGuard, haltForClock } from '@imprint/authority/clock/clock-guard';
 import { answerRoute } from '@imprint/authority/http/answer-route';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { knownError } from '@imprint/authority/http/problem';
-import { deviceIssuer } from '@imprint/authority/issuing/device-issuer';
-import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
@@ -17,7 +15,8 @@ import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import type { Signer } from '@imprint/authority/signer/signer';
 import type { Storage } from '@imprint/authority/storage/storage';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
-import { logId } from '@imprint/authority/trust/hierarchy';
+import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { Issuers } from '@imprint/authority/trust/issuers';
 import { toProblem } from '@imprint/contract/api/problem';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -88,14 +87,16 @@ export class AuthorityProcess implements Listener {
       gather: settled,
     });
     const key = verifierKey(logOrigin, logPublicKey);
-    const issuing = openIssuer(certificates.issuing, signer, 'dev');
+    const issuers = new Issuers('dev', async (caId) =>
+      caId === keyNames.issuing ? signer : identity.stationSigner,
+    );
     this.line = {
       ledger: this.ledger,
       realm: 'dev',
       logId: logId(logPublicKey),
       rootPem: toPem('CERTIFICATE', certificates.root),
       rootSha256: sha256Hex(certificates.root),
-      issuer: deviceIssuer(issuing),
+      issuers,
       contracts: new ContractShelf(),
       clock,
       clockGuard: this.#guard,
@@ -111,7 +112,7 @@ export class AuthorityProcess implements Listener {
       ledger: this.ledger,
       realm: 'dev' as const,
       organization: 'Example Devices',
-      stationIssuer: openIssuer(certificates.stationCa, identity.stationSigner, 'dev'),
+      issuers,
       stationRoot: certificates.stationRoot,
       clock,
       clockGuard: this.#guard,

@@ -3,6 +3,7 @@
  * orders with their IDs, and labels on the boards that have theirs printed beforehand.
  */
 import { createOrder } from '@imprint/authority/registry/orders';
+import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 
 import { toUtf8 } from '@imprint/contract/bytes';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -21,21 +22,16 @@ export async function enrolStations(
   authority: AuthorityProcess,
   lanes: Record<string, number>,
 ): Promise<void> {
-  const { certificates } = authority.identity.hierarchy;
+  const { certificates, logPublicKey } = authority.identity.hierarchy;
   await authority.ledger.submit(async () => ({
     entries: [
-      {
-        type: 'realm.created' as const,
-        actor: minder,
-        data: {
-          organization: 'Example Devices',
-          root_sha256: authority.line.rootSha256,
-          log_origin: logOrigin,
-          log_id: authority.line.logId,
-          issuing_ca_sha256: sha256Hex(certificates.issuing),
-          station_ca_sha256: sha256Hex(certificates.stationCa),
-        },
-      },
+      ...realmDrafts(minder, {
+        realm: 'dev',
+        organization: 'Example Devices',
+        logOrigin,
+        logPublicKey,
+        certificates,
+      }),
       ...Object.entries(lanes).flatMap(([station_id, count]) => [
         {
           type: 'station.invited' as const,

@@ -10,6 +10,7 @@ import { openJournal } from '@imprint/station/journal';
 import { openJournalDatabase } from '@imprint/station/journal-database';
 import type { LabelPrinter } from '@imprint/station/label';
 import type { Emit } from '@imprint/station/line-event';
+import { newRequestId } from '@imprint/station/request-id';
 import { type StartedLine, startLine } from '@imprint/station/start-line';
 import type { LaneSettings } from '@imprint/station/station-home';
 import type Database from 'better-sqlite3';
@@ -81,7 +82,7 @@ export async function startStation(parts: StationParts): Promise<StartedLine> {
     opened,
     timers: life.timers,
     now,
-    newRequestId: () => Buffer.from(entropy(16)).toString('hex'),
+    newRequestId: () => newRequestId(now(), entropy),
     labels,
     emit: (event) => {
       if (life.alive) parts.emit(event);

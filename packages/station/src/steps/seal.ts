@@ -8,6 +8,7 @@ import { allowedLocks, flagsToBurn, wantedLock } from '../contract-facts.ts';
 import type { IrreversibleAct } from '../journal.ts';
 import { LineFailure } from '../line-failure.ts';
 import type { Work } from '../visit.ts';
+import { closeReopened } from './reopen.ts';
 
 const fuseWorkMs = 10_000;
 
@@ -16,6 +17,7 @@ type SealState = Pick<StatusReply, 'debug_lock' | 'boot_flags'>;
 export async function seal(work: Work): Promise<void> {
   const { visit, contract, job } = work;
   if (!isProven(work)) throw new ImprintError('internal', 'a unit is never sealed before it was proven');
+  await closeReopened(work);
   let state: SealState = sealState(await visit.dut.call('status', {}));
   work.seal.before ??= state;
   refuseSurplus(work, state);

@@ -4,6 +4,7 @@ import { statement } from '../../storage/statement.ts';
 import type { CredentialTable } from '../../storage/tables.ts';
 import { moveJob } from './job-move.ts';
 import { mustChangeOne, type Projections, recordChange } from './projections.ts';
+import { recordRevocation } from './revocations.ts';
 
 export const credentialProjections: Projections<
   'credential.intended' | 'credential.issued' | 'credential.revoked'
@@ -51,6 +52,15 @@ export const credentialProjections: Projections<
     const { credential_id, serial, reason } = entry.data;
     const { rows } = await revoke(tx, { credential_id, serial, reason, revoked_at: entry.at });
     mustChangeOne({ rows }, 'bad_request', `credential ${credential_id} is not there to be revoked`);
+    const { issuer_sha256, not_after } = rows[0]!;
+    await recordRevocation(tx, {
+      issuer_sha256,
+      serial,
+      revoked_at: entry.at,
+      reason,
+      not_after,
+      log_index: index,
+    });
     await recordChange(tx, entry, index, {
       deviceId: rows[0]!.device_id,
       field: `credential ${rows[0]!.profile}`,
@@ -139,7 +149,7 @@ const release = statement<
 
 const revoke = statement<
   { credential_id: string; serial: string; reason: string; revoked_at: string },
-  Pick<CredentialTable, 'device_id' | 'profile'>
+  Pick<CredentialTable, 'device_id' | 'profile' | 'issuer_sha256' | 'not_after'>
 >((db, arg) =>
   db
     .updateTable('credential')
@@ -147,5 +157,5 @@ const revoke = statement<
     .where('credential_id', '=', arg('credential_id'))
     .where('serial', '=', arg('serial'))
     .where('status', '!=', 'revoked')
-    .returning(['device_id', 'profile']),
+    .returning(['device_id', 'profile', 'issuer_sha256', 'not_after']),
 );

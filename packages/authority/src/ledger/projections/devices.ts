@@ -7,6 +7,7 @@ import { actorText, mustChangeOne, mustUpdateOne, type Projections, recordChange
 
 type DeviceEntries =
   | 'unit.quarantined'
+  | 'unit.released'
   | 'device.transitioned'
   | 'device.debug-allowed'
   | 'operation.reported'
@@ -47,6 +48,16 @@ export const deviceProjections: Projections<DeviceEntries> = {
         reason,
       });
     }
+  },
+
+  'unit.released': async (tx, entry, index) => {
+    const { hardware_uid: parts, reason } = entry.data;
+    const hardwareUid = hardwareUidText(parts);
+    const { rows } = await releaseUnit(tx, { hardware_uid: hardwareUid });
+    mustChangeOne({ rows }, 'unit_conflict', `unit ${hardwareUid} is not set aside`);
+    const { device_id } = rows[0]!;
+    if (device_id === null) return;
+    await recordChange(tx, entry, index, { deviceId: device_id, field: 'unit', value: 'released', reason });
   },
 
   'device.transitioned': async (tx, entry, index) => {
@@ -132,6 +143,15 @@ export const deviceProjections: Projections<DeviceEntries> = {
     });
   },
 };
+
+const releaseUnit = statement<{ hardware_uid: string }, { device_id: string | null }>((db, arg) =>
+  db
+    .updateTable('unit')
+    .set({ quarantined: 0, reason: null, quarantined_at: null, quarantined_by: null })
+    .where('hardware_uid', '=', arg('hardware_uid'))
+    .where('quarantined', '=', 1)
+    .returning('device_id'),
+);
 
 const insertResult = statement<OperationResultTable>((db, arg) =>
   db.insertInto('operation_result').values({

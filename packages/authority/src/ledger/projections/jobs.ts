@@ -3,7 +3,8 @@ import { canonicalJson } from '@imprint/contract/canonical-json';
 import { type HardwareUid, hardwareUidText } from '@imprint/contract/hardware-uid';
 import type { Kysely } from 'kysely';
 import { statement } from '../../storage/statement.ts';
-import type { AttemptTable, JobDocumentTable, JobTable, Tables } from '../../storage/tables.ts';
+import type { AttemptTable, JobTable, Tables } from '../../storage/tables.ts';
+import { dropDocuments, writeDocument } from './job-documents.ts';
 import { moveJob } from './job-move.ts';
 import { mustChangeOne, type Projections, recordChange } from './projections.ts';
 
@@ -28,6 +29,7 @@ export const jobProjections: Projections<JobEntries> = {
       hardware_uid: hardwareUid,
       hardware_uid_parts: canonicalJson(parts),
       opened_at: entry.at,
+      opened_index: index,
     });
     await writeDocument(tx, { job_id, kind: 'manifest', text: manifest });
     await writeDocument(tx, { job_id, kind: 'factory_config', text: factory_config });
@@ -85,16 +87,16 @@ export const jobProjections: Projections<JobEntries> = {
     await leaveLane(tx, { job_id: data.job_id, attempt: data.attempt });
   },
 
-  'job.written': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'written');
+  'job.written': async (tx, { data }, index) => {
+    await moveJob(tx, data.job_id, 'written', { written_index: index });
     await writeDocument(tx, { job_id: data.job_id, kind: 'written', text: canonicalJson(data) });
   },
-  'job.proven': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'proven');
+  'job.proven': async (tx, { data }, index) => {
+    await moveJob(tx, data.job_id, 'proven', { proven_index: index });
     await writeDocument(tx, { job_id: data.job_id, kind: 'proven', text: canonicalJson(data) });
   },
-  'job.sealed': async (tx, { data }) => {
-    await moveJob(tx, data.job_id, 'sealed');
+  'job.sealed': async (tx, { data }, index) => {
+    await moveJob(tx, data.job_id, 'sealed', { sealed_index: index });
     await writeDocument(tx, { job_id: data.job_id, kind: 'sealed', text: canonicalJson(data) });
   },
 
@@ -102,6 +104,7 @@ export const jobProjections: Projections<JobEntries> = {
     const { data, at } = entry;
     const { job_id, device_id } = data;
     const { attempt } = await moveJob(tx, job_id, 'done', { active: 0, ended_at: at });
+    await dropDocuments(tx, { job_id });
     await endAttempt(tx, {
       job_id,
       attempt,
@@ -190,6 +193,9 @@ type NewJob = Omit<
   | 'quarantine_step'
   | 'failure_code'
   | 'reason'
+  | 'written_index'
+  | 'proven_index'
+  | 'sealed_index'
 >;
 
 const insertJob = statement<NewJob>((db, arg) =>
@@ -214,17 +220,11 @@ const insertJob = statement<NewJob>((db, arg) =>
     quarantine_step: null,
     failure_code: null,
     reason: null,
+    opened_index: arg('opened_index'),
+    written_index: null,
+    proven_index: null,
+    sealed_index: null,
   }),
-);
-
-/** A unit that is written, proven or sealed anew leaves the newest. */
-const writeDocument = statement<JobDocumentTable>((db, arg) =>
-  db
-    .insertInto('job_document')
-    .values({ job_id: arg('job_id'), kind: arg('kind'), text: arg('text') })
-    .onConflict((conflict) =>
-      conflict.columns(['job_id', 'kind']).doUpdateSet((row) => ({ text: row.ref('excluded.text') })),
-    ),
 );
 
 const bindUnit = statement<{ hardware_uid: string; device_id: string }>((db, arg) =>

@@ -4,6 +4,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import type { StationTable, Tables } from '../../storage/tables.ts';
 import type { Projections } from './projections.ts';
+import { recordRevocation } from './revocations.ts';
 
 type StationEntries =
   | 'station.invited'
@@ -17,7 +18,8 @@ type StationEntries =
 
 export const stationProjections: Projections<StationEntries> = {
   /** A station that is invited again starts anew: its old key and certificate are gone from the registry, not from the log. */
-  'station.invited': async (tx, { data }) => {
+  'station.invited': async (tx, { at, data }, index) => {
+    await revokeCertificate(tx, data.station_id, at, index);
     const { expires_at: _, station_id, ...place } = data;
     const fresh = {
       ...place,
@@ -42,7 +44,9 @@ export const stationProjections: Projections<StationEntries> = {
       public_key_sha256: data.public_key_sha256,
     });
   },
-  'station.confirmed': async (tx, { data }) => {
+  'station.confirmed': async (tx, { at, data }, index) => {
+    // one that was confirmed before and never certified: what was signed then is nobody's
+    await revokeCertificate(tx, data.station_id, at, index);
     const { station_id, ...rest } = data;
     await updateStation(tx, station_id, { status: 'confirmed', ...rest });
   },
@@ -53,7 +57,8 @@ export const stationProjections: Projections<StationEntries> = {
       certificate: fromBase64(data.certificate_b64),
     });
   },
-  'station.revoked': async (tx, { data }) => {
+  'station.revoked': async (tx, { at, data }, index) => {
+    await revokeCertificate(tx, data.station_id, at, index);
     await updateStation(tx, data.station_id, { status: 'revoked', reason: data.reason });
   },
   'operator.registered': async (tx, { at, data }) => {
@@ -78,6 +83,29 @@ export const stationProjections: Projections<StationEntries> = {
       .execute();
   },
 };
+
+/** Whatever the station CA may have signed for the station so far belongs into its CRL, once. */
+async function revokeCertificate(
+  tx: Kysely<Tables>,
+  stationId: string,
+  at: string,
+  index: number,
+): Promise<void> {
+  const found = await tx
+    .selectFrom(['station', 'realm'])
+    .select(['realm.station_ca_sha256', 'station.serial', 'station.not_after'])
+    .where('station.station_id', '=', stationId)
+    .executeTakeFirst();
+  if (!found?.serial || !found.not_after) return;
+  await recordRevocation(tx, {
+    issuer_sha256: found.station_ca_sha256,
+    serial: found.serial,
+    revoked_at: at,
+    reason: 'station-revoked',
+    not_after: found.not_after,
+    log_index: index,
+  });
+}
 
 async function updateStation(
   tx: Kysely<Tables>,

@@ -5,6 +5,7 @@ import { decodeEntry } from '@imprint/contract/audit/entry';
 import { verifyLog } from '../../audit/verify.ts';
 import { append, draft } from '../../ledger/history.test-kit.ts';
 import { testLedger } from '../../ledger/ledger.suite.ts';
+import { unpackEntry } from '../packed-entry.ts';
 import { createPostgres, openPostgres } from './open-postgres.ts';
 import { TestServer } from './server.test-kit.ts';
 
@@ -42,7 +43,7 @@ test('I-1, I-29: a server that ends for want of room is told, keeps what was ack
   await write();
   const rows = await storage.reader.selectFrom('log_entry').selectAll().orderBy('log_index').execute();
   assert.deepEqual(
-    rows.map(({ bytes }) => (decodeEntry(bytes).data as { operator_id: string }).operator_id),
+    rows.map(({ packed }) => (decodeEntry(unpackEntry(packed)).data as { operator_id: string }).operator_id),
     acknowledged,
   );
   assert.deepEqual((await verifyLog(storage.reader, { realm: 'dev' })).findings, []);

@@ -7,6 +7,7 @@ import { verifyLog } from '../../audit/verify.ts';
 import { append, draft } from '../../ledger/history.test-kit.ts';
 import { testLedger } from '../../ledger/ledger.suite.ts';
 import type { TickLedger } from '../../ledger/tick-ledger.ts';
+import { unpackEntry } from '../packed-entry.ts';
 import { withSnapshot } from '../snapshot.ts';
 import type { Storage } from '../storage.ts';
 import type { Cut } from './commit-proxy.test-kit.ts';
@@ -43,7 +44,9 @@ export const operator = (id: string) => draft('operator.registered', { operator_
 export async function operatorsOf(storage: Storage): Promise<string[]> {
   assert.deepEqual((await verifyLog(storage.reader, { realm: 'dev' })).findings, []);
   const rows = await storage.reader.selectFrom('log_entry').selectAll().orderBy('log_index').execute();
-  return rows.map(({ bytes }) => (decodeEntry(bytes).data as { operator_id: string }).operator_id);
+  return rows.map(
+    ({ packed }) => (decodeEntry(unpackEntry(packed)).data as { operator_id: string }).operator_id,
+  );
 }
 
 /** Appends one entry each as a decision of its own, and counts how often each was decided. */

@@ -14,7 +14,8 @@ import { DirectSqliteDialect } from './direct-dialect.ts';
 import { sqliteFlavor } from './open-sqlite.ts';
 import { preparedDatabase } from './prepared-database.ts';
 
-const cacheKiB = 131_072;
+/** What is written at random places of a million devices stays in it: the hashes of their keys and certificates. */
+const cacheKiB = 393_216;
 
 export interface RebuildSqlite {
   /** In one transaction from the start: a statement that fails leaves it unusable. */

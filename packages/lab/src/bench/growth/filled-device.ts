@@ -30,7 +30,6 @@ const mapSha256 = storageMapSha256(contract);
 /** What a device adds to the log, in its order. */
 export function deviceDrafts(home: AuthorityHome, now: Date, orderId: string, deviceId: string): Draft[] {
   const { line } = home.unlocked;
-  const { issuer } = line.issuer;
   const at = now.toISOString();
   const jobId = newId('j', now, line.entropy);
   const credentialId = newId('k', now, line.entropy);
@@ -46,7 +45,7 @@ export function deviceDrafts(home: AuthorityHome, now: Date, orderId: string, de
   const read_back = {
     device_id: deviceId,
     certificate_sha256,
-    chain_sha256: line.issuer.chainSha256,
+    chain_sha256: home.issuerSha256,
     trust_anchor_sha256: line.rootSha256,
     factory_config_sha256: sha256Hex(Buffer.from(opened.factory_config)),
   };
@@ -77,7 +76,7 @@ export function deviceDrafts(home: AuthorityHome, now: Date, orderId: string, de
     public_key_sha256,
     certificate_sha256,
     certificate_serial: serial,
-    issuer_sha256: issuer.certificate.sha256,
+    issuer_sha256: home.issuerSha256,
     assurance: 'proven-through-station',
     prove,
     attest: {
@@ -114,7 +113,7 @@ export function deviceDrafts(home: AuthorityHome, now: Date, orderId: string, de
         device_id: deviceId,
         profile: 'idevid',
         profile_sha256: hex(32),
-        issuer_sha256: issuer.certificate.sha256,
+        issuer_sha256: home.issuerSha256,
         serial,
         tbs_sha256: hex(32),
         key_type: contract.credential.key_type,

@@ -19,6 +19,7 @@ import type { ProbeResult } from './probe.ts';
 import { runProbe } from './run-probe.ts';
 import { measureStartUp } from './start-up.ts';
 import { measureVerify, sha256Rate } from './verify-rate.ts';
+import { readIntoMemory } from './warm-up.ts';
 
 export interface GrowthPlan {
   storages: readonly StorageName[];
@@ -46,6 +47,8 @@ export async function measureGrowth(folder: string, plan: GrowthPlan, say: Say):
 /** An authority of one size on one storage. */
 interface FilledSize extends Sized {
   on: GrowthStorage;
+  /** Where `on` has it; the authority's home is in it. */
+  place: string;
   home: string;
 }
 
@@ -61,13 +64,13 @@ async function measureOn(
       const place = join(folder, `${on.name}-${devices}`);
       const { bytesADevice, filledASecond } = await filledHome(place, devices, on, say);
       const figures = { ...noFigures(), bytesADevice: [bytesADevice], filledASecond: [filledASecond] };
-      sized.push({ devices, storage: on.name, on, home: join(place, 'authority'), figures });
+      sized.push({ devices, storage: on.name, on, place, home: join(place, 'authority'), figures });
     }
   }
   for (let round = 1; round <= plan.rounds; round++) {
     for (const each of sized) {
       say(`growth, ${nameOf(each)}, round ${round} of ${plan.rounds}`);
-      await measureRound(each, plan);
+      await measureRound(each, plan, say);
     }
   }
   for (const each of sized) {
@@ -77,8 +80,13 @@ async function measureOn(
   return sized;
 }
 
-async function measureRound({ home, devices, figures }: FilledSize, plan: GrowthPlan): Promise<void> {
-  const { issued, lookedUp, receipts } = plan;
+async function measureRound(
+  { home, devices, figures, on, place }: FilledSize,
+  { issued, lookedUp, receipts }: GrowthPlan,
+  say: Say,
+): Promise<void> {
+  // the authorities beside it, and those who fill them, have taken its place
+  if (!readIntoMemory(await on.databaseFolder(place))) say('it is larger than memory, and stays on the disk');
   const probed = await runProbe({ home, devices, issued, lookedUp, receipts });
   for (const [name, figure] of Object.entries(probed)) figures[name as keyof ProbeResult].push(figure);
   figures.startUpSeconds.push(await measureStartUp(home));

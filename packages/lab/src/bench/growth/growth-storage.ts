@@ -23,6 +23,8 @@ export interface GrowthStorage {
   fillHome(folder: string, devices: number, say: Say): Promise<Filled>;
   /** Makes an authority that was filled in an earlier run ready to be opened. */
   takeUpHome(folder: string): void;
+  /** The folder of the files that hold the database of the authority in `folder`, with whatever else is in it. */
+  databaseFolder(folder: string): Promise<string>;
   close(): Promise<void>;
 }
 

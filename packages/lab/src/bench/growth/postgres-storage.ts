@@ -38,7 +38,7 @@ export async function openPostgresStorage(folder: string): Promise<GrowthStorage
   server.own(sockets);
   server.make();
   await server.start();
-  return new PostgresStorage(server, sockets);
+  return new PostgresStorage(server, sockets, data);
 }
 
 /** The server's account goes through every folder above its data; the authorities' own folders stay closed to it. */
@@ -57,10 +57,12 @@ class PostgresStorage implements GrowthStorage {
   readonly name = 'postgres';
   readonly #server: PostgresProcess;
   readonly #sockets: string;
+  readonly #data: string;
 
-  constructor(server: PostgresProcess, sockets: string) {
+  constructor(server: PostgresProcess, sockets: string, data: string) {
     this.#server = server;
     this.#sockets = sockets;
+    this.#data = data;
   }
 
   async makeHome(folder: string) {
@@ -95,6 +97,13 @@ class PostgresStorage implements GrowthStorage {
       ...readConfiguration(home),
       database: this.#server.url(databaseOf(folder)),
     });
+  }
+
+  async databaseFolder(folder: string): Promise<string> {
+    const [database] = await this.#server.query<{ oid: string }>(
+      `select oid::text as oid from pg_database where datname = '${databaseOf(folder)}'`,
+    );
+    return join(this.#data, 'base', database!.oid);
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,12 @@ import { CredentialIssuing } from '@imprint/authority/jobs/issue-credential';
 import { presentedKey } from '@imprint/authority/jobs/presented-key';
 import { showDevice } from '@imprint/authority/registry/devices';
 import { statement } from '@imprint/authority/storage/statement';
-import type { CredentialTable, DeviceTable, PublicKeyTable } from '@imprint/authority/storage/tables';
+import type {
+  CredentialTable,
+  DeviceTable,
+  PublicKeyTable,
+  UnitTable,
+} from '@imprint/authority/storage/tables';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
 import { type AuthorityHome, benchStation, newRequestId, openHome } from '../bench-home.ts';
 import { spreadOf } from '../figures.ts';
@@ -61,7 +66,7 @@ function sample(devices: number, count: number): string[] {
 }
 
 async function measureIssuing(home: AuthorityHome, count: number) {
-  const orderId = `probe-${newRequestId().slice(0, 12)}`;
+  const orderId = `probe-${newRequestId().slice(-12)}`;
   const warmUp = Math.ceil(count / 2);
   const units = await openJobs(home, orderId, await makeOrder(home, orderId, warmUp + 2 * count), () => {});
   const caller = { stationId: benchStation, sessionId: await beginSession(home) };
@@ -84,7 +89,7 @@ async function measureLookUps({ authority: { ledger } }: AuthorityHome, deviceId
   const units: string[] = [];
   for (const deviceId of deviceIds) {
     found.push((await credentialOf(reader, { device_id: deviceId })).rows[0]!);
-    units.push((await deviceBy.device_id(reader, { key: deviceId })).rows[0]!.hardware_uid!);
+    units.push((await deviceById(reader, { key: deviceId })).rows[0]!.hardware_uid!);
   }
   const by = (column: KeyColumn) =>
     medianMs(found, (credential) =>
@@ -92,7 +97,10 @@ async function measureLookUps({ authority: { ledger } }: AuthorityHome, deviceId
     );
   return {
     byDeviceIdMs: await medianMs(deviceIds, (deviceId) => showDevice(reader, deviceId)),
-    byHardwareUidMs: await medianMs(units, (key) => deviceBy.hardware_uid(reader, { key })),
+    byHardwareUidMs: await medianMs(units, async (key) => {
+      const [unit] = (await unitByUid(reader, { key })).rows;
+      return deviceById(reader, { key: unit!.device_id! });
+    }),
     bySerialMs: await by('serial'),
     byPublicKeyMs: await by('public_key_sha256'),
     byCertificateMs: await by('certificate_sha256'),
@@ -124,10 +132,12 @@ const credentialOf = statement<{ device_id: string }, Pick<CredentialTable, KeyC
     .where('device_id', '=', arg('device_id')),
 );
 
-const deviceBy = {
-  device_id: deviceWhere('device_id'),
-  hardware_uid: deviceWhere('hardware_uid'),
-};
+const deviceById = statement<{ key: string }, DeviceTable>((db, arg) =>
+  db.selectFrom('device').selectAll().where('device_id', '=', arg('key')),
+);
+const unitByUid = statement<{ key: string }, Pick<UnitTable, 'device_id'>>((db, arg) =>
+  db.selectFrom('unit').select('device_id').where('hardware_uid', '=', arg('key')),
+);
 const credentialBy = {
   serial: credentialWhere('serial'),
   public_key_sha256: statement<{ key: string }, Pick<PublicKeyTable, 'device_id'>>((db, arg) =>
@@ -135,12 +145,6 @@ const credentialBy = {
   ),
   certificate_sha256: credentialWhere('certificate_sha256'),
 };
-
-function deviceWhere(column: 'device_id' | 'hardware_uid') {
-  return statement<{ key: string }, DeviceTable>((db, arg) =>
-    db.selectFrom('device').selectAll().where(column, '=', arg('key')),
-  );
-}
 
 function credentialWhere(column: 'serial' | 'certificate_sha256') {
   return statement<{ key: string }, Pick<CredentialTable, 'device_id'>>((db, arg) =>

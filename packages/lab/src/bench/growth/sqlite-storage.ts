@@ -23,10 +23,13 @@ export const sqliteStorage: GrowthStorage = {
     return { filledASecond, bytesADevice: bytesOnDisk(authority) / devices };
   },
   takeUpHome: () => undefined,
+  databaseFolder: async (folder) => dataOf(join(folder, 'authority')),
   close: async () => undefined,
 };
 
+const dataOf = (authority: string) => join(authority, 'data');
+
 function bytesOnDisk(authority: string): number {
-  const data = join(authority, 'data');
+  const data = dataOf(authority);
   return readdirSync(data).reduce((sum, file) => sum + statSync(join(data, file)).size, 0);
 }

@@ -55,7 +55,7 @@ export function ofFirstUnit(said: Said<'issueCredentials'>): Said<'issueCredenti
   const { chain_pem, outcomes } = said.answer;
   const outcome = outcomes[0]!;
   if ('problem' in outcome) return fromProblem(outcome.problem);
-  return { answer: { ...outcome.credential, chain_pem } };
+  return { answer: { chain_pem, ...outcome.credential } };
 }
 
 export async function nonceOf(thief: StolenStation, { job, unit }: Minted): Promise<string | undefined> {

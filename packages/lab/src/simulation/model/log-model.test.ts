@@ -66,7 +66,7 @@ describe('the model of the log', () => {
   function broken(entries: { type: string; at?: string; data: object }[]): string[] {
     const file = join(folder, 'log.db');
     const database = new Database(file);
-    database.exec('create table log_entry (log_index integer primary key, bytes blob)');
+    database.exec('create table log_entry (log_index integer primary key, packed blob)');
     const insert = database.prepare('insert into log_entry values (?, ?)');
     for (const [index, entry] of entries.entries())
       insert.run(index, Buffer.from(JSON.stringify({ at, actor: { kind: 'system', id: 'a' }, ...entry })));

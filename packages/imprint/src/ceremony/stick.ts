@@ -1,0 +1,136 @@
+/**
+ * The folder of a ceremony: what is carried between the authority and the machine that holds the root. It holds no secret. Files are
+ * written before the line of the transcript that names them, so that a stop anywhere leaves a stick that can be gone on with.
+ */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import {
+  type Act,
+  nextLine,
+  readTranscript,
+  type StickFile,
+  type Transcript,
+} from '@imprint/authority/trust/transcript';
+import { toUtf8 } from '@imprint/contract/bytes';
+import { ImprintError } from '@imprint/contract/errors';
+import { sha256Hex } from '@imprint/contract/hash';
+import { limits } from '@imprint/contract/limits';
+import { readBoundedBytes, readBoundedFile } from '../read-bounded-file.ts';
+import { makeFolder, syncToDisk } from '../sync-to-disk.ts';
+
+/** Where things stand on a stick. */
+export const stickFiles = {
+  root: 'certificates/device-root.pem',
+  stationRoot: 'certificates/station-root.pem',
+  request: (caId: string) => `requests/${caId}.json`,
+  issued: (caId: string) => `issued/${caId}.pem`,
+  crl: (branch: string, number: number) => `crl/${branch}-root-${number}.crl`,
+  bundle: (version: number) => `bundles/bundle-${version}.json`,
+} as const;
+
+const transcriptFile = 'transcript.jsonl';
+
+export class Stick {
+  readonly folder: string;
+  transcript: Transcript;
+
+  private constructor(folder: string, transcript: Transcript) {
+    this.folder = folder;
+    this.transcript = transcript;
+  }
+
+  /** Opens a stick that may be empty. @throws ceremony_invalid where its transcript does not hold, path_refused */
+  static open(folder: string): Stick {
+    const path = resolve(folder);
+    const file = join(path, transcriptFile);
+    if (existsSync(path) && !statSync(path).isDirectory()) {
+      throw new ImprintError('path_refused', `${path} is no folder`, {
+        hint: 'Name the folder of the ceremony.',
+      });
+    }
+    const text = existsSync(file) ? readBoundedFile(file, limits.transcriptBytes) : '';
+    return new Stick(path, readTranscript(text));
+  }
+
+  /** Opens a stick whose root was created. @throws ceremony_invalid, file_invalid where it is another folder */
+  static ofRoot(folder: string): Stick {
+    const stick = Stick.open(folder);
+    if (stick.transcript.lines.length === 0) {
+      throw new ImprintError('file_invalid', `${stick.folder} is no stick of a root: it has no transcript`, {
+        hint: 'Name the folder that imprint root create wrote.',
+      });
+    }
+    if (!stick.isCreated) {
+      throw new ImprintError('ceremony_invalid', `the root on ${stick.folder} was begun and not created`, {
+        hint: 'Run imprint root create again with the same folders: it goes on.',
+      });
+    }
+    return stick;
+  }
+
+  get isCreated(): boolean {
+    return this.transcript.lines.some(({ act }) => act === 'root.created');
+  }
+
+  get first() {
+    return this.transcript.lines[0];
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.folder, file));
+  }
+
+  /** The files of one folder of the stick. */
+  list(folder: string): string[] {
+    const path = join(this.folder, folder);
+    return existsSync(path) ? readdirSync(path).sort() : [];
+  }
+
+  text(file: string, maxBytes: number): string {
+    return readBoundedFile(join(this.folder, file), maxBytes);
+  }
+
+  bytes(file: string, maxBytes: number): Uint8Array {
+    return readBoundedBytes(join(this.folder, file), maxBytes);
+  }
+
+  /** Writes a file, whole or not at all and on the disk, and gives it as the transcript names it. */
+  write(file: string, content: Uint8Array | string): StickFile {
+    const path = join(this.folder, file);
+    makeFolder(this.folder);
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o755 });
+    const draft = join(dirname(path), `.${basename(path)}.new`);
+    writeFileSync(draft, content, { mode: 0o644, flush: true });
+    renameSync(draft, path);
+    syncToDisk(dirname(path));
+    syncToDisk(this.folder);
+    return { file, sha256: sha256Hex(typeof content === 'string' ? toUtf8(content) : content) };
+  }
+
+  /** A file that is there, as the transcript names it. */
+  named(file: string): StickFile {
+    return { file, sha256: sha256Hex(this.bytes(file, limits.transcriptBytes)) };
+  }
+
+  /** Adds a line to the transcript, on the disk. What was cut off by a stop in the midst of writing is taken away before. */
+  record(act: Act): void {
+    makeFolder(this.folder);
+    const path = join(this.folder, transcriptFile);
+    if (existsSync(path) && statSync(path).size > this.transcript.wholeBytes) {
+      truncateSync(path, this.transcript.wholeBytes);
+    }
+    const text = nextLine(this.transcript, act);
+    appendFileSync(path, text, { mode: 0o644, flush: true });
+    syncToDisk(this.folder);
+    this.transcript = readTranscript(readBoundedFile(path, limits.transcriptBytes));
+  }
+}

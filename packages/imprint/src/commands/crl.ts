@@ -1,0 +1,108 @@
+/** `imprint crl list|publish`: which CRLs there are, and making those that are due without an authority that serves. */
+import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
+import { tightestVisibility } from '@imprint/authority/revocation/visibility';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
+import { nameValue } from '@imprint/contract/x509/name';
+import type { Command } from 'commander';
+import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
+import { readCertificate } from '../authority-home.ts';
+import type { OpenAuthority } from '../open-authority.ts';
+import { publisherCore } from '../revocation-of.ts';
+import { say, table } from '../say.ts';
+import { withAuthority } from '../with-authority.ts';
+
+interface CrlOptions {
+  home: string;
+  json?: boolean;
+}
+
+/** Adds the commands `crl`. */
+export function addCrlCommands(program: Command): void {
+  const crl = program.command('crl').description('revocation lists of the CAs');
+  crl
+    .command('list')
+    .description('the newest CRL of each CA and partition: number, size, and until when it holds')
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  imprint crl list --home ./authority')
+    .action((options: CrlOptions) => withAuthority(options, (authority) => list(authority, options)));
+  addIdentityOptions(crl.command('publish'))
+    .description('make the CRLs that are due, as imprint serve does by itself')
+    .requiredOption('--home <dir>', "the authority's folder")
+    .option('--all', 'all of them, due or not')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  imprint crl publish --home ./authority')
+    .action((options: ActingOptions & { all?: boolean }) =>
+      actOn(options, 'ca.manage', (authority) => publish(authority, options)),
+    );
+}
+
+async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOptions): Promise<void> {
+  const { ledger, contracts, clock } = authority;
+  const { boundMs } = await tightestVisibility(ledger.reader, contracts);
+  const rows = await ledger.reader
+    .selectFrom('crl')
+    .selectAll()
+    .orderBy('issuer_sha256')
+    .orderBy('partition')
+    .execute();
+  const names = caNames(authority);
+  const now = clock().toISOString();
+  const crls = rows.map(({ log_size: _, ...row }) => ({
+    ca: names.get(row.issuer_sha256) ?? row.issuer_sha256,
+    ...row,
+    ended: row.next_update <= now,
+  }));
+  say(options, { visible_within_minutes: boundMs / 60_000, crls }, [
+    ...(crls.length === 0
+      ? ['No CRL was published yet: imprint serve does it, or imprint crl publish.']
+      : table([
+          ['CA', 'CRL', 'number', 'revoked', 'made', 'holds until', ''],
+          ...crls.map(({ ca, partition, partitions, number, revoked, this_update, next_update, ended }) => [
+            ca,
+            `${partition} of ${partitions}`,
+            number,
+            revoked,
+            this_update,
+            next_update,
+            ended ? 'ended' : '',
+          ]),
+        ])),
+    `By the contracts a revocation shows within ${boundMs / 60_000} minutes.`,
+  ]);
+}
+
+async function publish(authority: ActingAuthority, options: CrlOptions & { all?: boolean }): Promise<void> {
+  const core = publisherCore(authority, await authority.unlock());
+  const made = await new CrlPublisher(core).round(options.all ?? false);
+  const names = caNames(authority);
+  const published = made
+    .map(({ issuer, ...crl }) => ({ ca: names.get(issuer.certificate.sha256)!, ...crl }))
+    .sort((a, b) => a.ca.localeCompare(b.ca) || a.partition - b.partition);
+  say(
+    options,
+    { published },
+    published.length === 0
+      ? ['No CRL is due.']
+      : table([
+          ['CA', 'CRL', 'number', 'revoked', 'bytes'],
+          ...published.map(({ ca, partition, number, revoked, bytes }) => [
+            ca,
+            partition,
+            number,
+            revoked,
+            bytes,
+          ]),
+        ]),
+  );
+}
+
+/** What people call the CAs: the common names in their certificates. */
+function caNames({ home }: Pick<OpenAuthority, 'home'>): Map<string, string> {
+  return new Map(
+    (['issuing', 'stationCa'] as const).map((which) => {
+      const { sha256, subject } = parseCertificate(readCertificate(home, which));
+      return [sha256, nameValue(subject, 'commonName') ?? which];
+    }),
+  );
+}
