@@ -12,6 +12,7 @@ import { nameValue } from '@imprint/contract/x509/name';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyCa } from '@imprint/contract/x509/verify-chain';
 import type { Kysely, Selectable } from 'kysely';
+import { requireApproval } from '../access/require-approval.ts';
 import type { Draft, Ledger } from '../ledger/ledger.ts';
 import type { CaTable, Tables } from '../storage/tables.ts';
 import type { CaRequest } from './ca-request.ts';
@@ -44,16 +45,18 @@ export function scopeOf({ product, site, year }: Pick<Ca, 'product' | 'site' | '
 }
 
 /**
- * Records that a CA is asked for. Asked again for the same key and terms, it stays as it is.
- * @throws ca_conflict where the name, the key or the scope is another CA's; ca_not_active, unknown_ca for the one that it replaces
+ * Records that a CA is asked for. Asked again for the same key and terms, it stays as it is. It takes two people (I-18).
+ * @throws approval_required, approval_invalid; ca_conflict where the name, the key or the scope is another CA's; ca_not_active, unknown_ca for the one that it replaces
  */
 export function requestCa(ledger: Ledger, by: Actor, request: CaRequest): Promise<void> {
-  return ledger.submit(async ({ tx }) => {
-    const cas = await listCas(tx);
+  return ledger.submit(async (reading) => {
+    const cas = await listCas(reading.tx);
     const same = cas.find(({ ca_id }) => ca_id === request.ca_id);
     if (same !== undefined && isSameRequest(same, request)) return { entries: [], reply: () => undefined };
     requireFree(cas, request);
-    return { entries: [{ type: 'ca.requested', actor: by, data: request }], reply: () => undefined };
+    const approved = await requireApproval(reading, 'ca.create-intermediate', request, by);
+    const asked: Draft = { type: 'ca.requested', actor: by, data: request };
+    return { entries: [...approved, asked], reply: () => undefined };
   });
 }
 
