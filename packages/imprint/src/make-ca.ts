@@ -78,7 +78,9 @@ export async function askForCa(authority: ActingAuthority, order: CaOrder): Prom
   const terms = await termsOf(authority, order);
   const { spki } = await keyOf(authority, terms.ca_id, order.inToken);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
-  await requestCa(authority.ledger, authority.person, request);
+  const { root, stationRoot } = rootsOf(authority);
+  const parent = terms.kind === 'device' ? root : stationRoot;
+  await requestCa(authority.ledger, authority.person, request, sha256Hex(parent));
   return request;
 }
 

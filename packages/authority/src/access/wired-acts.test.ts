@@ -4,10 +4,13 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ApprovalAct } from '@imprint/contract/approval-act';
 import { isImprintError } from '@imprint/contract/errors';
+import { anyScope } from '@imprint/contract/x509/ca-scope';
 import { refuses } from '../jobs/walk.test-kit.ts';
 import { checkContract, registerContract } from '../registry/contracts.ts';
 import { approvedTimes } from '../registry/large-order.ts';
 import { createOrder, type OrderRequest } from '../registry/orders.ts';
+import { furtherCa } from '../trust/ca-request.ts';
+import { requestCa } from '../trust/cas.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
 import { openPeople, type People, signedIn } from './people.test-kit.ts';
 import { orderLimit } from './policy.ts';
@@ -90,6 +93,18 @@ describe('acts of two people', () => {
     await refuses(create({ sites: [], stations: ['st-1'] }), 'approval_required');
     await refuses(create({ sites: ['ulm'], stations: ['st-9'] }), 'approval_required');
     await create({ sites: ['ulm'] });
+  });
+
+  test('I-18: a CA is asked for by two, for exactly this name, key and root', async () => {
+    const terms = furtherCa('device-lyon', { ...anyScope, site: 'lyon' });
+    const ask = (key = 'ab', parent = 'cd') =>
+      requestCa(people.core.ledger, ada, { ...terms, public_key_sha256: key.repeat(32) }, parent.repeat(32));
+    await inTwo('ca.create-intermediate', 'ada', ask);
+    await ask();
+    const other = furtherCa('device-ulm', { ...anyScope, site: 'ulm' });
+    const request = { ...other, public_key_sha256: 'ef'.repeat(32) };
+    await refuses(requestCa(people.core.ledger, ada, request, 'cd'.repeat(32)), 'approval_required');
+    await refuses(requestCa(people.core.ledger, lead, request, 'cd'.repeat(32)), 'not_authorized');
   });
 
   test('the times of an order that opens at once are those that were asked for', async () => {

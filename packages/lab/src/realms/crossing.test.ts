@@ -7,6 +7,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ada, inTwo } from '@imprint/authority/access/two-people.test-kit';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { type IssuedCertificate, issue } from '@imprint/authority/issuing/issue';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
@@ -108,7 +109,8 @@ async function makeSide(realm: Realm): Promise<Side> {
   const signer = softwareSigner(makeKey('ec-p256'));
   const terms = furtherCa(`device-${realm}`, { ...anyScope, site: realm });
   const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
-  await requestCa(core.ledger, person, request);
+  const two = await inTwo(core.ledger, core.entropy);
+  await requestCa(two, ada, request, core.rootSha256);
   const by = { realm, organization: 'Example', now, entropy: core.entropy };
   const origin = { realm, organization, log_id: core.logId, made_at: now.toISOString() };
   const journal = place.at(`${realm}.sqlite`);
