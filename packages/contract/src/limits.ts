@@ -76,8 +76,8 @@ export const limits = {
   crlClaimMs: 15_000,
   /** How often revocations of other processes are looked for. */
   revocationPollMs: 1_000,
-  /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */
-  ocspRequestBytes: 1_024,
+  /** An OCSP request, DER: a certificate takes some 110 bytes, a nonce up to 150 more. */
+  ocspRequestBytes: 2_048,
   /** Certificates of one OCSP request; more than one is signed for that request alone. */
   ocspCertificates: 8,
   /** Serials whose signed answers are kept, each some 1 KiB. */

@@ -86,6 +86,7 @@ describe('every row', () => {
         operator_id: 'op-1',
         note: 'well',
       }),
+      draft('device.debug-allowed', { device_id: id, approval_id: 'ap-1', reason: 'field trial' }),
       draft('sample.registered', { device_id: id, kind: 'golden', check_every_minutes: 480 }),
       draft('check.recorded', {
         check_id: 'c-1',

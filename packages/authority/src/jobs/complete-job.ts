@@ -22,7 +22,7 @@ import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
 import { requireOrder } from './open-order.ts';
 import { latestOutcomes, manufacturedDrafts } from './operations.ts';
-import { requireSealedState } from './report-sealed.ts';
+import { exceptionFor, requireSealedState } from './report-sealed.ts';
 import { requireSigned, statementOf } from './statement.ts';
 
 export interface Completed {
@@ -54,12 +54,16 @@ export async function completeJob(
       const use = { subject: jobId, attempt, nonce };
       requireSigned(credential, attestBytes(statementOf(core, job, credential, use), state), signature);
       const documents = await jobDocuments(reading.tx, job);
-      requireAttestedState(core, contract, documents, state);
+      const exception = await exceptionFor(reading, contract, job.device_id, state);
+      requireAttestedState(core, contract, documents, state, exception);
       requireReports(contract, job, request);
       const completed: Draft = {
         type: 'job.completed',
         actor: { kind: 'station', id: caller.stationId },
-        data: await completedData(core, reading, contract, job, documents, credential, request),
+        data: {
+          ...(await completedData(core, reading, contract, job, documents, credential, request)),
+          ...(exception === null ? {} : { debug_exception: exception }),
+        },
       };
       const device = { deviceId: job.device_id, state: await stateOf(reading, job) };
       const latest = await latestOutcomes(reading.tx, job);
@@ -79,8 +83,9 @@ function requireAttestedState(
   contract: ProvisioningContract,
   documents: JobDocuments,
   state: AttestedState,
+  exception: string | null,
 ): void {
-  requireSealedState(contract, state, 'attested');
+  requireSealedState(contract, state, 'attested', exception);
   const expected: Partial<AttestedState> = {
     firmware_build_id: contract.firmware.build_id,
     firmware_sha256: contract.firmware.sha256,

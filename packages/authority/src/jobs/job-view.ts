@@ -47,6 +47,7 @@ export async function jobView(core: LineCore, jobId: string, attempt: number): P
     ...(former.length > 0 && { rework: await reworkOf(core, job, former) }),
     lease_expires_at: job.lease_expires_at,
     server_time: core.clock().toISOString(),
+    ...(device!.debug_exception === null ? {} : { debug_exception: true as const }),
     // a device that is refurbished has the receipt of its former job, until this one is done
     receipt:
       job.state !== 'done' || device!.completed_index === null ? null : await receiptOf(core, job.device_id),
@@ -88,8 +89,14 @@ const selectAttempt = statement<{ job_id: string; attempt: number }, Pick<Attemp
       .where('attempt', '=', arg('attempt')),
 );
 
-const selectCompletion = statement<{ device_id: string }, Pick<DeviceTable, 'completed_index'>>((db, arg) =>
-  db.selectFrom('device').select('completed_index').where('device_id', '=', arg('device_id')),
+const selectCompletion = statement<
+  { device_id: string },
+  Pick<DeviceTable, 'completed_index' | 'debug_exception'>
+>((db, arg) =>
+  db
+    .selectFrom('device')
+    .select(['completed_index', 'debug_exception'])
+    .where('device_id', '=', arg('device_id')),
 );
 
 /** The receipt (JSON text) of a device that is done. @throws unknown_device, job_state_wrong */

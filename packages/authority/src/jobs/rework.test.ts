@@ -7,7 +7,7 @@ import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { sha256Hex } from '@imprint/contract/hash';
 import { proveDevice } from '../audit/prove.ts';
 import { verifyLog } from '../audit/verify.ts';
-import { lifecycleCore } from '../lifecycle/lifecycle.test-kit.ts';
+import { bring, lifecycleCore } from '../lifecycle/lifecycle.test-kit.ts';
 import { type Destination, transitionDevice } from '../lifecycle/transition.ts';
 import { showOrder } from '../registry/order-view.ts';
 import { openCheck, recordCheck } from './checks.ts';
@@ -114,6 +114,16 @@ describe('a unit that came back', () => {
       data: { order_id: 'order-1', reason: 'lot complete' },
     });
     await move('refurbished');
+    await refurbish(first);
+    assert.equal(await quotaUsed(line), 2);
+  });
+
+  test('I-23: is no part of the share of the station that makes it anew', async () => {
+    await line.close();
+    await begin(gateway.text, { station_share: 1 });
+    await doneUnit(line, unitOf('u1'), second);
+    const first = await doneUnit(line, unitOf('u2'), id, {}, packing);
+    await bring(line, id, 'returned', 'refurbished');
     await refurbish(first);
     assert.equal(await quotaUsed(line), 2);
   });

@@ -17,6 +17,8 @@ export interface KeptAnswer {
 
 /** Answers of one serial, by the CertID in each of the forms in which it was asked for: two hashes, each with and without parameters. */
 const formsOfSerial = 8;
+/** Strangers can write a request about one certificate in as many ways as they like; a plain one is shorter. */
+const longestRead = 160;
 
 export class OcspAnswers {
   readonly #most: number;
@@ -40,8 +42,10 @@ export class OcspAnswers {
   /** Keeps it, and what its request asks about; where there is no room what came first goes. */
   keep(request: Uint8Array, certId: CertId, answer: KeptAnswer): void {
     const { serial, der } = certId;
-    if (this.#read.size >= this.#most) this.#read.delete(this.#read.keys().next().value!);
-    this.#read.set(textOf(request), certId);
+    if (request.length <= longestRead) {
+      if (this.#read.size >= this.#most) this.#read.delete(this.#read.keys().next().value!);
+      this.#read.set(textOf(request), certId);
+    }
     let forms = this.#bySerial.get(serial);
     if (forms === undefined) {
       if (this.#bySerial.size >= this.#most) this.#bySerial.delete(this.#bySerial.keys().next().value!);

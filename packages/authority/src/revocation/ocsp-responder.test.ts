@@ -144,6 +144,8 @@ describe('OCSP responder', () => {
     // no answer outlives it, where no round renews it
     registry.pass(71 * 3_600_000 - 60_000);
     assert.equal((await responder.answer(own, yes)).kept!.nextUpdateMs, Date.parse(second!.not_after));
+    registry.pass(60_000);
+    assert.equal(hex(await responder.answer(own, yes)), tryLater);
     assert.deepEqual((await replay(registry.storage.reader, 'dev')).findings, []);
   });
 
@@ -158,6 +160,7 @@ describe('OCSP responder', () => {
     const { responder, faults } = await openResponder(registry, { clockGuard });
     const request = ocspRequest([certId(registry.issuer, registry.devices[0]!.serial)]);
     steady = false;
+    assert.equal(hex(await responder.answer(request, yes)), tryLater);
     assert.equal(hex(await responder.answer(request, yes)), tryLater);
     assert.equal(faults.length, 1);
     steady = true;

@@ -55,6 +55,8 @@ export class OcspResponder {
   #next: number | undefined;
   /** Goes up with every revocation that is heard of: what was read before it may be wrong. */
   #heard = 0;
+  /** The fault that stands in the way of signing, and was reported. */
+  #reported: string | undefined;
 
   constructor(core: ResponderCore) {
     this.#core = core;
@@ -119,11 +121,21 @@ export class OcspResponder {
       return given;
     }
     try {
-      if (admits()) return await this.#sign(answering, der, request, now);
+      if (admits()) {
+        const signed = await this.#sign(answering, der, request, now);
+        this.#reported = undefined;
+        return signed;
+      }
     } catch (fault) {
-      this.#core.report(fault);
+      this.#reportOnce(fault);
     }
     return given ?? error('tryLater');
+  }
+
+  /** Strangers meet a fault as often as they like; it is reported when it begins. */
+  #reportOnce(fault: unknown): void {
+    if (String(fault) !== this.#reported) this.#core.report(fault);
+    this.#reported = String(fault);
   }
 
   async #hearOfIssuers(): Promise<void> {
@@ -146,6 +158,7 @@ export class OcspResponder {
   ): Promise<OcspAnswer> {
     const visibility = this.#visibility;
     if (identity === undefined || visibility === undefined) return error('tryLater');
+    if (Date.parse(identity.notAfter) <= now.getTime()) return error('tryLater');
     this.#core.clockGuard.requireSteady(now);
     const heard = this.#heard;
     // the moment before the registry is read is the last one of which the answer is surely true

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Kysely } from 'kysely';
@@ -50,13 +51,12 @@ export async function publishCrl(
   follows?: number,
 ): Promise<PublishedCrl | undefined> {
   const { ledger, processId } = core;
-  const { crlPartitions, publicUrl } = issuer.revocation;
+  const { crlPartitions } = issuer.revocation;
   const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId, follows));
   if (claim === undefined) return undefined;
   const revoked = await revokedSerials(ledger.reader, issuer, partition, claim.before);
   const { thisUpdate, number } = claim;
   const nextUpdate = wholeSecond(thisUpdate.getTime() + validityMs);
-  const isPartition = crlPartitions > 1 && publicUrl !== undefined;
   const tbs = encodeCrlTbs(
     {
       signerKeyType: issuer.signer.keyType,
@@ -65,7 +65,7 @@ export async function publishCrl(
       number,
       thisUpdate: thisUpdate.toISOString(),
       nextUpdate,
-      ...(isPartition ? { distributionPoint: crlUrl(publicUrl, issuer.keyIdentifier, partition) } : {}),
+      distributionPoint: pointOf(issuer, partition),
     },
     revoked,
   );
@@ -85,6 +85,14 @@ export async function publishCrl(
   return isPublished ? { number, revoked: revoked.length, bytes: crl.length } : undefined;
 }
 
+/** A partition never looks like the whole list: where certificates name no URL, it has a name that none of them has. */
+function pointOf({ keyIdentifier, revocation }: Issuer, partition: number): string | undefined {
+  const { crlPartitions, publicUrl } = revocation;
+  if (crlPartitions === 1) return undefined;
+  if (publicUrl === undefined) return `urn:imprint:crl:${toHex(keyIdentifier)}:${partition}`;
+  return crlUrl(publicUrl, keyIdentifier, partition);
+}
+
 async function claimNumber(
   { tx, now, at }: Reading,
   issuer: Issuer,
@@ -99,7 +107,9 @@ async function claimNumber(
     throw new ImprintError(
       'realm_mismatch',
       `this CA has ${before.partitions} CRLs, and this process would publish ${issuer.revocation.crlPartitions}`,
-      { hint: 'A CA keeps the number of its CRLs for ever: mend crl_partitions in the configuration.' },
+      {
+        hint: 'A CA keeps the number of its CRLs for ever: it stands in the record of the CA (imprint ca list).',
+      },
     );
   }
   const isMade = follows !== undefined && (before?.number ?? 0) !== follows;

@@ -98,6 +98,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
   unit: {

@@ -103,6 +103,8 @@ export interface DeviceTable {
   completed_index: number | null;
   rma_count: number;
   last_seen_firmware: string | null;
+  /** Where its debug port may stay open: the approval, or `person:ID` who allowed it where one person acts. */
+  debug_exception: string | null;
 }
 
 /** Every identifier of every unit that was ever bound, one row a part, so that a part met again elsewhere shows. */

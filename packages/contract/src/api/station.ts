@@ -107,6 +107,8 @@ const jobView = z.strictObject({
   ),
   lease_expires_at: instant,
   server_time: instant,
+  /** The debug port of this device stays as it is, though the contract wants it closed; absent for every other. */
+  debug_exception: z.optional(z.literal(true)),
   /** The receipt (JSON text) of a job that is done. */
   receipt: z.nullable(z.string().max(limits.receiptBytes)),
 });
@@ -322,6 +324,8 @@ export const stationRoutes = {
       expires_at: instant,
       certificate_sha256: hash,
       contract_sha256: hash,
+      /** As in a job's view. */
+      debug_exception: z.optional(z.literal(true)),
     }),
   ),
   recordCheck: route(

@@ -329,6 +329,8 @@ export const entryData = {
     certificate_serial: serialHex,
     issuer_sha256: hash,
     assurance: z.enum(['proven-through-station', 'attested-by-hardware']),
+    /** Only where the debug port was left open against the contract: the approval of it, or the one person who allowed it in dev. */
+    debug_exception: z.optional(printable),
     /** Device signed. */
     prove: signature,
     attest: z.strictObject({ ...signature.shape, state: attestedState }),
@@ -357,6 +359,13 @@ export const entryData = {
     device_id: deviceIdText,
     from: lifecycleState,
     to: lifecycleState,
+    reason: sentence,
+  }),
+  /** This one device may leave the line with its debug port open, against its contract (I-18). */
+  'device.debug-allowed': z.strictObject({
+    device_id: deviceIdText,
+    /** Null in the dev realm, where one person may act. */
+    approval_id: z.nullable(name),
     reason: sentence,
   }),
   /** An external operation of the route, or `pack`, as an enrolled station reports it. */

@@ -21,7 +21,7 @@ import { Floor } from './floor.ts';
 import { type StolenLabels, stolenLanes, stolenOrder, stolenStation } from './hostile/stolen-station.ts';
 import { beginTheft } from './hostile/theft.ts';
 import type { Thief } from './hostile/thief.ts';
-import { lostBoards } from './lost-boards.ts';
+import { lostAgain, lostBoards } from './lost-boards.ts';
 import { Model, type Violation } from './model.ts';
 import { moveByPerson } from './move-by-person.ts';
 import { Network } from './network.ts';
@@ -258,10 +258,8 @@ class Factory {
       livedAgain: (unit, fate) => {
         this.#secondLives[fate]++;
         this.#say(`board ${unit} came back and is ${fate}`);
-        const isMixedUp = this.#floor.mixedUp.has(unit) || this.#floor.boards[unit]!.hostile !== undefined;
-        if (fate !== 'done' && !isMixedUp) {
-          this.#model.violate('I-29', `board ${unit} came back, and is ${fate} in the end`);
-        }
+        const lost = lostAgain(this.#floor, unit, fate);
+        if (lost !== undefined) this.#model.violate('I-29', lost);
       },
       benches: this.#benches,
     };

@@ -4,6 +4,7 @@
  */
 import { beginning, type World } from '../world.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
+import { LifeModel } from './life-model.ts';
 import { MerkleRoots } from './merkle-roots.ts';
 import { ReachModel } from './reach-model.ts';
 import { StoredLog } from './stored-log.ts';
@@ -69,9 +70,9 @@ export class LogModel {
   readonly #world: World;
   readonly #violations: Violations;
   readonly #reach: ReachModel;
+  readonly #lives: LifeModel;
   readonly #serials = new Set<string>();
   readonly #deviceOfKey = new Map<string, string>();
-  readonly #jobOfKey = new Map<string, string>();
   #log: StoredLog | undefined;
   /** How far the authority's clock may be off what is true, in milliseconds: more while a fault has it wrong. */
   clockSlackMs = 61_000;
@@ -80,6 +81,7 @@ export class LogModel {
     this.#world = world;
     this.#violations = violations;
     this.#reach = new ReachModel(this, violations);
+    this.#lives = new LifeModel(this, violations);
   }
 
   open(file: string): void {
@@ -138,13 +140,7 @@ export class LogModel {
         'I-7',
         () => `board ${uid} has the job of ${before!.deviceId} and is given ${data.device_id}`,
       );
-      for (const job of this.jobs.values()) {
-        if (job.deviceId !== data.device_id) continue;
-        const isMadeAnew =
-          job.uid === uid && job.state === 'done' && this.deviceState.get(job.deviceId) === 'refurbished';
-        if (isMadeAnew) continue;
-        this.#violations.add('I-7', `${data.device_id} is given to a second board, or to a second job`);
-      }
+      this.#lives.opened(data.device_id, uid);
       const job: LoggedJob = {
         id: data.job_id,
         deviceId: data.device_id,
@@ -223,24 +219,7 @@ export class LogModel {
       this.#job(data.job_id).state = 'abandoned';
     },
     'unit.quarantined': ({ data }) => void this.quarantinedUids.add(uidText(data.hardware_uid)),
-    'device.transitioned': ({ actor, data }) => {
-      this.#violations.unless(
-        this.deviceState.get(data.device_id) === data.from,
-        'I-15',
-        () => `${data.device_id} goes from ${data.from}, and is ${this.deviceState.get(data.device_id)}`,
-      );
-      this.#violations.unless(
-        actor.kind === 'person' || ['manufactured', 'quarantined'].includes(data.to),
-        'I-21',
-        () => `${data.device_id} becomes ${data.to}, and no person was there`,
-      );
-      this.#violations.unless(
-        data.to !== 'returned' || this.active(data.device_id) === undefined,
-        'I-14',
-        () => `${data.device_id} came back, and its certificate is live`,
-      );
-      this.deviceState.set(data.device_id, data.to);
-    },
+    'device.transitioned': (entry) => this.#lives.transitioned(entry),
     'station.revoked': ({ data }) => void this.revokedStations.set(data.station_id, this.#world.nowMs),
   };
 
@@ -268,13 +247,7 @@ export class LogModel {
       () => `the key of ${owner} is certified for ${deviceId}`,
     );
     this.#deviceOfKey.set(keySha256, deviceId);
-    const jobOfKey = this.#jobOfKey.get(keySha256);
-    violations.unless(
-      jobOfKey === undefined || jobOfKey === data.job_id,
-      'I-7',
-      () => `the key that ${deviceId} had in job ${jobOfKey} is certified in job ${data.job_id}`,
-    );
-    this.#jobOfKey.set(keySha256, data.job_id);
+    this.#lives.intended({ data });
     const order = this.orders.get(this.deviceOrder.get(deviceId) ?? '');
     if (order === undefined) violations.add('I-21', `${deviceId} is in no order and gets a certificate`);
     else {
