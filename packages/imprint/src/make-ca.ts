@@ -78,9 +78,7 @@ export async function askForCa(authority: ActingAuthority, order: CaOrder): Prom
   const terms = await termsOf(authority, order);
   const { spki } = await keyOf(authority, terms.ca_id, order.inToken);
   const request = { ...terms, public_key_sha256: sha256Hex(spki) };
-  const { root, stationRoot } = rootsOf(authority);
-  const parent = terms.kind === 'device' ? root : stationRoot;
-  await requestCa(authority.ledger, authority.person, request, sha256Hex(parent));
+  await requestCa(authority.ledger, authority.person, request);
   return request;
 }
 

@@ -27,7 +27,7 @@ export async function addCa(
   const terms = furtherCa(caId, { ...anyScope, ...scope }, replaces === undefined ? {} : { replaces });
   const which = terms.kind === 'device' ? 'root' : 'stationRoot';
   const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
-  await requestCa(core.ledger, person, request, sha256Hex(hierarchy.certificates[which]));
+  await requestCa(core.ledger, person, request);
   const root = openIssuer(hierarchy.certificates[which], softwareSigner(hierarchy.keys[which]), 'dev');
   const by = { realm: 'dev', organization: 'Example', now: core.clock(), entropy: core.entropy } as const;
   const certificate = await issueIntermediate(by, terms, root, signer.spki);

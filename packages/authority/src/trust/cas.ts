@@ -45,26 +45,19 @@ export function scopeOf({ product, site, year }: Pick<Ca, 'product' | 'site' | '
 }
 
 /**
- * Records that a CA is asked for. Asked again for the same key and terms, it stays as it is. Where acts take two people, this one
- * does, for exactly this name and key beneath this root (I-18).
- * @param parentSha256 of the root's certificate
+ * Records that a CA is asked for, which takes two people (I-18). Asked again for the same key and terms, it stays as it is.
  * @throws ca_conflict where the name, the key or the scope is another CA's; ca_not_active, unknown_ca for the one that it replaces;
- * approval_required, approval_invalid, not_authorized
+ * approval_required, approval_invalid
  */
-export function requestCa(
-  ledger: Ledger,
-  by: Actor,
-  request: CaRequest,
-  parentSha256: string,
-): Promise<void> {
+export function requestCa(ledger: Ledger, by: Actor, request: CaRequest): Promise<void> {
   return ledger.submit(async (reading) => {
     const cas = await listCas(reading.tx);
     const same = cas.find(({ ca_id }) => ca_id === request.ca_id);
     if (same !== undefined && isSameRequest(same, request)) return { entries: [], reply: () => undefined };
     requireFree(cas, request);
-    const { ca_id: ca, public_key_sha256 } = request;
-    const parameters = { ca, parent_sha256: parentSha256, public_key_sha256 };
-    const approved = await requireApproval(reading, 'ca.create-intermediate', parameters, by);
+    const { ca_id, scope, replaces, public_key_sha256 } = request;
+    const named = { ca: ca_id, scope, replaces, public_key_sha256 };
+    const approved = await requireApproval(reading, 'ca.create-intermediate', named, by);
     return {
       entries: [...approved, { type: 'ca.requested', actor: by, data: request }],
       reply: () => undefined,

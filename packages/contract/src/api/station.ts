@@ -324,7 +324,6 @@ export const stationRoutes = {
       expires_at: instant,
       certificate_sha256: hash,
       contract_sha256: hash,
-      /** As in a job's view. */
       debug_exception: z.optional(z.literal(true)),
     }),
   ),

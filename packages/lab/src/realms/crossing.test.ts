@@ -110,7 +110,7 @@ async function makeSide(realm: Realm): Promise<Side> {
   const terms = furtherCa(`device-${realm}`, { ...anyScope, site: realm });
   const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
   const two = await inTwo(core.ledger, core.entropy);
-  await requestCa(two, ada, request, core.rootSha256);
+  await requestCa(two, ada, request);
   const by = { realm, organization: 'Example', now, entropy: core.entropy };
   const origin = { realm, organization, log_id: core.logId, made_at: now.toISOString() };
   const journal = place.at(`${realm}.sqlite`);
