@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { ada, inTwo } from '@imprint/authority/access/two-people.test-kit';
 import { proveDevice } from '@imprint/authority/audit/prove';
 import { registerOperator } from '@imprint/authority/registry/operators';
 import { listCas } from '@imprint/authority/trust/cas';
@@ -26,6 +27,8 @@ describe('a line of the prod realm', { timeout: 120_000 }, () => {
   const place = scratch();
   const children: Child[] = [];
   let prod: Awaited<ReturnType<typeof ceremony>>;
+  let opened: OpenAuthority;
+  /** The same in the hands of two people, as the realm asks for it. */
   let authority: OpenAuthority;
   let urls: { station: string; public: string };
   let tray: Tray;
@@ -47,7 +50,11 @@ describe('a line of the prod realm', { timeout: 120_000 }, () => {
   before(async () => {
     prod = await ceremony(place, 'prod');
     const { folder } = prod.home;
-    authority = await openAuthority(folder, { passphraseFile: place.at('pass') });
+    opened = await openAuthority(folder, { passphraseFile: place.at('pass') });
+    const ledger = (await inTwo(opened.ledger, systemEntropy)) as OpenAuthority['ledger'];
+    const unlocked = await opened.unlock();
+    const stations = { ...unlocked.stations, ledger };
+    authority = { ...opened, person: ada, ledger, unlock: async () => ({ ...unlocked, stations }) };
     const serve = start('serve', [
       'serve',
       '--home',
@@ -82,7 +89,7 @@ describe('a line of the prod realm', { timeout: 120_000 }, () => {
   });
   after(async () => {
     for (const child of children.reverse()) await child.stop();
-    await authority.close();
+    await opened.close();
     place.remove();
   });
 

@@ -25,8 +25,9 @@ export async function addCa(
   const { core, hierarchy, signers } = line;
   const signer = softwareSigner(makeKey('ec-p256'));
   const terms = furtherCa(caId, { ...anyScope, ...scope }, replaces === undefined ? {} : { replaces });
-  await requestCa(core.ledger, person, { ...terms, public_key_sha256: sha256Hex(signer.spki) });
   const which = terms.kind === 'device' ? 'root' : 'stationRoot';
+  const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
+  await requestCa(core.ledger, person, request);
   const root = openIssuer(hierarchy.certificates[which], softwareSigner(hierarchy.keys[which]), 'dev');
   const by = { realm: 'dev', organization: 'Example', now: core.clock(), entropy: core.entropy } as const;
   const certificate = await issueIntermediate(by, terms, root, signer.spki);

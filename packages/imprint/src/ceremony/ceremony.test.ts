@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ada, inTwo } from '@imprint/authority/access/two-people.test-kit';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { furtherCa } from '@imprint/authority/trust/ca-request';
@@ -310,7 +311,13 @@ describe('the ceremony of a root', () => {
 
   test('a further CA is asked for, signed and installed; the bundle goes up, and the stick of other roots is refused', async () => {
     const { stick, home, terms } = prod;
-    const authority = await openAuthority(home.folder, { passphraseFile: at('pass') });
+    const opened = await openAuthority(home.folder, { passphraseFile: at('pass') });
+    const two = await inTwo(opened.ledger, systemEntropy);
+    const authority = { ...opened, person: ada, ledger: two };
+    await refuses(
+      askElsewhere(opened, { kind: 'device', scope: { ...anyScope, site: 'x' } }),
+      'account_disabled',
+    );
     try {
       const order = { kind: 'device', scope: { ...anyScope, product: 'gateway' } } as const;
       const asked = await askElsewhere(authority, order);
@@ -332,7 +339,7 @@ describe('the ceremony of a root', () => {
       assert.equal(bundle, 2);
       assert.deepEqual((await installFurther(authority, stick.folder)).installed, []);
     } finally {
-      await authority.close();
+      await opened.close();
     }
   });
 

@@ -2,13 +2,12 @@
  * I-20: everything that one realm makes is shown at every door of every realm. Each door opens for its own realm, and for no other,
  * also where the configuration beside it lies. What a door is, the table says; a new one is a new row.
  */
-
 import assert from 'node:assert/strict';
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { grantApproval, requestApproval } from '@imprint/authority/access/approvals';
+import { ada, inTwo } from '@imprint/authority/access/two-people.test-kit';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { type IssuedCertificate, issue } from '@imprint/authority/issuing/issue';
 import { openIssuer } from '@imprint/authority/issuing/issuer';
@@ -18,9 +17,7 @@ import { makeSerial } from '@imprint/authority/issuing/serial';
 import { stationProfile } from '@imprint/authority/issuing/station-profile';
 import { receiptOf } from '@imprint/authority/jobs/job-view';
 import { gateway, type Line, openLine, TestUnit } from '@imprint/authority/jobs/line.test-kit';
-import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { doneUnit, type Walk } from '@imprint/authority/jobs/walk.test-kit';
-import { append, draft } from '@imprint/authority/ledger/history.test-kit';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { requestEnrolment } from '@imprint/authority/stations/enrolment';
 import { inviteStation } from '@imprint/authority/stations/invite';
@@ -28,7 +25,7 @@ import { openSession } from '@imprint/authority/stations/session';
 import { openStations } from '@imprint/authority/stations/stations.test-kit';
 import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { signBundle } from '@imprint/authority/trust/bundles';
-import { type CaRequest, furtherCa } from '@imprint/authority/trust/ca-request';
+import { furtherCa } from '@imprint/authority/trust/ca-request';
 import { writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import { installCa, listCas, requestCa } from '@imprint/authority/trust/cas';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
@@ -40,7 +37,6 @@ import { proveBytes } from '@imprint/contract/dut/statement';
 import { parseEnrolmentToken } from '@imprint/contract/enrolment-token';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
-import type { Role } from '@imprint/contract/permission';
 import { renderCHeader } from '@imprint/contract/provisioning-contract/c-header';
 import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { anyScope } from '@imprint/contract/x509/ca-scope';
@@ -92,18 +88,6 @@ const sides = new Map<Realm, Side>();
 const person = { kind: 'person', id: 'tester' } as const;
 const stationKey: KeyObject = makeKey('ec-p256');
 
-/** What a second person does where a CA takes two. */
-async function approveCa({ ledger, entropy }: LineCore, request: CaRequest): Promise<void> {
-  const roles: Role[] = ['administrator', 'ca-officer'];
-  const founder = (account_id: string) =>
-    draft('account.created', { account_id, roles, enrolled_by: null, reason: 'founding' });
-  await append(ledger, founder(person.id), founder('second'));
-  const as = (id: string) => ({ means: 'password', actor: { kind: 'person', id } }) as const;
-  const asked = { act: 'ca.create-intermediate', parameters: request, reason: 'a further CA' } as const;
-  const { approval_id } = await requestApproval(ledger, entropy, as(person.id), asked);
-  await grantApproval(ledger, as('second'), approval_id, 'seen');
-}
-
 async function makeSide(realm: Realm): Promise<Side> {
   const line = await openLine(['GW-T100'], {}, 2, gateway, realm);
   const { core, hierarchy, signers } = line;
@@ -125,8 +109,8 @@ async function makeSide(realm: Realm): Promise<Side> {
   const signer = softwareSigner(makeKey('ec-p256'));
   const terms = furtherCa(`device-${realm}`, { ...anyScope, site: realm });
   const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
-  if (realm !== 'dev') await approveCa(core, request);
-  await requestCa(core.ledger, person, request);
+  const two = await inTwo(core.ledger, core.entropy);
+  await requestCa(two, ada, request);
   const by = { realm, organization: 'Example', now, entropy: core.entropy };
   const origin = { realm, organization, log_id: core.logId, made_at: now.toISOString() };
   const journal = place.at(`${realm}.sqlite`);
