@@ -100,6 +100,8 @@ export const errorCatalogue = {
   internal: 500,
   key_locked: 503,
   lint_refused: 500,
+  /** The authority was restored, and nobody has said yet that its log is the newest there was. */
+  log_held: 503,
   log_inconsistent: 503,
   storage_failed: 503,
   tbs_mismatch: 500,

@@ -12,6 +12,9 @@ export const limits = {
   logEntryBytes: 65_535,
   /** IDs in one allocation entry, so that the entry stays under its cap. */
   idsPerLogEntry: 1_000,
+  /** Hashes of keys in one entry, for the same reason, and in one file of a realm's keys. */
+  keysPerLogEntry: 900,
+  keysPerFile: 1_000_000,
   deviceIdLength: 64,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
@@ -73,8 +76,8 @@ export const limits = {
   crlClaimMs: 15_000,
   /** How often revocations of other processes are looked for. */
   revocationPollMs: 1_000,
-  /** An OCSP request, DER: one certificate takes some 80 bytes, a nonce up to 150 more. */
-  ocspRequestBytes: 1_024,
+  /** An OCSP request, DER: a certificate takes some 110 bytes, a nonce up to 150 more. */
+  ocspRequestBytes: 2_048,
   /** Certificates of one OCSP request; more than one is signed for that request alone. */
   ocspCertificates: 8,
   /** Serials whose signed answers are kept, each some 1 KiB. */
@@ -113,11 +116,30 @@ export const limits = {
   attemptsPerUnit: 5,
   /** Keys that are certified for one job: each one but the last is revoked, and a station keeps them all. */
   keysPerJob: 16,
+  /** Of a device's former jobs, the newest keys and certificates that a station is told. */
+  formerKeys: 64,
+  formerCertificates: 8,
   nonceLifeMs: 2 * 60_000,
   enrolmentTokenLifeMs: 15 * 60_000,
   /** How long an answered request may be repeated: longer than a station keeps one that must arrive. */
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
+  /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  caEndsSoonDays: 180,
+  serverEndsSoonDays: 30,
+  stationEndsSoonDays: 14,
+  /** Hours after which the last backup is old, and far too old. */
+  backupOldHours: 36,
+  backupFarTooOldHours: 14 * 24,
+  /** Free room of a disk, bytes, below which the doctor warns, and below which writing is about to fail. */
+  diskLowBytes: 5 * 1024 ** 3,
+  diskFullBytes: 512 * 1024 ** 2,
+  /** Hours for which a report of a station may lie unanswered. */
+  reportOldHours: 24,
+  /** How often the newest checkpoint that was signed is written beside the keys. */
+  logMarkEveryMs: 60_000,
+  /** Checkpoints from elsewhere that a restored log is held against. */
+  evidenceCheckpoints: 64,
   /** Files of one backup beside its database, one of them, and the manifest that names them. */
   backupFiles: 1_000,
   backupFileBytes: 1024 * 1024,

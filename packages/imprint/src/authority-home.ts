@@ -21,6 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { realmName } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { role } from '@imprint/contract/permission';
 import { fromPem, toPem } from '@imprint/contract/x509/pem';
 import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { z } from 'zod';
@@ -28,6 +29,24 @@ import { readBoundedFile } from './read-bounded-file.ts';
 import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
 
 const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
+
+const oidc = z.strictObject({
+  issuer: z.url({ protocol: /^https$/ }).max(300),
+  client_id: z.string().min(1).max(255),
+  /** A file of mode 0600 with the client's secret; absent: a public client. */
+  client_secret_file: z.optional(z.string().max(1000)),
+  /** `https://HOST:PORT/v1/session/oidc/callback` of the management listener, as browsers reach it. */
+  redirect_uri: z.url({ protocol: /^https$/ }).max(300),
+  /** PEM; where the provider's certificate is of a company's own CA. */
+  ca_file: z.optional(z.string().max(1000)),
+  /** The claim that lists groups, and which roles each gives; absent: an administrator gives roles here. */
+  roles: z.optional(
+    z.strictObject({
+      claim: z.string().min(1).max(100),
+      groups: z.record(z.string().min(1).max(255), z.array(role).min(1).max(16)),
+    }),
+  ),
+});
 
 const configuration = z.strictObject({
   version: z.literal(1),
@@ -37,7 +56,14 @@ const configuration = z.strictObject({
   log_origin: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,199}$/),
   /** Further names and addresses under which stations reach the authority. */
   hosts: z.array(z.string().min(1).max(255)).max(16),
-  listeners: z.strictObject({ station: address, public: address }),
+  listeners: z.strictObject({
+    station: address,
+    public: address,
+    /** For people and their programs; absent: there is none. */
+    management: z.optional(address),
+  }),
+  /** The company's OpenID provider, where people sign in there. */
+  oidc: z.optional(oidc),
   /** A URL whose Date header the clock is compared with; absent: with this machine's own monotonic clock and the log alone. */
   clock_source: z.optional(z.url({ protocol: /^https?$/ }).max(300)),
   /**
@@ -74,6 +100,8 @@ export interface AuthorityHome {
   certificates: string;
   /** Made by `init` for the dev realm alone, where no passphrase was given. */
   devPassphrase: string;
+  /** Stands there while a restored home is held. */
+  heldFile: string;
   logKeyFile: string;
 }
 
@@ -90,6 +118,7 @@ export function authorityHome(folder: string): AuthorityHome {
     keys: join(path, 'keys'),
     certificates: join(path, 'certificates'),
     devPassphrase: join(path, 'dev-passphrase'),
+    heldFile: join(path, 'held.json'),
     logKeyFile: join(path, 'certificates', 'log.vkey'),
   };
 }
@@ -119,9 +148,10 @@ export function beginHome(folder: string, content: AuthorityConfiguration): Home
     });
   }
   chmodSync(home.folder, 0o700);
-  const { keys, certificates, devPassphrase, requests, unfinishedFile } = home;
+  const { keys, certificates, devPassphrase, requests, heldFile, unfinishedFile } = home;
+  const data = dirname(home.database);
   // the mark goes last: broken off here, this is begun anew as well
-  for (const left of [keys, certificates, dirname(home.database), devPassphrase, requests, unfinishedFile]) {
+  for (const left of [keys, certificates, data, devPassphrase, requests, heldFile, unfinishedFile]) {
     rmSync(left, { recursive: true, force: true });
   }
   const mark = openSync(unfinishedFile, 'wx', 0o644);

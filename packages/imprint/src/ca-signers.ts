@@ -55,6 +55,8 @@ export function caSigners(keys: SealedKeyFolder, pinFile: string | undefined): C
     open: (name) => {
       const signer = opened.get(name) ?? open(name);
       opened.set(name, signer);
+      // a key that is not there yet may be there later
+      signer.catch(() => opened.delete(name));
       return signer;
     },
     close: async () => {

@@ -5,10 +5,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
+import type { Draft } from '@imprint/authority/ledger/ledger';
 import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
 import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey } from '@imprint/authority/signer/software';
-import { latestBundle, publishBundle, signBundle } from '@imprint/authority/trust/bundles';
+import { bundleDraft, latestBundle, signBundle } from '@imprint/authority/trust/bundles';
 import { type CaRequest, furtherCa, suggestCaId } from '@imprint/authority/trust/ca-request';
 import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import {
@@ -107,24 +108,22 @@ export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Pro
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
   const certificate = await signedByOwnRoot(authority, signers, ca);
-  const installed = await installCa(
-    authority.ledger,
-    authority.person,
-    ca_id,
-    certificate,
-    rootsOf(authority),
-  );
-  if (ca.kind === 'device') await publishOwnBundle(authority, signers);
-  return installed;
+  const bundle = ca.kind === 'device' ? [await ownBundle(authority, signers, certificate)] : [];
+  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), bundle);
 }
 
-/** The next bundle, signed by the root of this machine. */
-async function publishOwnBundle(authority: ActingAuthority, signers: CaSigners): Promise<void> {
+/** The next bundle, with a further CA, signed by the root of this machine. */
+async function ownBundle(
+  authority: ActingAuthority,
+  signers: CaSigners,
+  further: Uint8Array,
+): Promise<Draft> {
   const { ledger, person, clock } = authority;
   const root = await ownRoot(authority, signers, 'device');
-  const version = ((await latestBundle(ledger.reader))?.version ?? 0) + 1;
-  const text = await signBundle(root, version, await trustedCas(ledger.reader, 'device'), clock());
-  await publishBundle(ledger, person, text, rootsOf(authority));
+  const last = (await latestBundle(ledger.reader))?.version ?? 0;
+  const cas = [...(await trustedCas(ledger.reader, 'device')), further];
+  const text = await signBundle(root, last + 1, cas, clock());
+  return bundleDraft(person, text, { ...rootsOf(authority), newerThan: last });
 }
 
 /** The request of a CA whose root is elsewhere, as the file that is carried to its ceremony. */

@@ -25,6 +25,7 @@ import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/se
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
 import type { Actor } from '@imprint/contract/audit/entry';
 import { toHex } from '@imprint/contract/bytes';
+import type { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
@@ -38,9 +39,12 @@ import {
 } from './authority-home.ts';
 import { type CaSigners, caSigners } from './ca-signers.ts';
 import { drawnAhead } from './drawn-ahead.ts';
+import { standingOf } from './home-standing.ts';
 import { openStorage, requireOwnCertificates } from './home-storage.ts';
 import { httpDateSource } from './http-date-source.ts';
+import { LogMark } from './log-mark.ts';
 import { readBoundedFile } from './read-bounded-file.ts';
+import { reportFault } from './report-fault.ts';
 
 export const systemClock: Clock = () => new Date();
 export const systemEntropy: Entropy = drawnAhead((length) => randomBytes(length));
@@ -52,6 +56,8 @@ export interface OpenAuthority {
   storage: Storage;
   ledger: TickLedger;
   contracts: ContractShelf;
+  /** Why this authority only reads; undefined where it may write and sign. */
+  refusal: ImprintError | undefined;
   logKey: VerifierKey;
   clock: Clock;
   clockGuard: ClockGuard;
@@ -62,8 +68,9 @@ export interface OpenAuthority {
   access: AccessCore;
   /**
    * Opens the sealed keys and those in tokens; asks for passphrase and PIN where no file gives them. Once for all callers.
-   * @throws realm_mismatch where the home's CAs are not those of the log; passphrase_wrong, file_invalid, certificate_refused,
-   * key_locked (another key than the certificate's, or a wrong PIN); of a token as {@link CaSigners.open}
+   * @throws log_inconsistent where the log must not be written on; realm_mismatch where the home's CAs are not those of the log;
+   * passphrase_wrong, file_invalid, certificate_refused, key_locked (another key than the certificate's, or a wrong PIN); of a token as
+   * {@link CaSigners.open}
    */
   unlock(): Promise<UnlockedAuthority>;
   close(): Promise<void>;
@@ -85,6 +92,8 @@ export interface OpenOptions {
   /** PIN of the tokens that hold keys, where there are any. */
   pinFile?: string | undefined;
   processId?: string;
+  /** Lets a restored home be written to before it is released, by what releases it. */
+  releasing?: true;
 }
 
 /** @throws home_missing, file_invalid, storage_failed, realm_mismatch (a database that is another's) */
@@ -93,6 +102,8 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
   const configuration = readConfiguration(home);
   const logKey = parseVerifierKey(readBoundedFile(home.logKeyFile, limits.noteBytes).trim());
   const storage = await openStorage(home, configuration, logKey);
+  const refusal = await standing(home, storage, logKey, options);
+  const mark = new LogMark(home.keys, () => performance.now(), reportFault);
   const clockGuard = new ClockGuard({
     clock: systemClock,
     monotonicMs: () => performance.now(),
@@ -106,6 +117,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     entropy: systemEntropy,
     requireSteady: (now) => clockGuard.requireSteady(now),
     serverClock: storage.serverClock,
+    stopped: refusal,
   });
   const authority: OpenAuthority = {
     home,
@@ -113,6 +125,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     storage,
     ledger,
     contracts: new ContractShelf(),
+    refusal,
     logKey,
     clock: systemClock,
     clockGuard,
@@ -130,7 +143,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
       pace: new SignInPace(() => performance.now()),
     },
     unlock: () => {
-      unlocked ??= unlock(authority, options);
+      unlocked ??= unlock(authority, options, mark);
       return unlocked;
     },
     close: async () => {
@@ -140,11 +153,27 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
         ({ signers }) => signers.close(),
         () => undefined,
       );
+      mark.flush();
       await storage.close();
     },
   };
   let unlocked: Promise<UnlockedAuthority> | undefined;
   return authority;
+}
+
+async function standing(
+  home: AuthorityHome,
+  storage: Storage,
+  logKey: VerifierKey,
+  { releasing }: OpenOptions,
+): Promise<ImprintError | undefined> {
+  if (releasing) return undefined;
+  try {
+    return await standingOf(home, storage, logKey);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 /** The account's name at this machine, reduced to what a log entry may carry. */
@@ -171,14 +200,19 @@ export function homePassphrase(
   });
 }
 
-async function unlock(authority: OpenAuthority, options: OpenOptions): Promise<UnlockedAuthority> {
-  const { home, configuration, storage, entropy } = authority;
+async function unlock(
+  authority: OpenAuthority,
+  options: OpenOptions,
+  mark: LogMark,
+): Promise<UnlockedAuthority> {
+  const { home, configuration, storage, entropy, refusal } = authority;
+  if (refusal !== undefined && refusal.code !== 'log_held') throw refusal;
   await requireOwnCertificates(storage, home);
   const passphrase = await homePassphrase(home, configuration.realm, options.passphraseFile);
   const keys = await openKeyFolder(home.keys, passphrase, entropy);
   const signers = caSigners(keys, options.pinFile);
   try {
-    return await unlockWith(authority, options, keys, signers);
+    return await unlockWith(authority, options, keys, signers, mark);
   } catch (error) {
     await signers.close();
     throw error;
@@ -190,11 +224,16 @@ async function unlockWith(
   options: OpenOptions,
   keys: SealedKeyFolder,
   signers: CaSigners,
+  mark: LogMark,
 ): Promise<UnlockedAuthority> {
-  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy } = authority;
+  const { home, configuration, ledger, contracts, logKey, clock, clockGuard, entropy, refusal } = authority;
   const { realm, organization } = configuration;
   const logPrivateKey = await keys.read(keyNames.log);
-  const checkpoints = new Checkpoints(ledger, logKey, (message) => sign(null, message, logPrivateKey));
+  const signNote = (message: Uint8Array) => {
+    if (refusal !== undefined) throw refusal;
+    return sign(null, message, logPrivateKey);
+  };
+  const checkpoints = new Checkpoints(ledger, logKey, signNote, ({ text }) => mark.signed(text));
   const root = readCertificate(home, 'root');
   const issuers = new Issuers(realm, signers.open, configuration.public_url);
   // a copy of the home without one of the keys, or with another one, is told at once

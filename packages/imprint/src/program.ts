@@ -17,6 +17,7 @@ const parts: readonly Part[] = [
   { name: 'serve', add: async (to) => (await import('./commands/serve.ts')).addServeCommand(to) },
   { name: 'backup', add: async (to) => (await import('./commands/backup.ts')).addBackupCommands(to) },
   { name: 'hsm', add: async (to) => (await import('./commands/hsm.ts')).addHsmCommands(to) },
+  { name: 'restore', add: async (to) => (await import('./commands/restore.ts')).addRestoreCommands(to) },
   { name: 'migrate', add: async (to) => (await import('./commands/migrate.ts')).addMigrateCommand(to) },
   {
     name: 'contract',
@@ -67,6 +68,8 @@ const parts: readonly Part[] = [
   },
   { name: 'root', add: async (to) => (await import('./commands/root.ts')).addRootCommands(to) },
   { name: 'ca', add: async (to) => (await import('./commands/ca.ts')).addCaCommands(to) },
+  { name: 'realm', add: async (to) => (await import('./commands/realm.ts')).addRealmCommands(to) },
+  { name: 'doctor', add: async (to) => (await import('./commands/doctor.ts')).addDoctorCommand(to) },
   { name: 'clock', add: async (to) => (await import('./commands/clock.ts')).addClockCommands(to) },
   { name: 'sim', add: async (to) => (await import('./commands/sim.ts')).addSimCommand(to) },
 ];
@@ -76,6 +79,8 @@ export async function buildProgram(words: readonly string[] = []): Promise<Comma
   const program = new Command('imprint')
     .description('Identity, keys, certificates and first configuration for manufactured devices')
     .version('0.1.0')
+    // an option belongs to the command before it, so that a command and one below it may have the same names
+    .enablePositionalOptions()
     .showHelpAfterError('(add --help for what is possible)');
   const asked = parts.find(
     ({ name, under }) => name === words[0] && (under === undefined || under.includes(words[1] ?? '')),

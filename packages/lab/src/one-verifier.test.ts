@@ -52,6 +52,7 @@ const rules: Rule[] = [
       'authority/src/jobs/verify-under.ts': 'on other threads; only what the strict verifier takes too',
       'authority/src/issuing/certification-request.ts': 'on other threads; only what is strict',
       'authority/src/issuing/issue.ts': "its own CA's signature, before it is released",
+      'sim/src/reopening.ts': 'stands for firmware, which shares no code with us (0223)',
       'authority/src/signer/pkcs11/token-signer.ts':
         "at the start: a token's private key is that of its public one",
       'station/src/run-job.ts': 'under a certificate of anybody (0046)',

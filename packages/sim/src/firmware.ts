@@ -20,6 +20,7 @@ import type { Board } from './board.ts';
 import { chainsTo, readCertificates, subjectPublicKey, subjectSerialNumbers } from './certificate-check.ts';
 import { sha256Hex } from './key-slot.ts';
 import { Refusal } from './refusal.ts';
+import { Reopening } from './reopening.ts';
 import { selfTest } from './self-test.ts';
 import { type KeyRecord, readConfig, StoredItems } from './stored-items.ts';
 
@@ -50,6 +51,7 @@ export class Firmware {
   readonly image: FirmwareImage;
   protected readonly board: Board;
   readonly #items: StoredItems;
+  readonly #reopening: Reopening;
   /** Why the unit does not leave its boot loader, if it does not. */
   readonly bootRefusal: string | undefined;
 
@@ -58,6 +60,7 @@ export class Firmware {
     this.board = board;
     this.#items = new StoredItems(board);
     this.image = image;
+    this.#reopening = new Reopening(board, this.#items, image.realm);
     this.bootRefusal = this.#findBootRefusal();
   }
 
@@ -120,12 +123,16 @@ export class Firmware {
     prove: (payload) => this.prove(payload),
     attest: (payload) => this.attest(payload),
     write_boot_flags: ({ boot_flags }) => {
-      this.#refuseIfSealed();
+      this.#refuseIfLocked();
       const wanted = Object.keys(boot_flags).filter((flag) => boot_flags[flag]);
       const unknown = Object.keys(boot_flags).find((flag) => !this.board.fuses.hasFlag(flag));
       if (unknown !== undefined) throw new Refusal('bad_payload', `there is no boot flag ${unknown}`);
       for (const flag of wanted) this.board.fuses.burnFlag(flag);
       return {};
+    },
+    reopen: (payload) => {
+      this.#reopening.open(payload);
+      return { reopened: payload.job };
     },
     finalize: (payload) => this.finalize(payload),
     selftest: () => selfTest(this.board, this.#items),
@@ -152,6 +159,7 @@ export class Firmware {
       trust_anchor_sha256: anchor ? sha256Hex(anchor.raw) : null,
       factory_config_sha256: hashOrNull(this.#items.peek('factory_config')),
       torn: this.board.memory.torn(),
+      ...(this.#reopening.job !== undefined && { reopened: this.#reopening.job }),
     };
   }
 
@@ -215,6 +223,8 @@ export class Firmware {
   }
 
   protected attest(payload: DutPayload<'attest'>): DutReply<'attest'> {
+    if (this.#reopening.job !== undefined)
+      throw new Refusal('refused', 'the unit is reopened: close it first');
     const statement = this.statement(payload);
     const state = this.attestedState();
     return { ...this.signedReply(attestBytes(statement, state)), state };
@@ -274,6 +284,7 @@ export class Firmware {
 
   protected finalize(payload: DutPayload<'finalize'>): DutReply<'finalize'> {
     if (payload.lock_debug) this.board.fuses.closeDebug(payload.permanent ?? false);
+    this.#reopening.close();
     return { debug_lock: this.board.fuses.debugLock };
   }
 
@@ -291,6 +302,11 @@ export class Firmware {
   }
 
   #refuseIfSealed(): void {
+    if (this.#reopening.job === undefined) this.#refuseIfLocked();
+  }
+
+  /** Fuses are not reopened with the storage. */
+  #refuseIfLocked(): void {
     if (this.board.fuses.debugLock !== 'open') throw new Refusal('sealed', 'the debug lock is closed');
   }
 }

@@ -26,6 +26,7 @@ export const defaultPlaces: readonly ItemPlace[] = [
   { item: 'trust_anchor', partition: 'cred', maxBytes: 8192 },
   { item: 'device_id', partition: 'nvm', maxBytes: 128 },
   { item: 'factory_config', partition: 'nvm', maxBytes: 8192 },
+  { item: 'reopened', partition: 'nvm', maxBytes: 128 },
 ];
 
 const lengthBytes = 4;

@@ -88,6 +88,8 @@ export class AuthorityDouble implements AuthorityClient {
   readonly ended: StationRequest<'endAttempt'>[] = [];
   readonly quarantines: StationRequest<'quarantineJob'>[] = [];
   readonly checks: (StationRequest<'recordCheck'> & { outcome: string })[] = [];
+  /** Devices whose debug port may stay open. */
+  readonly excepted = new Set<string>();
   loss: Loss = () => undefined;
   /** Certificates that were signed, in order. */
   readonly issued: Uint8Array[] = [];
@@ -240,7 +242,7 @@ export class AuthorityDouble implements AuthorityClient {
     },
     reportSealed: (request: StationRequest<'reportSealed'>, { job_id }: Record<string, string>) => {
       const job = this.#live(job_id!, request.attempt, ['proven', 'sealed']);
-      if (request.seal.after.debug_lock !== this.contract.contract.lock_policy.debug)
+      if (!this.#isLockRight(job, request.seal.after.debug_lock))
         throw refuse('evidence_wrong', 'the lock is wrong');
       job.seal = request.seal;
       job.view = { ...job.view, state: 'sealed' };
@@ -251,7 +253,7 @@ export class AuthorityDouble implements AuthorityClient {
       this.#needNonce(request.nonce, 'attest', job_id!, request.attempt);
       const statement = this.#statement(job, job_id!, request.attempt, request.nonce);
       needSignature(job.spki!, attestBytes(statement, request.state), request.signature_b64);
-      if (request.state.debug_lock !== this.contract.contract.lock_policy.debug)
+      if (!this.#isLockRight(job, request.state.debug_lock))
         throw refuse('evidence_wrong', 'the lock is wrong');
       if (!request.selftest.passed || request.label.scanned_back !== job.view.device_id)
         throw refuse('evidence_wrong', 'label or self-test');
@@ -294,6 +296,7 @@ export class AuthorityDouble implements AuthorityClient {
         expires_at,
         certificate_sha256: sha256Hex(derOf(job.view.certificate!.device_cert_pem)),
         contract_sha256: this.contract.sha256,
+        ...(this.excepted.has(request.device_id) ? { debug_exception: true as const } : {}),
       };
     },
     recordCheck: (request: StationRequest<'recordCheck'>, { check_id }: Record<string, string>) => {
@@ -396,6 +399,13 @@ export class AuthorityDouble implements AuthorityClient {
     return ofId.view;
   }
 
+  #isLockRight({ view }: Job, lock: string): boolean {
+    return (
+      lock === this.contract.contract.lock_policy.debug ||
+      (lock === 'open' && this.excepted.has(view.device_id))
+    );
+  }
+
   #newJob(request: StationRequest<'openJob'>, deviceId: string): JobView {
     const { contract, sha256 } = this.contract;
     const sku = contract.skus[0]!;
@@ -428,6 +438,7 @@ export class AuthorityDouble implements AuthorityClient {
       certificate: null,
       lease_expires_at: now,
       server_time: now,
+      ...(this.excepted.has(deviceId) ? { debug_exception: true as const } : {}),
       receipt: null,
     };
     this.jobs.set(view.job_id, {

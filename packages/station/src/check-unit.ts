@@ -12,6 +12,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { fromPem } from '@imprint/contract/x509/pem';
 import { verifySignature } from '@imprint/contract/x509/signature';
 import { verifyChain } from '@imprint/contract/x509/verify-chain';
+import { allowedLocks } from './contract-facts.ts';
 import { LineFailure, lineFailureOf } from './line-failure.ts';
 import { advice } from './operator-ui/advice.ts';
 import type { Outcome } from './procedure.ts';
@@ -147,11 +148,11 @@ async function proof(
     realm: station.view.realm,
     purpose: 'device',
   });
-  const { contract } = await station.contract(check.contract_sha256);
-  if (unit.status.debug_lock !== contract.lock_policy.debug) {
+  const locks = allowedLocks(await station.contract(check.contract_sha256), check);
+  if (!locks.includes(unit.status.debug_lock)) {
     throw new LineFailure(
       'debug_lock_wrong',
-      `the debug port is ${unit.status.debug_lock}; the contract wants it ${contract.lock_policy.debug}`,
+      `the debug port is ${unit.status.debug_lock}; it may be ${locks.join(' or ')}`,
     );
   }
   const asked = { job: check.check_id, attempt: 1, nonce: check.nonce };

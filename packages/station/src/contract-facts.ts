@@ -25,7 +25,16 @@ export function flagsToBurn({ contract }: ParsedContract): string[] {
 
 const lockOf = { locked: 'locked', 'locked-permanently': 'locked-permanently', open: 'open' } as const;
 
-/** The state that the debug lock must have at the end. */
+/** The states that the debug lock may have at the end: the contract's, and `open` for a device that was excepted. */
+export function allowedLocks(
+  contract: ParsedContract,
+  { debug_exception }: { debug_exception?: true | undefined },
+): readonly string[] {
+  const wanted = wantedLock(contract);
+  return debug_exception === true ? [wanted, 'open'] : [wanted];
+}
+
+/** The state that the contract wants the debug lock to have at the end. */
 export function wantedLock({ contract }: ParsedContract): 'open' | 'locked' | 'locked-permanently' {
   return lockOf[contract.lock_policy.debug];
 }

@@ -59,6 +59,12 @@ export function openJournal(
   }
 }
 
+export interface JournalAges {
+  waiting: number;
+  waiting_since: string | null;
+  oldest: string | null;
+}
+
 export class Journal {
   readonly #db: JournalDatabase;
   readonly #now: () => string;
@@ -204,6 +210,19 @@ export class Journal {
              WHERE answered_at IS NULL AND must_arrive = 1 ORDER BY created_at, rowid`,
         ).all() as JournalledRequest[],
     );
+  }
+
+  /** How many requests wait that must arrive, since when, and of what time the oldest row is; null where there is none. */
+  ages(): JournalAges {
+    return this.#guard(
+      () =>
+        this.#prepare(
+          `SELECT (SELECT count(*) FROM requests WHERE answered_at IS NULL AND must_arrive = 1) AS waiting,
+             (SELECT min(created_at) FROM requests WHERE answered_at IS NULL AND must_arrive = 1) AS waiting_since,
+             min((SELECT coalesce(min(created_at), '~') FROM requests),
+               (SELECT coalesce(min(started_at), '~') FROM attempts)) AS oldest`,
+        ).all() as [{ waiting: number; waiting_since: string | null; oldest: string }],
+    ).map((row) => ({ ...row, oldest: row.oldest === '~' ? null : row.oldest }))[0]!;
   }
 
   /** Forgets what was acknowledged, or can be of no use any more, before this time; gives the number of rows. */

@@ -76,6 +76,7 @@ const byErrorCode: Partial<Record<ErrorCode, FailureCode>> = {
   key_locked: 'authority_unreachable',
   key_reused: 'foreign_identity',
   link_lost: 'link_lost',
+  log_held: 'authority_unreachable',
   not_allocated: 'order_refused',
   order_closed: 'order_refused',
   order_conflict: 'order_refused',

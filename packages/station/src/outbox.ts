@@ -97,6 +97,7 @@ export function isUnanswered(error: unknown): boolean {
     'request_timeout',
     'storage_failed',
     'clock_untrusted',
+    'log_held',
     'internal',
   );
 }

@@ -66,6 +66,20 @@ describe('a unit on the line', () => {
     );
   });
 
+  it('leaves the debug port of an excepted unit as it is, closes every other, and passes the finished one again', async () => {
+    using bench = new Bench();
+    bench.authority.excepted.add(id);
+    const unit = bench.newUnit();
+    passed(await bench.run(unit, id));
+    assert.equal(unit.summary().debug_lock, 'open');
+    assert.deepEqual(unit.summary().boot_flags, { secure_boot: true, disable_jtag: true });
+    assert.ok(!bench.link.commands().includes('finalize'));
+    assert.equal(passed(await bench.run(unit, id)).already, true);
+    const other = bench.newUnit();
+    passed(await bench.run(other, otherId));
+    assertFinished(bench, other, otherId);
+  });
+
   it('asks the unit nothing that it has said in this session already, save before and after what cannot be undone', async () => {
     using bench = new Bench();
     passed(await bench.run(bench.newUnit(), id));

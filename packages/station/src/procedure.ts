@@ -4,7 +4,7 @@
  * before the authority acknowledged it.
  */
 import { isImprintError } from '@imprint/contract/errors';
-import { sealsInVisit, wantedLock } from './contract-facts.ts';
+import { allowedLocks, sealsInVisit } from './contract-facts.ts';
 import { isJournalFailure } from './journal.ts';
 import type { LineEvent } from './line-event.ts';
 import { LineFailure, lineFailureOf, type StepName } from './line-failure.ts';
@@ -80,7 +80,7 @@ async function confirmDone(course: Course, work: Work): Promise<Outcome> {
   const holds =
     status.device_id === job.device_id &&
     status.key?.public_key_sha256 === job.certificate?.public_key_sha256;
-  if (!holds || status.debug_lock !== wantedLock(contract)) {
+  if (!holds || !allowedLocks(contract, job).includes(status.debug_lock)) {
     throw new LineFailure(
       'certificate_wrong',
       `${job.device_id} is finished, and this unit does not hold what was issued for it`,

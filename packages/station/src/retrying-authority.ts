@@ -56,5 +56,5 @@ const mostUnfit = 3;
 
 /** This process cannot write now. It has closed the connection: who asks again may be led to another one. */
 function isUnfit(error: unknown): boolean {
-  return isImprintError(error, 'storage_failed', 'clock_untrusted');
+  return isImprintError(error, 'storage_failed', 'clock_untrusted', 'log_held');
 }

@@ -19,7 +19,7 @@ import type { Timers } from './timers.ts';
 
 /** Of this program; the authority refuses one that is older than it allows. */
 export const stationVersion = '0.1.0';
-const defaultJournalDays = 30;
+export const defaultJournalDays = 30;
 /** Beyond this the operator is told that the PC's clock is wrong; nothing else comes of it. */
 const clockWarningMs = 60_000;
 

@@ -239,8 +239,8 @@ async function requireKnown(tx: Transaction<Tables>, accountId: string): Promise
   });
 }
 
-/** Without one nobody could make or change accounts any more. */
-async function requireAnotherAdministrator(tx: Transaction<Tables>, accountId: string): Promise<void> {
+/** Without one nobody could make or change accounts any more. @throws bad_request */
+export async function requireAnotherAdministrator(tx: Transaction<Tables>, accountId: string): Promise<void> {
   const rows = await tx
     .selectFrom('account')
     .select(['account_id', 'roles'])

@@ -9,7 +9,8 @@ import {
   type VerifierKey,
 } from '@imprint/contract/audit/checkpoint';
 import { verifyConsistency } from '@imprint/contract/audit/merkle';
-import { equalBytes } from '@imprint/contract/bytes';
+import { equalBytes, toBase64 } from '@imprint/contract/bytes';
+import { type ReopenStatement, reopenBytes } from '@imprint/contract/dut/statement';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Ledger, LogHead } from '../ledger/ledger.ts';
 import { proveConsistency } from './tiles.ts';
@@ -23,18 +24,32 @@ export class Checkpoints {
   readonly #ledger: Ledger;
   readonly #key: VerifierKey;
   readonly #sign: NoteSigner;
+  readonly #onSigned: (signed: SignedHead) => void;
   #last: SignedHead | undefined;
   #signing: Promise<SignedHead> | undefined;
 
-  constructor(ledger: Ledger, key: VerifierKey, sign: NoteSigner) {
+  /** @param onSigned hears of every head that is signed, before anybody else does */
+  constructor(
+    ledger: Ledger,
+    key: VerifierKey,
+    sign: NoteSigner,
+    onSigned: (signed: SignedHead) => void = () => undefined,
+  ) {
     this.#ledger = ledger;
     this.#key = key;
     this.#sign = sign;
+    this.#onSigned = onSigned;
   }
 
   /** The text form of the key under which the checkpoints verify. */
   get verifierKey(): string {
     return formatVerifierKey(this.#key);
+  }
+
+  /** The log's signature under its word for one unit, with the key to verify it by, both base64. @throws key_locked */
+  async signReopen(statement: ReopenStatement): Promise<{ log_key_b64: string; signature_b64: string }> {
+    const signature = await this.#sign(reopenBytes(statement));
+    return { log_key_b64: toBase64(this.#key.publicKey), signature_b64: toBase64(signature) };
   }
 
   /**
@@ -78,6 +93,7 @@ export class Checkpoints {
     }
     const text = await signCheckpoint({ origin: this.#key.name, size, root }, this.#key, this.#sign);
     this.#last = { size, root: Uint8Array.from(root), text };
+    this.#onSigned(this.#last);
     return this.#last;
   }
 

@@ -69,6 +69,7 @@ describe('every row', () => {
     await append(
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
+      draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );
@@ -85,6 +86,7 @@ describe('every row', () => {
         operator_id: 'op-1',
         note: 'well',
       }),
+      draft('device.debug-allowed', { device_id: id, approval_id: 'ap-1', reason: 'field trial' }),
       draft('sample.registered', { device_id: id, kind: 'golden', check_every_minutes: 480 }),
       draft('check.recorded', {
         check_id: 'c-1',

@@ -257,9 +257,13 @@ class TreeCheck {
       return;
     }
     if (head.size !== this.size) wrong('size', `is ${head.size}; the log holds ${this.size} entries`);
-    if (!equalBytes(head.root, this.root))
-      wrong('root', `is ${toHex(head.root)}; the entries give ${toHex(this.root)}`);
-    if (!equalBytes(head.frontier, concatBytes(...this.#frontier.hashes))) {
+    // a bit that is flipped in the schema's own text gives a column another name, and then the row has none of this one
+    const { root, frontier }: Partial<LogHeadTable> = head;
+    if (root === undefined || !equalBytes(root, this.root)) {
+      const found = root === undefined ? 'missing' : toHex(root);
+      wrong('root', `is ${found}; the entries give ${toHex(this.root)}`);
+    }
+    if (frontier === undefined || !equalBytes(frontier, concatBytes(...this.#frontier.hashes))) {
       wrong('frontier', 'does not hold the hashes that the entries give');
     }
     if (lastAt !== '' && head.last_at !== lastAt)

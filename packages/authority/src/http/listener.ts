@@ -18,6 +18,8 @@ export interface ListenerOptions {
   /** TLS where it is given, plain HTTP where not. */
   tls?: TlsOptions;
   bodyBytes?: number;
+  /** The one path whose requests may have a query. */
+  queryPath?: string;
   requestTimeoutMs?: number;
 }
 
@@ -60,7 +62,7 @@ export function createListener(options: ListenerOptions): FastifyInstance {
         hint: 'Send the body as it is.',
       });
     }
-    if (request.url.includes('?')) {
+    if (request.url.includes('?') && request.url.split('?')[0] !== options.queryPath) {
       throw new ImprintError('bad_request', 'No path of this listener has a query.');
     }
   });

@@ -1,5 +1,6 @@
 /** For tests: a station listener on loopback with a realm of its own, stations with certificates, and requests over real TLS. */
 import { type KeyObject, randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -148,6 +149,7 @@ export interface Answer {
   type: string | undefined;
   text: string;
   json: { code?: string; detail?: string };
+  headers: IncomingHttpHeaders;
   socket: TLSSocket;
 }
 
@@ -184,7 +186,8 @@ export function ask(
           const text = Buffer.concat(chunks).toString();
           const type = incoming.headers['content-type'];
           const json = type?.includes('json') ? JSON.parse(text) : {};
-          resolve({ status: incoming.statusCode!, type, text, json, socket });
+          const { headers, statusCode } = incoming;
+          resolve({ status: statusCode!, type, text, json, headers, socket });
         });
       },
     );

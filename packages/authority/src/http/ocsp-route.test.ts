@@ -194,12 +194,12 @@ describe('OCSP over HTTP', () => {
       '/ocsp/',
       '/ocsp/%20',
       '/ocsp/a-_b',
-      `/ocsp/${'A'.repeat(5_000)}`,
+      `/ocsp/${'A'.repeat(7_000)}`,
       '/ocsp/%4D%41/x',
     ]) {
       assert.equal(await status(await fetch(`${origin}${path}`)), malformed, path);
     }
-    assert.equal((await post(Buffer.alloc(1_025))).status, 413);
+    assert.equal((await post(Buffer.alloc(2_049))).status, 413);
     assert.equal((await post(request, { 'content-type': 'text/plain' })).status, 400);
     assert.equal((await fetch(`${origin}/ocsp`)).status, 404);
     assert.equal((await fetch(`${origin}/ocsp/%zz`)).status, 400);

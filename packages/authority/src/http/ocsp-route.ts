@@ -38,16 +38,20 @@ export function addOcspRoutes(
     responder.answer(der, () => ofAddress.take(request.ip) && ofAll.take(''));
 
   listener.addContentTypeParser(requestType, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
-  listener.post('/ocsp', { bodyLimit: limits.ocspRequestBytes }, async (request, reply) => {
-    const der = request.body instanceof Uint8Array ? request.body : nothing;
-    const { response } = await answer(request, der);
-    // what a POST is answered no cache may give to another one
-    return send(reply.header('cache-control', 'no-store'), response);
-  });
-  listener.get(`${prefix}*`, async (request, reply) => {
-    const given = await answer(request, requestOf(request.url));
-    return sendCacheable(request, reply, given, clock());
-  });
+  listener.post('/ocsp', { bodyLimit: limits.ocspRequestBytes }, (request, reply) =>
+    once(answer(request, request.body instanceof Uint8Array ? request.body : nothing), ({ response }) =>
+      // what a POST is answered no cache may give to another one
+      send(reply.header('cache-control', 'no-store'), response),
+    ),
+  );
+  listener.get(`${prefix}*`, (request, reply) =>
+    once(answer(request, requestOf(request.url)), (given) => sendCacheable(request, reply, given, clock())),
+  );
+}
+
+/** Without a turn of the event loop where the answer is there already. */
+function once<T, R>(value: T | Promise<T>, act: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(act) : act(value);
 }
 
 /** The request in a path; nothing where the path holds none, which is malformed as a request too. */
@@ -69,13 +73,12 @@ function sendCacheable(
   now: Date,
 ): FastifyReply {
   if (kept === undefined) return send(reply.header('cache-control', 'no-store'), response);
-  const { thisUpdate, nextUpdate, sha256 } = kept;
-  const leftSeconds = Math.max(0, Math.floor((Date.parse(nextUpdate) - now.getTime()) / 1000));
-  const etag = `"${sha256}"`;
+  const { nextUpdateMs, etag, lastModified, expires } = kept;
+  const leftSeconds = Math.max(0, Math.floor((nextUpdateMs - now.getTime()) / 1000));
   reply
     .header('cache-control', `max-age=${leftSeconds}, public, no-transform, must-revalidate`)
-    .header('last-modified', new Date(thisUpdate).toUTCString())
-    .header('expires', new Date(nextUpdate).toUTCString())
+    .header('last-modified', lastModified)
+    .header('expires', expires)
     .header('etag', etag);
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();
   return send(reply, response);

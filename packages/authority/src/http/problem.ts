@@ -73,7 +73,7 @@ function forStrangers(error: unknown): unknown {
 }
 
 /** What is wrong with this process or its way to the database, and perhaps with no other. */
-export const unfitToWrite: readonly ErrorCode[] = ['storage_failed', 'clock_untrusted'];
+export const unfitToWrite: readonly ErrorCode[] = ['storage_failed', 'clock_untrusted', 'log_held'];
 
 export function sendProblem(reply: FastifyReply, error: unknown, report: FaultReport): FastifyReply {
   const { method, url } = reply.request;

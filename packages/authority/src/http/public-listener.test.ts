@@ -9,6 +9,7 @@ import { createPublicListener } from './public-listener.ts';
 const tile = Buffer.alloc(8192, 7);
 const faults: unknown[] = [];
 let checkpoint: () => Promise<string>;
+let bundle: string | undefined;
 let listener: FastifyInstance;
 let port: number;
 
@@ -17,6 +18,7 @@ before(async () => {
     hosts: ['log.example.com'],
     rootPem: 'ROOT',
     issuingPem: async () => 'ISSUING',
+    bundle: async () => bundle,
     checkpoint: () => checkpoint(),
     hashTile: async (path) => {
       const { level, n, width } = parseTilePath(path);
@@ -68,6 +70,13 @@ describe('public listener', () => {
     const issuing = await ask('/ca/issuing.pem');
     assert.equal(issuing.body.toString(), 'ISSUING');
     assert.equal(issuing.headers['content-type'], 'application/pem-certificate-chain');
+  });
+
+  test('serves the newest bundle of trust anchors, once there is one', async () => {
+    assert.equal((await ask('/ca/bundle')).code, 'unknown_route');
+    bundle = '{"version":1}\n';
+    const answer = await ask('/ca/bundle');
+    assert.deepEqual([answer.body.toString(), answer.headers['cache-control']], [bundle, 'no-cache']);
   });
 
   test('serves the newest checkpoint, which no cache may keep unasked', async () => {

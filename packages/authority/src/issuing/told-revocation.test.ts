@@ -4,7 +4,9 @@ import { before, describe, test } from 'node:test';
 import { fromHex, toHex } from '@imprint/contract/bytes';
 import { isImprintError } from '@imprint/contract/errors';
 import { verifyChain } from '@imprint/contract/x509/verify-chain';
-import { contract } from '../jobs/line.test-kit.ts';
+import { CredentialIssuing } from '../jobs/issue-credential.ts';
+import { certificateOf, contract, openLine, TestUnit } from '../jobs/line.test-kit.ts';
+import { Walk } from '../jobs/walk.test-kit.ts';
 import { encodeCrl, encodeCrlTbs } from '../revocation/crl.ts';
 import { deviceTerms, issueDevice, opensslCrlCheck } from '../revocation/revocation.test-kit.ts';
 import { makeKey } from '../signer/software.ts';
@@ -16,6 +18,7 @@ import {
   testBegin,
   testNow,
 } from '../trust/hierarchy.test-kit.ts';
+import { Issuers } from '../trust/issuers.ts';
 import { crlUrl, partitionOf } from './crl-partition.ts';
 import { issue } from './issue.ts';
 import { type Expectation, expectDevice, expectResponder, lintTbs } from './lint.ts';
@@ -100,6 +103,24 @@ describe('a certificate that says where its revocation is told', () => {
       verifyChain({ chain, root, at: testNow, realm: 'dev', purpose: 'device' }).id,
       'SN-00012345',
     );
+  });
+
+  test('a line whose CA has a public URL issues certificates that say so, and no other line does', async () => {
+    const line = await openLine(['GW-TA26000001K', 'GW-TA260000028']);
+    const texts: string[] = [];
+    for (const [at, deviceId] of ['GW-TA26000001K', 'GW-TA260000028'].entries()) {
+      if (at === 1) {
+        const signerOf = async (caId: string) => line.signers.get(caId)!;
+        line.core.issuers = new Issuers('dev', signerOf, 'http://pki.example.com');
+        line.issuing = new CredentialIssuing(line.core);
+      }
+      const walk = await Walk.open(line, new TestUnit(`u${at}`), deviceId);
+      texts.push(opensslText(certificateOf(await walk.issue())));
+    }
+    await line.close();
+    assert.doesNotMatch(texts[0]!, /CRL Distribution|Authority Information/);
+    assert.match(texts[1]!, /URI:http:\/\/pki.example.com\/crl\/[0-9a-f]{40}\/\d+\.crl\n/);
+    assert.match(texts[1]!, /OCSP - URI:http:\/\/pki.example.com\/ocsp\n/);
   });
 
   test('I-13: the profile of a CA that tells so of revocation has a hash of its own', () => {

@@ -12,6 +12,7 @@ import type { Draft, Reading } from '../ledger/ledger.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
 import type { SampleKind } from '../registry/samples.ts';
 import { type AuthorizedStation, requireAssigned } from './authorize-station.ts';
+import { debugExceptionOf } from './debug-exception.ts';
 import { type Job, requireCredential } from './job.ts';
 import { requireKnownLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
@@ -29,6 +30,7 @@ export interface OpenedCheck {
   expires_at: string;
   certificate_sha256: string;
   contract_sha256: string;
+  debug_exception?: true;
 }
 
 /**
@@ -54,6 +56,8 @@ export function openCheck(
     if (request.purpose === 'pack') await requirePack(core, reading, station, job, state);
     else await requireSample(reading, request.device_id, request.purpose);
     const credential = await requireCredential(reading, job.job_id);
+    const contract = await core.contracts.get(reading.tx, job.contract_sha256);
+    const isExcepted = (await debugExceptionOf(reading, contract, job.device_id)) !== null;
     const given = drawNonce(core, reading.now);
     const checkId = `c-${toHex(core.entropy(10))}`;
     return {
@@ -79,6 +83,7 @@ export function openCheck(
         ...given,
         certificate_sha256: credential.certificate_sha256,
         contract_sha256: job.contract_sha256,
+        ...(isExcepted ? { debug_exception: true as const } : {}),
       },
     };
   });
@@ -130,7 +135,7 @@ async function requirePack(
     );
   }
   const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
   if (!progress.some((step) => step.operation === 'pack')) {
     throw new ImprintError('unknown_route', `the route of ${contract.product} has no pack`);
   }
@@ -205,13 +210,12 @@ export async function recordCheck(
           },
         });
         const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-        const latest = await latestOutcomes(reading.tx, check.device_id);
+        const latest = await latestOutcomes(reading.tx, job);
         latest.set('pack', outcome);
-        if (state === 'allocated') {
-          const moved = manufacturedDrafts(caller, contract, check.device_id, job.state, latest);
-          entries.push(...moved);
-          if (moved.length > 0) deviceState = 'manufactured';
-        }
+        const device = { deviceId: check.device_id, state };
+        const moved = manufacturedDrafts(caller, contract, device, job.state, latest);
+        entries.push(...moved);
+        if (moved.length > 0) deviceState = 'manufactured';
       }
       return {
         entries,

@@ -15,14 +15,14 @@ import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { type JobDocuments, jobDocuments } from '../registry/job-documents.ts';
 import { statement } from '../storage/statement.ts';
-import type { AttemptTable } from '../storage/tables.ts';
+import type { AttemptTable, DeviceTable } from '../storage/tables.ts';
 import { type ActiveCredential, type Job, requireCredential, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { requireNonce, spendNonce } from './nonce.ts';
 import { decideOnce } from './once.ts';
 import { requireOrder } from './open-order.ts';
 import { latestOutcomes, manufacturedDrafts } from './operations.ts';
-import { requireSealedState } from './report-sealed.ts';
+import { exceptionFor, requireSealedState } from './report-sealed.ts';
 import { requireSigned, statementOf } from './statement.ts';
 
 export interface Completed {
@@ -54,24 +54,24 @@ export async function completeJob(
       const use = { subject: jobId, attempt, nonce };
       requireSigned(credential, attestBytes(statementOf(core, job, credential, use), state), signature);
       const documents = await jobDocuments(reading.tx, job);
-      requireAttestedState(core, contract, documents, state);
+      const exception = await exceptionFor(reading, contract, job.device_id, state);
+      requireAttestedState(core, contract, documents, state, exception);
       requireReports(contract, job, request);
       const completed: Draft = {
         type: 'job.completed',
         actor: { kind: 'station', id: caller.stationId },
-        data: await completedData(core, reading, contract, job, documents, credential, request),
+        data: {
+          ...(await completedData(core, reading, contract, job, documents, credential, request)),
+          ...(exception === null ? {} : { debug_exception: exception }),
+        },
       };
-      const moved = manufacturedDrafts(
-        caller,
-        contract,
-        job.device_id,
-        'done',
-        await latestOutcomes(reading.tx, job.device_id),
-      );
+      const device = { deviceId: job.device_id, state: await stateOf(reading, job) };
+      const latest = await latestOutcomes(reading.tx, job);
+      const moved = manufacturedDrafts(caller, contract, device, 'done', latest);
       return {
         entries: [completed, ...moved],
         remember: (tx) => spendNonce(tx, nonce, reading.at),
-        outcome: { device_id: job.device_id, device_state: moved.length > 0 ? 'manufactured' : 'allocated' },
+        outcome: { device_id: job.device_id, device_state: moved.length > 0 ? 'manufactured' : device.state },
       };
     },
   );
@@ -83,8 +83,9 @@ function requireAttestedState(
   contract: ProvisioningContract,
   documents: JobDocuments,
   state: AttestedState,
+  exception: string | null,
 ): void {
-  requireSealedState(contract, state, 'attested');
+  requireSealedState(contract, state, 'attested', exception);
   const expected: Partial<AttestedState> = {
     firmware_build_id: contract.firmware.build_id,
     firmware_sha256: contract.firmware.sha256,
@@ -196,6 +197,14 @@ async function completedData(
     },
   };
 }
+
+async function stateOf(reading: Reading, { device_id }: Job): Promise<LifecycleState> {
+  return (await selectState(reading.tx, { device_id })).rows[0]!.state;
+}
+
+const selectState = statement<{ device_id: string }, Pick<DeviceTable, 'state'>>((db, arg) =>
+  db.selectFrom('device').select('state').where('device_id', '=', arg('device_id')),
+);
 
 const selectAttempt = statement<{ job_id: string; attempt: number }, Selectable<AttemptTable>>((db, arg) =>
   db

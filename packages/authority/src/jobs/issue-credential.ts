@@ -28,6 +28,7 @@ import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody
 import type { PresentedKey } from './presented-key.ts';
 import { requireQuota } from './quota.ts';
 import { closeAsUncertain, revoked } from './revoke-intent.ts';
+import { credentialsOf } from './rework.ts';
 
 /** A station's request for one unit, in which the certification request has been read. */
 export interface IssueRequest {
@@ -133,9 +134,12 @@ export class CredentialIssuing {
 
     const by: Draft['actor'] = { kind: 'station', id: caller.stationId };
     const entries: Draft[] = [];
-    const certified = await credentialsOf(reading, jobId);
+    const { own: certified, former } = await credentialsOf(reading.tx, job);
+    // custody of what a former job left was lost: it ends before anything new begins, whoever should have ended it earlier
+    for (const left of former)
+      if (isLive(left) || left.status === 'superseded') entries.push(revoked(by, left, 'custody-lost'));
     for (const present of certified) {
-      if (present.status !== 'active' && present.status !== 'intended') continue;
+      if (!isLive(present)) continue;
       const sameKey = present.public_key_sha256 === csr.publicKeySha256;
       if (present.status === 'active' && sameKey) {
         return { entries: [], remember, reply: () => ({ kind: 'released', credential: present }) };
@@ -289,9 +293,7 @@ function requireFewKeys({ device_id }: Job, keys: number): void {
   });
 }
 
-async function credentialsOf(reading: Reading, jobId: string): Promise<Credential[]> {
-  return (await selectOfJob(reading.tx, { job_id: jobId })).rows;
-}
+const isLive = ({ status }: Credential) => status === 'active' || status === 'intended';
 
 /**
  * What a repeated request comes to before anything else is looked at: the certificate that it was given, for as long as
@@ -339,8 +341,4 @@ const selectCredential = statement<{ credential_id: string }, Credential>((db, a
 
 const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>
   db.selectFrom('job').select('state').where('job_id', '=', arg('job_id')),
-);
-
-const selectOfJob = statement<{ job_id: string }, Credential>((db, arg) =>
-  db.selectFrom('credential').selectAll().where('job_id', '=', arg('job_id')),
 );

@@ -58,9 +58,12 @@ export async function findCredential(
   jobId: string,
 ): Promise<ActiveCredential | undefined> {
   const [credential] = (await selectActive(reading.tx, { job_id: jobId })).rows;
-  return credential?.certificate && credential.certificate_sha256
-    ? (credential as ActiveCredential)
-    : undefined;
+  return credential !== undefined && isActive(credential) ? credential : undefined;
+}
+
+export function isActive(credential: Credential): credential is ActiveCredential {
+  const { status, certificate, certificate_sha256 } = credential;
+  return status === 'active' && certificate !== null && certificate_sha256 !== null;
 }
 
 /** As {@link findCredential}. @throws job_state_wrong where there is none */

@@ -3,7 +3,7 @@ import { type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import type { StationRequest } from '@imprint/contract/api/station';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
-import type { EntryData } from '@imprint/contract/audit/entry';
+import type { EntryData, RealmName } from '@imprint/contract/audit/entry';
 import { concatBytes, toBase64 } from '@imprint/contract/bytes';
 import {
   type AttestedState,
@@ -78,13 +78,14 @@ export async function openLine(
   order: Partial<EntryData<'order.created'>> = {},
   lanes = 2,
   product: TestProduct = gateway,
+  realm: RealmName = 'dev',
 ): Promise<Line> {
   let jumpedMs = 0;
   let now = Date.parse('2026-11-24T08:00:00.000Z');
   const clock = () => new Date(now);
   const entropy = (bytes: number) => new Uint8Array(randomBytes(bytes));
   const hierarchy = await createHierarchy({
-    realm: 'dev',
+    realm,
     organization: 'Example',
     hosts: [],
     now: clock(),
@@ -92,7 +93,7 @@ export async function openLine(
     makeKey,
     openSigner: softwareSigner,
   });
-  const storage = await openScratchSqlite('dev');
+  const storage = await openScratchSqlite(realm);
   const clockGuard = new ClockGuard({
     clock,
     monotonicMs: () => now - jumpedMs,
@@ -101,7 +102,7 @@ export async function openLine(
   });
   const ledger = new TickLedger({
     storage,
-    realm: 'dev',
+    realm,
     clock,
     entropy,
     requireSteady: (at) => clockGuard.requireSteady(at),
@@ -114,11 +115,11 @@ export async function openLine(
   ]);
   const core: LineCore = {
     ledger,
-    realm: 'dev',
+    realm,
     logId: logId(logPublicKey),
     rootPem: toPem('CERTIFICATE', certificates.root),
     rootSha256: sha256Hex(certificates.root),
-    issuers: new Issuers('dev', async (caId) => signers.get(caId)!),
+    issuers: new Issuers(realm, async (caId) => signers.get(caId)!),
     contracts: new ContractShelf(),
     clock,
     clockGuard,
@@ -128,7 +129,7 @@ export async function openLine(
     jobsPerLaneAMinute: 1000,
     minimumStationVersion: '0.1.0',
     badgeHash: (badge) => sha256Hex(new TextEncoder().encode(badge)),
-    checkpoints: new Checkpoints(ledger, verifierKey('example.com/dev', logPublicKey), (message) =>
+    checkpoints: new Checkpoints(ledger, verifierKey(`example.com/${realm}`, logPublicKey), (message) =>
       sign(null, message, keys.log),
     ),
   };
@@ -137,9 +138,9 @@ export async function openLine(
   };
   await record(
     ...realmDrafts(person, {
-      realm: 'dev',
+      realm,
       organization: 'Example',
-      logOrigin: 'example.com/dev',
+      logOrigin: `example.com/${realm}`,
       logPublicKey,
       certificates,
     }),
@@ -360,7 +361,7 @@ export function sealedState(
 
 /** A core whose every CA signs with this signer, as a fault or another process has it. */
 export function signingWith(core: LineCore, signer: Signer): LineCore {
-  return { ...core, issuers: new Issuers('dev', async () => signer) };
+  return { ...core, issuers: new Issuers(core.realm, async () => signer) };
 }
 
 /** SHA-256 of what the station read back, all of it right. */

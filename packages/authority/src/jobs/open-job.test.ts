@@ -271,7 +271,7 @@ describe('opening a job', () => {
         data: { device_id: second, from: 'quarantined', to: 'lost', reason: 'gone' },
       },
     );
-    await refuses(open(second), 'job_state_wrong', /is lost/);
+    await refuses(open(second), 'device_quarantined', /is lost/);
   });
 
   test('a product whose labels come last is given the order’s next free ID, each once', async () => {

@@ -4,10 +4,8 @@
  */
 import type { StationRequest } from '@imprint/contract/api/station';
 import { ImprintError } from '@imprint/contract/errors';
-import { factoryConfigText } from '@imprint/contract/factory-config';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import { hardwareUidText } from '@imprint/contract/hardware-uid';
-import { manifestFromContract, pinManifest } from '@imprint/contract/job-manifest';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
 import type { Selectable } from 'kysely';
 import type { Draft, Reading } from '../ledger/ledger.ts';
@@ -21,10 +19,13 @@ import type { Job } from './job.ts';
 import { leftJobs, requireKnownLane, requireLane } from './lane-limit.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { newId } from './new-id.ts';
+import { newJobData } from './new-job-data.ts';
 import { type Decided, decideOnce } from './once.ts';
 import { requireOpenOrder, requireOrder } from './open-order.ts';
 import { latestOutcomes } from './operations.ts';
+import { presentJob } from './present-job.ts';
 import { quotaExhausted, requireRoom } from './quota.ts';
+import { acceptedHere, setAside, swappedBoard } from './rework.ts';
 import { requireShift } from './shifts.ts';
 import { findUnit, foreignIdentity, refuseNewcomer, type UnitFound } from './unit-identity.ts';
 
@@ -54,8 +55,8 @@ export interface OpenedJob {
  * Guarantees: at most `lanes` live jobs a station; never more jobs than quota and share; a device ID and a unit are
  * bound to each other once and for all; the same `request_id` gives the same job and attempt.
  * @throws not_allocated, unknown_order, order_closed, quota_exhausted, lane_limit_reached, rate_limited, not_authorized,
- * wrong_site, evidence_wrong, job_state_wrong, unit_conflict, wrong_label, device_quarantined, attempt_cap_reached, shift_not_open,
- * bad_request
+ * wrong_site, evidence_wrong, job_state_wrong, unit_conflict, wrong_label, device_quarantined, device_returned, attempt_cap_reached,
+ * shift_not_open, bad_request
  */
 export function openJob(core: LineCore, caller: StationCaller, request: OpenRequest): Promise<OpenedJob> {
   return decideOnce<OpenedJob>(core.ledger, caller, 'openJob', request, async (reading, station) => {
@@ -67,29 +68,28 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
     const order = await requireOrder(reading, device.order_id);
     // before anything is set aside: a station does harm to no order but its own
     requireAssigned(station, order);
-    const job = await findJob(reading, device);
-    const stranger = unit.conflict ?? foreignUnit(device, job, request);
+    const job = await presentJob(reading.tx, device);
+    const contract = await core.contracts.get(reading.tx, order.contract_sha256);
+    const stranger = unit.conflict ?? foreignUnit(device, job, contract, request);
     if (stranger) return refuseNewcomer(reading, caller, request.hardware_uid, stranger);
     const foreign = await foreignIdentity(reading, caller, request, device.device_id);
     if (foreign) return foreign;
-    if (device.state === 'quarantined' || device.state === 'scrapped') {
-      throw setAside(`${device.device_id} is ${device.state}`);
-    }
-    const contract = await core.contracts.get(reading.tx, order.contract_sha256);
+    const accepted = await acceptedHere(reading, core, caller, device);
     requireFitting(contract, order, job, request);
     // A finished unit that is scanned again gets its receipt once more; nothing is opened and nothing is counted.
     if (job?.state === 'done') return { entries: [], outcome: { job_id: job.job_id, attempt: job.attempt } };
-    if (device.state !== 'allocated') {
+    const isRefurbished = device.state === 'refurbished' || accepted.length > 0;
+    if (device.state !== 'allocated' && !isRefurbished) {
       throw new ImprintError(
         'job_state_wrong',
         `${device.device_id} is ${device.state}: it is not made anew`,
       );
     }
     await requireSamplesChecked(reading.tx, station.stationId, reading.now);
-    const leaseUntil = requireOpenOrder(order, job, reading);
+    const leaseUntil = requireOpenOrder(order, job, reading, isRefurbished);
     const left = (await leftJobs(reading, station)).filter(({ job_id }) => job_id !== job?.job_id);
     await requireLane(reading, core, station, job, left);
-    if (job === undefined || job.state === 'opened') {
+    if (device.issued === 0 && (job === undefined || job.state === 'opened')) {
       await requireRoom(reading, order, station.stationId, job);
     }
     const opening: Opening = {
@@ -103,21 +103,24 @@ export function openJob(core: LineCore, caller: StationCaller, request: OpenRequ
       operatorId,
       leaseUntil,
     };
-    const decided = job ? await openAttempt(opening, job) : openNew(opening, device);
+    const decided = job ? await openAttempt(opening, job) : await openNew(opening, device);
     const ended = left.map((each) => brokenOff(caller, each, 'the station began anew during this attempt'));
-    return { ...decided, entries: [...ended, ...decided.entries] };
+    return { ...decided, entries: [...ended, ...accepted, ...decided.entries] };
   });
 }
 
-function foreignUnit(device: Device, job: Job | undefined, request: OpenRequest): string | undefined {
-  if (!job || job.hardware_uid === hardwareUidText(request.hardware_uid)) return undefined;
-  return `${device.device_id} belongs to another unit already`;
-}
-
-function setAside(message: string): ImprintError {
-  return new ImprintError('device_quarantined', message, {
-    hint: 'Put the unit into the quarantine box; a line lead decides.',
-  });
+/** Why this board is not the device's, if it is not: the two are bound for ever, save where a refurbished device may get another. */
+function foreignUnit(
+  device: Device,
+  job: Job | undefined,
+  { rework }: ProvisioningContract,
+  request: OpenRequest,
+): string | undefined {
+  const bound = job?.hardware_uid ?? device.hardware_uid;
+  if (bound === null || bound === hardwareUidText(request.hardware_uid)) return undefined;
+  const cameBack = device.state === 'refurbished' || device.state === 'returned';
+  const isReplaced = job === undefined && cameBack && rework.board_swap === 'allowed';
+  return isReplaced ? undefined : `${device.device_id} belongs to another unit already`;
 }
 
 async function chooseDevice(
@@ -185,51 +188,22 @@ async function nextFreeDevice(
   return device;
 }
 
-async function findJob(reading: Reading, device: Device): Promise<Job | undefined> {
-  if (device.job_id === null) return undefined;
-  return reading.tx.selectFrom('job').selectAll().where('job_id', '=', device.job_id).executeTakeFirst();
-}
-
-function openNew(opening: Opening, device: Device): Decided<OpenedJob> {
-  const { core, caller, request, contract, order } = opening;
+async function openNew(opening: Opening, device: Device): Promise<Decided<OpenedJob>> {
+  const { reading, core, caller, request, contract, order } = opening;
   if (request.operation !== 'provision') {
     throw new ImprintError('job_state_wrong', `${device.device_id} was not provisioned yet`, {
       hint: 'Take the unit to the provisioning station first.',
     });
   }
-  const jobId = newId('j', opening.reading.now, core.entropy);
-  const manifest = pinManifest(
-    manifestFromContract(contract, order.contract_sha256, {
-      deviceId: device.device_id,
-      hwRev: request.hw_rev,
-      sku: order.sku,
-    }),
-  );
+  const jobId = newId('j', reading.now, core.entropy);
   const opened: Draft = {
     type: 'job.opened',
     actor: { kind: 'station', id: caller.stationId },
-    data: {
-      job_id: jobId,
-      order_id: order.order_id,
-      device_id: device.device_id,
-      hardware_uid: request.hardware_uid,
-      sku: order.sku,
-      hw_rev: request.hw_rev,
-      contract_sha256: order.contract_sha256,
-      manifest_sha256: manifest.sha256,
-      manifest: manifest.text,
-      factory_config: factoryConfigText({
-        contract,
-        contractSha256: order.contract_sha256,
-        logId: core.logId,
-        realm: core.realm,
-        sku: order.sku,
-        hwRev: request.hw_rev,
-      }),
-    },
+    data: newJobData(core, contract, order, { jobId, deviceId: device.device_id, request }),
   };
+  const swapped = await swappedBoard(reading, caller, device, request);
   return {
-    entries: [opened, attemptStarted(opening, jobId, 1)],
+    entries: [...swapped, opened, attemptStarted(opening, jobId, 1)],
     outcome: { job_id: jobId, attempt: 1 },
   };
 }
@@ -278,7 +252,7 @@ function brokenOff(
 
 /** A visit to seal begins with a unit that has passed all that comes before sealing; none is keyed in it. */
 async function requireSealVisit(reading: Reading, contract: ProvisioningContract, job: Job): Promise<void> {
-  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+  const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
   const missing = missingBefore(progress, 'seal');
   if (missing.length === 0) return;
   throw new ImprintError('job_state_wrong', `${job.device_id} did not pass ${missing.join(', ')} yet`, {

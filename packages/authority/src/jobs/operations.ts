@@ -10,38 +10,52 @@ import { missingBefore, routeProgress } from '../registry/route.ts';
 import { statement } from '../storage/statement.ts';
 import type { OperationResultTable, Tables } from '../storage/tables.ts';
 import { requireAssigned } from './authorize-station.ts';
-import { type Job, requireJob } from './job.ts';
+import type { Job } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { decideOnce } from './once.ts';
 import { requireOrder } from './open-order.ts';
+import { presentJob } from './present-job.ts';
 import { requireShift } from './shifts.ts';
 
-/** The newest outcome of each reported operation of a device. */
+/** The newest outcome of each operation that was reported since the device's job began: what an earlier one passed says nothing of it. */
 export async function latestOutcomes(
   db: Kysely<Tables>,
-  deviceId: string,
+  { device_id, job_id }: Pick<Job, 'device_id' | 'job_id'>,
 ): Promise<Map<string, 'pass' | 'fail'>> {
-  const { rows } = await selectOutcomes(db, { device_id: deviceId });
+  const { rows } = await selectOutcomes(db, { device_id, job_id });
   return new Map(rows.map((row) => [row.operation, row.outcome]));
 }
 
-const selectOutcomes = statement<{ device_id: string }, Pick<OperationResultTable, 'operation' | 'outcome'>>(
-  (db, arg) =>
-    db
-      .selectFrom('operation_result')
-      .select(['operation', 'outcome'])
-      .where('device_id', '=', arg('device_id'))
-      .orderBy('log_index'),
+const selectOutcomes = statement<
+  Pick<Job, 'device_id' | 'job_id'>,
+  Pick<OperationResultTable, 'operation' | 'outcome'>
+>((db, arg) =>
+  db
+    .selectFrom('operation_result')
+    .select(['operation', 'outcome'])
+    .where('device_id', '=', arg('device_id'))
+    .where('log_index', '>', (first) =>
+      first
+        .selectFrom('attempt')
+        .select('attempt.log_index')
+        .where('attempt.job_id', '=', arg('job_id'))
+        .where('attempt.attempt', '=', 1),
+    )
+    .orderBy('log_index'),
 );
 
-/** The entry that makes a device manufactured, once every operation of its route is passed. */
+/**
+ * The entry that makes a device manufactured, for the first time or refurbished, once every operation of its route is passed; none
+ * where it is past that already.
+ */
 export function manufacturedDrafts(
   caller: StationCaller,
   contract: ProvisioningContract,
-  deviceId: string,
+  { deviceId, state }: { deviceId: string; state: LifecycleState },
   jobState: JobState,
   latest: ReadonlyMap<string, 'pass' | 'fail'>,
 ): Draft[] {
+  if (state !== 'allocated' && state !== 'refurbished') return [];
   if (!routeProgress(contract, jobState, latest).every((step) => step.passed)) return [];
   return [
     {
@@ -49,7 +63,7 @@ export function manufacturedDrafts(
       actor: { kind: 'station', id: caller.stationId },
       data: {
         device_id: deviceId,
-        from: 'allocated',
+        from: state,
         to: 'manufactured',
         reason: 'every operation of its route is passed',
       },
@@ -57,28 +71,31 @@ export function manufacturedDrafts(
   ];
 }
 
-/** The job of a device. @throws unknown_device, job_state_wrong */
+/** The present job of a device. @throws unknown_device, job_state_wrong */
 export async function requireDeviceJob(
   reading: Reading,
   deviceId: string,
 ): Promise<{ job: Job; state: LifecycleState }> {
   const device = await reading.tx
     .selectFrom('device')
-    .select(['job_id', 'state'])
+    .select(['device_id', 'job_id', 'state', 'rma_count'])
     .where('device_id', '=', deviceId)
     .executeTakeFirst();
   if (!device) throw new ImprintError('unknown_device', `there is no device ${deviceId}`);
-  if (device.job_id === null) {
-    throw new ImprintError('job_state_wrong', `${deviceId} was not provisioned yet`, {
-      hint: 'Take the unit to the provisioning station first.',
-    });
+  const job = await presentJob(reading.tx, device);
+  if (job === undefined) {
+    throw new ImprintError(
+      'job_state_wrong',
+      `${deviceId} was not provisioned ${device.rma_count > 0 ? 'since it came back' : 'yet'}`,
+      { hint: 'Take the unit to the provisioning station first.' },
+    );
   }
-  return { job: await requireJob(reading, device.job_id), state: device.state };
+  return { job, state: device.state };
 }
 
 /** @throws device_quarantined: what people set aside or scrapped, the line does not go on with */
 export function requireNotSetAside(deviceId: string, state: LifecycleState): void {
-  if (state === 'allocated' || state === 'manufactured' || state === 'stocked') return;
+  if (['allocated', 'manufactured', 'stocked', 'refurbished'].includes(state)) return;
   throw new ImprintError('device_quarantined', `${deviceId} is ${state}`, {
     hint: 'Put the unit into the quarantine box; a line lead decides.',
   });
@@ -117,7 +134,7 @@ export function reportOperation(
           },
         );
       }
-      const latest = await latestOutcomes(reading.tx, request.device_id);
+      const latest = await latestOutcomes(reading.tx, job);
       const missing = missingBefore(routeProgress(contract, job.state, latest), request.operation);
       if (missing.length > 0) {
         throw new ImprintError(
@@ -135,8 +152,8 @@ export function reportOperation(
         data: { device_id, operation, outcome, station_id: station.stationId, operator_id: operatorId, note },
       };
       latest.set(operation, outcome);
-      const moved =
-        state === 'allocated' ? manufacturedDrafts(caller, contract, device_id, job.state, latest) : [];
+      const device = { deviceId: device_id, state };
+      const moved = manufacturedDrafts(caller, contract, device, job.state, latest);
       return {
         entries: [reported, ...moved],
         outcome: { device_state: moved.length > 0 ? ('manufactured' as const) : state },

@@ -45,11 +45,11 @@ export async function quarantineDrafts(
       data: { hardware_uid: JSON.parse(job.hardware_uid_parts) as HardwareUid, reason: why.reason },
     },
   ];
-  if (device.state === 'allocated') {
+  if (device.state === 'allocated' || device.state === 'refurbished') {
     drafts.push({
       type: 'device.transitioned',
       actor: by,
-      data: { device_id: deviceId, from: 'allocated', to: 'quarantined', reason: why.reason },
+      data: { device_id: deviceId, from: device.state, to: 'quarantined', reason: why.reason },
     });
   }
   return drafts;

@@ -27,19 +27,21 @@ export async function requireRoom(
   const others = { order_id: order.order_id, at: reading.at, job_id: job?.job_id ?? '' };
   const [promised] = (await countPromised(reading.tx, others)).rows;
   if (order.issued + Number(promised!.count) >= quotaOf(order)) throw quotaExhausted(order);
-  await requireShare(reading, order, stationId, job?.job_id ?? '', 'issued and promised');
+  await requireShare(reading, order, stationId, job?.device_id ?? '', 'issued and promised');
 }
 
 /**
  * The last word before a key is certified. A device ID that has an intent already is in the order's count, whatever
- * became of it; a station's share counts it anew where another station had it before.
+ * became of it; a station's share counts it anew where another station had it before. What people accepted for refurbishing
+ * is no part of a production: neither count is asked.
  * @throws quota_exhausted
  */
 export async function requireQuota(reading: Reading, job: Job): Promise<void> {
   const order = await requireOrder(reading, job.order_id);
   const device = (await selectIssued(reading.tx, { device_id: job.device_id })).rows[0]!;
+  if (device.state === 'refurbished') return;
   if (device.issued === 0 && order.issued >= quotaOf(order)) throw quotaExhausted(order);
-  await requireShare(reading, order, job.station_id, job.job_id, 'issued');
+  await requireShare(reading, order, job.station_id, job.device_id, 'issued');
 }
 
 /** The number of device IDs that may be issued for an order. */
@@ -55,12 +57,12 @@ export function quotaExhausted(order: Order): ImprintError {
   );
 }
 
-/** Every job that this station ever provisioned on counts as its own, also one that it took over from another. */
+/** Every device that this station ever provisioned counts as its own, also one that it took over from another. */
 async function requireShare(
   reading: Reading,
   order: Order,
   stationId: string,
-  exceptJobId: string,
+  exceptDeviceId: string,
   counted: 'issued' | 'issued and promised',
 ): Promise<void> {
   if (order.station_share === null) return;
@@ -68,11 +70,11 @@ async function requireShare(
     .selectFrom('attempt')
     .innerJoin('job', 'job.job_id', 'attempt.job_id')
     .innerJoin('device', 'device.device_id', 'job.device_id')
-    .select((eb) => eb.fn.count<number>('attempt.job_id').distinct().as('count'))
+    .select((eb) => eb.fn.count<number>('job.device_id').distinct().as('count'))
     .where('attempt.station_id', '=', stationId)
     .where('attempt.operation', '=', 'provision')
     .where('job.order_id', '=', order.order_id)
-    .where('job.job_id', '!=', exceptJobId)
+    .where('job.device_id', '!=', exceptDeviceId)
     .where((eb) => {
       const issued = eb('device.issued', '=', 1);
       if (counted === 'issued') return issued;
@@ -101,9 +103,19 @@ const countPromised = statement<{ order_id: string; at: string; job_id: string }
       .where('state', '=', 'opened')
       .where('active', '=', 1)
       .where('lease_expires_at', '>', arg('at'))
-      .where('job_id', '!=', arg('job_id')),
+      .where('job_id', '!=', arg('job_id'))
+      // work on a device that is in the order's count already promises nothing more of it
+      .where(
+        (device) =>
+          device
+            .selectFrom('device')
+            .select('device.issued')
+            .whereRef('device.device_id', '=', 'job.device_id'),
+        '=',
+        0,
+      ),
 );
 
-const selectIssued = statement<{ device_id: string }, Pick<DeviceTable, 'issued'>>((db, arg) =>
-  db.selectFrom('device').select('issued').where('device_id', '=', arg('device_id')),
+const selectIssued = statement<{ device_id: string }, Pick<DeviceTable, 'issued' | 'state'>>((db, arg) =>
+  db.selectFrom('device').select(['issued', 'state']).where('device_id', '=', arg('device_id')),
 );

@@ -6,6 +6,7 @@ import type { ProvisioningContract } from '@imprint/contract/provisioning-contra
 import type { Draft, Reading } from '../ledger/ledger.ts';
 import { jobDocuments } from '../registry/job-documents.ts';
 import { missingBefore, routeProgress } from '../registry/route.ts';
+import { debugExceptionOf } from './debug-exception.ts';
 import { type Job, requireLiveJob } from './job.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
 import { drawNonce, type GivenNonce, storeNonce } from './nonce.ts';
@@ -23,7 +24,7 @@ export function reportSealed(
     const { attempt, seal } = request;
     const job = await requireLiveJob(reading, station.stationId, jobId, attempt, ['proven', 'sealed']);
     const contract = await core.contracts.get(reading.tx, job.contract_sha256);
-    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job.device_id));
+    const progress = routeProgress(contract, job.state, await latestOutcomes(reading.tx, job));
     const missing = missingBefore(progress, 'seal');
     if (missing.length > 0) {
       throw new ImprintError(
@@ -35,7 +36,8 @@ export function reportSealed(
       );
     }
     await requireProvenNow(reading, job, attempt);
-    requireSealedState(contract, seal.after, 'reported');
+    const exception = await exceptionFor(reading, contract, job.device_id, seal.after);
+    requireSealedState(contract, seal.after, 'reported', exception);
     const given = drawNonce(core, reading.now);
     const sealed: Draft = {
       type: 'job.sealed',
@@ -64,13 +66,29 @@ async function requireProvenNow(reading: Reading, job: Job, attempt: number): Pr
   });
 }
 
-/** Lock and fuses exactly as the contract's policy says. @throws evidence_wrong */
+/** The exception that an open port rests on; null where the lock is the contract's, and nothing is looked up then. */
+export async function exceptionFor(
+  reading: Reading,
+  contract: ProvisioningContract,
+  deviceId: string,
+  { debug_lock }: { debug_lock: string },
+): Promise<string | null> {
+  if (debug_lock !== 'open' || contract.lock_policy.debug === 'open') return null;
+  return debugExceptionOf(reading, contract, deviceId);
+}
+
+/**
+ * Lock and fuses exactly as the contract's policy says, save an open port that rests on an exception.
+ * @throws evidence_wrong
+ */
 export function requireSealedState(
   contract: ProvisioningContract,
   state: { debug_lock: string; boot_flags: Record<string, boolean> },
   word: 'reported' | 'attested',
+  exception: string | null,
 ): void {
-  if (state.debug_lock !== contract.lock_policy.debug) {
+  const isExcepted = state.debug_lock === 'open' && exception !== null;
+  if (state.debug_lock !== contract.lock_policy.debug && !isExcepted) {
     throw new ImprintError(
       'evidence_wrong',
       `the debug lock is ${word} as ${state.debug_lock}; the contract asks for ${contract.lock_policy.debug}`,

@@ -6,7 +6,7 @@ import type { Credential } from './job.ts';
 export function revoked(
   actor: Draft['actor'],
   credential: Credential,
-  reason: 'intent-uncertain' | 'key-lost',
+  reason: 'intent-uncertain' | 'key-lost' | 'custody-lost',
 ): Draft {
   return {
     type: 'credential.revoked',

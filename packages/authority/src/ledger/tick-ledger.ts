@@ -31,6 +31,8 @@ export interface TickLedgerOptions {
   requireSteady?: (now: Date) => void;
   /** Another clock that all who write here share; whose own is too far off it writes nothing. Absent, none is looked at. */
   serverClock?: Storage['serverClock'];
+  /** Why nothing may be written from the start; reading is right all the same. */
+  stopped?: ImprintError | undefined;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
   /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
@@ -65,6 +67,7 @@ export class TickLedger implements Ledger {
     this.#entropy = options.entropy;
     this.#requireSteady = options.requireSteady ?? (() => undefined);
     this.#serverClock = options.serverClock;
+    this.#stopped = options.stopped;
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
     this.#gather = options.gather ?? nextTurn;
   }

@@ -3,13 +3,14 @@ import type { Actor } from '@imprint/contract/audit/entry';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { type Line, TestUnit } from '../jobs/line.test-kit.ts';
 import { doneUnit, type Walk } from '../jobs/walk.test-kit.ts';
+import { nobodyApproved } from './approved.ts';
 import type { LifecycleCore } from './transition.ts';
 
 export const lead: Actor = { kind: 'person', id: 'lead' };
 
 /** What needs a second person is refused, or with `true` approved. */
 export function lifecycleCore(line: Line, approved = false): LifecycleCore {
-  return { contracts: line.core.contracts, approved: async () => approved };
+  return { contracts: line.core.contracts, approved: approved ? async () => [] : nobodyApproved };
 }
 
 /** IDs of the gateway's grammar that nobody checks here. */

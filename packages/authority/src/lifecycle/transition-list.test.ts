@@ -75,25 +75,51 @@ describe('a list of devices', () => {
     await refuses(
       list(minted, { ...ship, count: 4 }),
       'count_wrong',
-      /4 were counted, and 3 of the list are/,
+      /4 were counted, and 3 of the list can leave/,
     );
     await refuses(list([...minted, 'GW-NOBODY'], { ...ship, count: 5, dryRun: true }), 'count_wrong');
     assert.equal(await sizeOf(), size);
   });
 
+  test('what has no live certificate keeps its list from leaving', async () => {
+    const devices = [ids[6]!, ids[7]!];
+    const revoke = async (status: 'active' | 'revoked') => {
+      await line.core.ledger.submit(async () => ({
+        entries: [],
+        remember: async (tx) => {
+          await tx.updateTable('credential').set({ status }).where('device_id', '=', ids[7]!).execute();
+        },
+        reply: () => undefined,
+      }));
+    };
+    await revoke('revoked');
+    const size = await sizeOf();
+    await refuses(
+      list(devices, { to: 'shipped', reason: 'note 1', count: 2 }),
+      'count_wrong',
+      /1 of the list/,
+    );
+    assert.equal(await sizeOf(), size);
+    await revoke('active');
+  });
+
   test('I-18: nobody ships in bulk alone; whoever approves sees how many and which, and is asked at every device', async () => {
     const ship = { to: 'shipped' as const, reason: 'note 1', count: 3 };
     const size = await sizeOf();
-    await refuses(list(ids.slice(0, 3), ship, lifecycleCore(line)), 'approval_required', /3 devices/);
+    await refuses(list(ids.slice(0, 3), ship, lifecycleCore(line)), 'approval_required', /device\.ship-bulk/);
     assert.equal(await sizeOf(), size);
     const seen: ApprovedAct[] = [];
-    const approved = async (_reading: Reading, _by: Actor, act: ApprovedAct) => seen.push(act) > 0;
+    const approved = async (_reading: Reading, _by: Actor, act: ApprovedAct) => {
+      seen.push(act);
+      return [];
+    };
     const core = { contracts: line.core.contracts, approved };
     assert.deepEqual(sums(await list(ids.slice(0, 3), ship, core)), [3, 0, 0]);
     assert.equal(seen.length, 4);
     assert.deepEqual(new Set(seen.map((act) => JSON.stringify(act))).size, 1);
     const [act] = seen;
-    assert.ok(act?.act === 'ship-in-bulk' && act.devices === 3 && /^[0-9a-f]{64}$/.test(act.list_sha256));
+    assert.ok(act?.act === 'device.ship-bulk' && act.parameters.count === 3);
+    assert.match(act.parameters.devices_sha256, /^[0-9a-f]{64}$/);
   });
 
   test('one device ships without a second person', async () => {

@@ -8,7 +8,6 @@ import type { Actor } from '@imprint/contract/audit/entry';
 import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Ledger } from '../ledger/ledger.ts';
-import { requireApproved } from './approved.ts';
 import {
   type Destination,
   type DeviceListMark,
@@ -28,6 +27,8 @@ export interface ListRequest {
   to: Destination;
   reason: string | null;
   devices: readonly ListedDevice[];
+  /** The order whose stock it is, where it is one's. */
+  orderId?: string;
   /** How many things people counted; null where nobody did. */
   count: number | null;
   dryRun: boolean;
@@ -42,6 +43,7 @@ export interface ListOutcome {
 
 /** What stands against one device; everything else stands against the whole list, which is sent again. */
 const ofOneDevice: readonly ErrorCode[] = [
+  'approval_invalid',
   'approval_required',
   'bad_request',
   'device_returned',
@@ -60,7 +62,7 @@ export async function transitionList(
   request: ListRequest,
   onOutcomes: (outcomes: readonly TransitionOutcome[]) => void = () => {},
 ): Promise<ListOutcome> {
-  const mark = markOf(request.devices);
+  const mark = markOf(request);
   await requireCounted(ledger, core, request, mark);
   const result: ListOutcome = { moved: 0, before: 0, refused: 0, outcomes: [] };
   for (let at = 0; at < request.devices.length; at += limits.transitionsAtOnce) {
@@ -86,9 +88,7 @@ async function moveOne(
 ): Promise<TransitionOutcome> {
   const one: TransitionRequest = { by, deviceId: row.deviceId, to, reason: row.reason ?? reason, list };
   // a dry run says what stands against each device, beside the approval that the whole list still needs
-  const asked: LifecycleCore = dryRun
-    ? { ...core, approved: async (_reading, _by, { act }) => act === 'ship-in-bulk' }
-    : core;
+  const asked: LifecycleCore = dryRun ? { ...core, approved: exceptTheList(core) } : core;
   try {
     return await ledger.submit(async (reading) => {
       const { entries, ...moved } = await transitionDrafts(reading, asked, one);
@@ -100,6 +100,10 @@ async function moveOne(
     const { code, message, hint = null } = error;
     return { device_id: row.deviceId, outcome: 'refused', from: null, to: null, code, message, hint };
   }
+}
+
+function exceptTheList({ approved }: LifecycleCore): LifecycleCore['approved'] {
+  return async (reading, by, act) => (act.act === 'device.ship-bulk' ? [] : approved(reading, by, act));
 }
 
 /** Before the first of a list leaves: it is as long as people counted, every device is there to leave, and a second person agrees. */
@@ -126,7 +130,7 @@ async function requireCounted(
   if (notThere.length > 0) {
     throw new ImprintError(
       'count_wrong',
-      `${count} were counted, and ${count - notThere.length} of the list are in stock`,
+      `${count} were counted, and ${count - notThere.length} of the list can leave`,
       {
         hint: `Look for these first: ${notThere
           .slice(0, 5)
@@ -138,12 +142,12 @@ async function requireCounted(
   }
   if (dryRun) return;
   await ledger.submit(async (reading) => {
-    await requireApproved(core.approved, reading, by, { act: 'ship-in-bulk', ...mark });
-    return { entries: [], reply: () => undefined };
+    const entries = await core.approved(reading, by, { act: 'device.ship-bulk', parameters: mark });
+    return { entries, reply: () => undefined };
   });
 }
 
-/** The devices of the list that are neither in stock nor shipped by this same act before. */
+/** The devices of the list that are neither in stock with a live certificate nor shipped by this same act before. */
 async function notReadyToShip(
   ledger: Ledger,
   { devices, reason }: ListRequest,
@@ -164,6 +168,13 @@ async function notReadyToShip(
           .orderBy('device_history.log_index', 'desc')
           .limit(1)
           .as('last_reason'),
+        device
+          .selectFrom('credential')
+          .select((credential) => credential.fn.countAll<number>().as('count'))
+          .whereRef('credential.device_id', '=', 'device.device_id')
+          .where('credential.profile', '=', 'idevid')
+          .where('credential.status', '=', 'active')
+          .as('live'),
       ])
       .where(
         'device_id',
@@ -176,7 +187,9 @@ async function notReadyToShip(
       const device = known.get(row.deviceId);
       const isBefore =
         device?.state === 'shipped' && device.last_reason === (row.reason ?? reason ?? 'shipped');
-      if (device?.state !== 'stocked' && !isBefore) {
+      if (device?.state === 'stocked' && Number(device.live) === 0) {
+        found.push({ deviceId: row.deviceId, state: 'without a live certificate' });
+      } else if (device?.state !== 'stocked' && !isBefore) {
         found.push({ deviceId: row.deviceId, state: device?.state ?? 'unknown' });
       }
     }
@@ -185,7 +198,7 @@ async function notReadyToShip(
 }
 
 /** @throws bad_request */
-function markOf(devices: readonly ListedDevice[]): DeviceListMark {
+function markOf({ devices, orderId }: ListRequest): DeviceListMark {
   const ids = devices.map(({ deviceId }) => deviceId).sort();
   const twice = ids.find((id, at) => id === ids[at - 1]);
   if (twice !== undefined) {
@@ -199,7 +212,7 @@ function markOf(devices: readonly ListedDevice[]): DeviceListMark {
     });
   }
   const text = ids.map((id) => `${id}\n`).join('');
-  return { devices: ids.length, list_sha256: hash('sha256', text, 'hex') };
+  return { count: ids.length, devices_sha256: hash('sha256', text, 'hex'), order_id: orderId ?? null };
 }
 
 /**

@@ -7,6 +7,7 @@ import { gateway, type Line, openLine, productOf, TestUnit } from '../jobs/line.
 import { quarantineJob } from '../jobs/quarantine.ts';
 import { revokeCredential } from '../jobs/revoke-credential.ts';
 import { deviceOf, doneUnit, entriesOf, provenUnit, refuses, Walk } from '../jobs/walk.test-kit.ts';
+import { dueSamples, registerSample } from '../registry/samples.ts';
 import { bring, idsOf, lead, lifecycleCore, manufactured } from './lifecycle.test-kit.ts';
 import { type Destination, transitionDevice } from './transition.ts';
 
@@ -197,7 +198,7 @@ describe('a transition', () => {
     const walk = await provenUnit(line, new TestUnit('security'), fresh());
     await setAside(line, walk, 'proof_wrong');
     for (const to of ['released', 'allocated', 'returned'] as const)
-      await refuses(move(line, walk.deviceId, to), 'approval_required', /set aside as proof_wrong/);
+      await refuses(move(line, walk.deviceId, to), 'approval_required', /quarantine\.release/);
     assert.equal(await stateOf(line, walk.deviceId), 'quarantined');
     await move(line, walk.deviceId, 'released', 'both looked at it', lifecycleCore(line, true));
     assert.equal(await stateOf(line, walk.deviceId), 'allocated');
@@ -226,6 +227,22 @@ describe('a transition', () => {
     const { device, job, unit } = await deviceOf(line, walk.deviceId);
     assert.deepEqual([device.state, job?.state, unit?.quarantined], ['scrapped', 'abandoned', 1]);
     await refuses(Walk.open(line, walk.unit, walk.deviceId), 'device_quarantined');
+  });
+
+  test('a golden sample that is scrapped is due at no station any more', async () => {
+    const { deviceId } = await manufactured(line, fresh());
+    const due = async () =>
+      (await dueSamples(line.core.ledger.reader, 'st-1', line.core.clock())).map(
+        (sample) => sample.device_id,
+      );
+    await registerSample(line.core.ledger, lead, {
+      device_id: deviceId,
+      kind: 'golden',
+      check_every_minutes: 60,
+    });
+    assert.deepEqual(await due(), [deviceId]);
+    await move(line, deviceId, 'scrapped');
+    assert.deepEqual(await due(), []);
   });
 
   test('a station accepts what came back only where the contract of the product lets it', async () => {

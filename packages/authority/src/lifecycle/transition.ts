@@ -12,7 +12,7 @@ import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
 import { statement } from '../storage/statement.ts';
 import type { CredentialTable, DeviceHistoryTable, DeviceTable } from '../storage/tables.ts';
-import { type Approved, requireApproved } from './approved.ts';
+import type { Approved } from './approved.ts';
 import { consequenceDrafts } from './consequences.ts';
 
 export interface LifecycleCore {
@@ -35,8 +35,9 @@ export interface TransitionRequest {
 
 /** What names a list of devices to whoever approves it. */
 export interface DeviceListMark {
-  devices: number;
-  list_sha256: string;
+  count: number;
+  devices_sha256: string;
+  order_id: string | null;
 }
 
 export interface Moved {
@@ -53,8 +54,8 @@ type Device = Selectable<DeviceTable>;
 /**
  * The entries that move one device, in the order in which they hold: what it was trusted with is revoked before it moves.
  * None where it is in that state already; a device that was shipped before is that only under the same reason.
- * @throws unknown_device, transition_refused (table, policy, or a state that it did not leave), approval_required, bad_request (no
- * reason)
+ * @throws unknown_device, transition_refused (table, policy, or a state that it did not leave), device_returned, approval_required,
+ * approval_invalid, not_authorized, bad_request (no reason)
  */
 export async function transitionDrafts(
   reading: Reading,
@@ -71,13 +72,15 @@ export async function transitionDrafts(
   if (row.onlyBack) await requireBack(reading, device, to);
   await requirePolicy(reading, core, device, to, request.by);
   await requireLiveCredential(reading, device, to);
-  await requireSecondPerson(reading, core, row, job, request);
-  const entries = await consequenceDrafts(reading, { device, job, to, by: request.by, reason });
-  entries.push({
-    type: 'device.transitioned',
-    actor: request.by,
-    data: { device_id: device.device_id, from, to, reason },
-  });
+  const entries: Draft[] = [
+    ...(await secondPerson(reading, core, row, job, request)),
+    ...(await consequenceDrafts(reading, { device, job, to, by: request.by, reason })),
+    {
+      type: 'device.transitioned',
+      actor: request.by,
+      data: { device_id: device.device_id, from, to, reason },
+    },
+  ];
   return { device_id: device.device_id, from, to, outcome: 'moved', entries };
 }
 
@@ -178,18 +181,18 @@ async function requirePolicy(
     .where('order_id', '=', device.order_id)
     .executeTakeFirstOrThrow();
   const { product, rework } = await core.contracts.get(reading.tx, contract_sha256);
+  if (by.kind === 'station' && (rework.custody_lost === 'scrap' || rework.accepted_by !== 'station')) {
+    const waits =
+      rework.custody_lost === 'scrap' ? 'is to be scrapped' : 'was not accepted for refurbishing yet';
+    throw new ImprintError('device_returned', `${device.device_id} came back from the field and ${waits}`, {
+      hint: 'Lay the unit into the box of returns and call the line lead, who accepts it or scraps it.',
+    });
+  }
   if (rework.custody_lost === 'scrap') {
     throw new ImprintError(
       'transition_refused',
       `the contract of ${product} refurbishes nothing: what came back is scrapped`,
       { hint: `imprint device scrap ${device.device_id} --reason …` },
-    );
-  }
-  if (by.kind === 'station' && rework.accepted_by !== 'station') {
-    throw new ImprintError(
-      'device_returned',
-      `${device.device_id} came back and waits for a person who accepts it for refurbishing`,
-      { hint: 'Lay the unit into the box of returns; the line lead accepts it. Then scan it again.' },
     );
   }
 }
@@ -206,21 +209,21 @@ async function requireLiveCredential(reading: Reading, device: Device, to: Lifec
   );
 }
 
-async function requireSecondPerson(
+/** The entries that use up the approval, where this takes one. @throws as {@link Approved} */
+async function secondPerson(
   reading: Reading,
   core: LifecycleCore,
   row: Transition,
   job: Job | undefined,
   { by, deviceId, list }: TransitionRequest,
-): Promise<void> {
-  if (row.approval === 'in-bulk' && list !== null && list.devices > 1) {
-    await requireApproved(core.approved, reading, by, { act: 'ship-in-bulk', ...list });
+): Promise<Draft[]> {
+  if (row.approval === 'in-bulk' && list !== null && list.count > 1) {
+    return core.approved(reading, by, { act: 'device.ship-bulk', parameters: list });
   }
-  if (row.approval !== 'security-code' || job?.state !== 'quarantined') return;
-  const { failure_code } = job;
-  if (failure_code === null || !isSecurityCode(failure_code)) return;
-  const act = { act: 'release-after-security-code', device_id: deviceId, failure_code } as const;
-  await requireApproved(core.approved, reading, by, act);
+  if (row.approval !== 'security-code' || job?.state !== 'quarantined') return [];
+  if (job.failure_code === null || !isSecurityCode(job.failure_code)) return [];
+  const parameters = { device_id: deviceId, to: row.to };
+  return core.approved(reading, by, { act: 'quarantine.release', parameters });
 }
 
 async function requireDevice(reading: Reading, deviceId: string): Promise<Device> {

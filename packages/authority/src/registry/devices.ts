@@ -33,6 +33,8 @@ export interface DeviceReport {
   contract_revision: string | null;
   firmware: { build_id: string; sha256: string; rollback_counter: number } | null;
   last_seen_firmware: string | null;
+  /** Its debug port may stay open: the approval of it, or who allowed it where one person acts. */
+  debug_exception: string | null;
   site: string | null;
   station_id: string | null;
   operator_id: string | null;
@@ -122,6 +124,7 @@ export async function showDevice(reader: Kysely<Tables>, deviceId: string): Prom
             rollback_counter: attempt.rollback_counter,
           },
     last_seen_firmware: device.last_seen_firmware,
+    debug_exception: device.debug_exception,
     site: attempt?.site ?? null,
     station_id: attempt?.station_id ?? null,
     operator_id: attempt?.operator_id ?? null,

@@ -1,6 +1,6 @@
 /** Orders as people and programs see them: what was ordered, how far it is, and its yield, counted from attempts. */
 import { ImprintError } from '@imprint/contract/errors';
-import { isOpenJob } from '@imprint/contract/job-state';
+import { isOpenJob, type JobState } from '@imprint/contract/job-state';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { limits } from '@imprint/contract/limits';
 import type { Kysely, Selectable } from 'kysely';
@@ -115,12 +115,24 @@ async function countJobs(
     .groupBy('job.state')
     .execute();
   const jobs = { open: 0, done: 0, quarantined: 0, abandoned: 0 };
+  const count = (state: JobState, by: number) => {
+    jobs[isOpenJob(state) ? 'open' : (state as 'done' | 'quarantined' | 'abandoned')] += by;
+  };
   let retested = 0;
   for (const row of rows) {
-    const { state } = row;
-    if (isOpenJob(state)) jobs.open += Number(row.count);
-    else jobs[state as 'done' | 'quarantined' | 'abandoned'] += Number(row.count);
-    if (state === 'done') retested = Number(row.retested);
+    count(row.state, Number(row.count));
+    if (row.state === 'done') retested += Number(row.retested);
+  }
+  // A device with several jobs is one unit: it came out as the first of them that was done has it, or else the newest.
+  for (const each of await jobsOfReworked(reader, orderId)) {
+    for (const { state, failed } of each) {
+      count(state, -1);
+      if (state === 'done' && failed) retested--;
+    }
+    const done = each.findIndex(({ state }) => state === 'done');
+    const made = each.slice(0, done < 0 ? each.length : done + 1);
+    count(made.at(-1)!.state, 1);
+    if (done > 0 || (done === 0 && made[0]!.failed)) retested++;
   }
   const scrapped = jobs.quarantined + jobs.abandoned;
   const ended = jobs.done + scrapped;
@@ -137,6 +149,43 @@ async function countJobs(
       final_yield: share(jobs.done),
     },
   };
+}
+
+/** The jobs of each device of the order that has several, the oldest first. */
+async function jobsOfReworked(
+  reader: Kysely<Tables>,
+  orderId: string,
+): Promise<{ state: JobState; failed: boolean }[][]> {
+  const rows = await reader
+    .selectFrom('job')
+    .innerJoin('attempt as first', (join) =>
+      join.onRef('first.job_id', '=', 'job.job_id').on('first.attempt', '=', 1),
+    )
+    .select((job) => [
+      'job.device_id',
+      'job.state',
+      job
+        .selectFrom('attempt')
+        .select((attempt) => attempt.fn.countAll<number>().as('count'))
+        .whereRef('attempt.job_id', '=', 'job.job_id')
+        .where('attempt.outcome', '=', 'failed')
+        .as('failed'),
+    ])
+    .where('job.order_id', '=', orderId)
+    .where('job.device_id', 'in', (job) =>
+      job
+        .selectFrom('job as each')
+        .select('each.device_id')
+        .where('each.order_id', '=', orderId)
+        .groupBy('each.device_id')
+        .having(job.fn.countAll(), '>', 1),
+    )
+    .orderBy('first.log_index')
+    .execute();
+  const byDevice = Map.groupBy(rows, ({ device_id }) => device_id);
+  return [...byDevice.values()].map((jobs) =>
+    jobs.map(({ state, failed }) => ({ state, failed: Number(failed) > 0 })),
+  );
 }
 
 function orderView(row: Selectable<ProductionOrderTable>): OrderView {

@@ -48,7 +48,8 @@ export interface DueSample {
 
 /**
  * When each sample is due at this station: its interval after the last check there that came out as it must; at once
- * where there was none. A sample concerns the stations of the site where it was made.
+ * where there was none. A sample concerns the stations of the site where it was made, for as long as it is not scrapped, retired or
+ * lost.
  */
 export async function dueSamples(db: Kysely<Tables>, stationId: string, now: Date): Promise<DueSample[]> {
   const { rows } = await lastChecks(db, { station_id: stationId });
@@ -74,6 +75,16 @@ const lastChecks = statement<
     .whereRef('here.site', '=', 'maker.site')
     .where('here.station_id', '=', arg('station_id'))
     .where('job.state', '=', 'done')
+    // what is gone for good cannot be checked any more, and halts no station
+    .where(
+      (sample) =>
+        sample
+          .selectFrom('device')
+          .select('device.state')
+          .whereRef('device.device_id', '=', 'sample.device_id'),
+      'not in',
+      ['scrapped', 'retired', 'lost'],
+    )
     .leftJoin('sample_check', (join) =>
       join
         .onRef('sample_check.device_id', '=', 'sample.device_id')

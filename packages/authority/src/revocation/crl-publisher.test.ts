@@ -7,7 +7,7 @@ import type { Issuer } from '../issuing/issuer.ts';
 import { append, draft, h } from '../ledger/history.test-kit.ts';
 import { publishCrl } from './publish-crl.ts';
 import { boundMinutes, boundMs, openRegistry, type TestRegistry } from './registry.test-kit.ts';
-import { opensslCrlCheck, opensslCrlText } from './revocation.test-kit.ts';
+import { issueDevice, opensslCrlCheck, opensslCrlText } from './revocation.test-kit.ts';
 import { visibilityOf } from './visibility.ts';
 
 const visibility = visibilityOf(boundMinutes);
@@ -152,6 +152,25 @@ describe('CRL publisher', () => {
     assert.equal(await revoked(), 2);
     assert.equal(await revoked(), 1);
   });
+});
+
+test('a partition of a CA without a public URL says that it is one, and no verifier takes it for the whole', async () => {
+  const registry = await begin(1);
+  const { ledger, realm } = registry;
+  const issuer = { ...registry.issuer, revocation: { crlPartitions: 4 } };
+  // whose certificate names no CRL
+  const device = await issueDevice(issuer, {}, registry.clock());
+  const partition = partitionOf(device.serial, 4);
+  await publishCrl({ ledger, processId: 'a-1' }, issuer, partition, visibility);
+  const { crl } = await registry.served(partition);
+  assert.match(
+    opensslCrlText(crl, realm.hierarchy.certificates.issuing),
+    /Distribution Point: critical\n\s+Full Name:\n\s+URI:urn:imprint:crl:/,
+  );
+  assert.match(
+    opensslCrlCheck(realm, device.certificate, [crl], registry.clock()),
+    /Different CRL scope|unable to get certificate CRL/i,
+  );
 });
 
 describe('CRL numbers', () => {

@@ -59,10 +59,11 @@ export class CrlPublisher {
       .flatMap((issuer) =>
         Array.from({ length: issuer.revocation.crlPartitions }, (_, partition) => ({ issuer, partition })),
       )
-      .filter(({ issuer, partition }) => {
-        const name = nameOf(issuer.certificate.sha256, partition);
-        return all || this.#damaged.has(name) || this.#isDue(name, known.get(name), visibility);
-      });
+      .map((one) => {
+        const name = nameOf(one.issuer.certificate.sha256, one.partition);
+        return { ...one, name, crl: known.get(name) };
+      })
+      .filter(({ name, crl }) => all || this.#damaged.has(name) || this.#isDue(name, crl, visibility));
     return this.#publish(due, visibility);
   }
 
@@ -75,17 +76,17 @@ export class CrlPublisher {
   }
 
   async #publish(
-    due: readonly { issuer: Issuer; partition: number }[],
+    due: readonly { issuer: Issuer; partition: number; name: string; crl: CrlTable | undefined }[],
     visibility: Visibility,
   ): Promise<Publication[]> {
     const published: Publication[] = [];
     const failed: unknown[] = [];
     for (let at = 0; at < due.length; at += crlsAtOnce) {
       await Promise.all(
-        due.slice(at, at + crlsAtOnce).map(async ({ issuer, partition }) => {
+        due.slice(at, at + crlsAtOnce).map(async ({ issuer, partition, name, crl: before }) => {
           try {
-            const crl = await publishCrl(this.#core, issuer, partition, visibility);
-            this.#damaged.delete(nameOf(issuer.certificate.sha256, partition));
+            const crl = await publishCrl(this.#core, issuer, partition, visibility, before?.number ?? 0);
+            this.#damaged.delete(name);
             if (crl !== undefined) published.push({ issuer, partition, ...crl });
           } catch (error) {
             failed.push(error);

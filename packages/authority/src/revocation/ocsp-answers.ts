@@ -4,32 +4,48 @@ import type { CertId } from './ocsp-request.ts';
 
 export interface KeptAnswer {
   response: Buffer;
-  /** ISO 8601. */
-  thisUpdate: string;
-  nextUpdate: string;
-  /** SHA-256 of the response, hex. */
-  sha256: string;
-  /** From then on another one is signed; until `nextUpdate` it may be given where that cannot be. */
+  /** Milliseconds since 1970, between which it holds. */
+  thisUpdateMs: number;
+  nextUpdateMs: number;
+  /** From then on another one is signed; until `nextUpdateMs` it may be given where that cannot be. */
   freshUntilMs: number;
+  /** For caches, as HTTP writes them: a validator, and the two times. */
+  etag: string;
+  lastModified: string;
+  expires: string;
 }
 
 /** Answers of one serial, by the CertID in each of the forms in which it was asked for: two hashes, each with and without parameters. */
 const formsOfSerial = 8;
+/** Strangers can write a request about one certificate in as many ways as they like; a plain one is shorter. */
+const longestRead = 160;
 
 export class OcspAnswers {
   readonly #most: number;
   readonly #bySerial = new Map<string, Map<string, KeptAnswer>>();
+  /** What requests ask about whose answers were kept, by the request's bytes: reading one takes longer than giving its answer. */
+  readonly #read = new Map<string, CertId>();
 
   constructor(most: number = limits.ocspAnswersKept) {
     this.#most = most;
   }
 
-  get({ serial, der }: CertId): KeptAnswer | undefined {
-    return this.#bySerial.get(serial)?.get(formOf(der));
+  /** The certificate that these bytes ask about, where an answer to just them was kept before. */
+  asked(request: Uint8Array): CertId | undefined {
+    return this.#read.get(textOf(request));
   }
 
-  /** Keeps it; where there is no room the serial that came first goes. */
-  keep({ serial, der }: CertId, answer: KeptAnswer): void {
+  get({ serial, der }: CertId): KeptAnswer | undefined {
+    return this.#bySerial.get(serial)?.get(textOf(der));
+  }
+
+  /** Keeps it, and what its request asks about; where there is no room what came first goes. */
+  keep(request: Uint8Array, certId: CertId, answer: KeptAnswer): void {
+    const { serial, der } = certId;
+    if (request.length <= longestRead) {
+      if (this.#read.size >= this.#most) this.#read.delete(this.#read.keys().next().value!);
+      this.#read.set(textOf(request), certId);
+    }
     let forms = this.#bySerial.get(serial);
     if (forms === undefined) {
       if (this.#bySerial.size >= this.#most) this.#bySerial.delete(this.#bySerial.keys().next().value!);
@@ -37,7 +53,7 @@ export class OcspAnswers {
       this.#bySerial.set(serial, forms);
     }
     if (forms.size >= formsOfSerial) forms.clear();
-    forms.set(formOf(der), answer);
+    forms.set(textOf(der), answer);
   }
 
   drop(serial: string): void {
@@ -49,6 +65,6 @@ export class OcspAnswers {
   }
 }
 
-function formOf(der: Uint8Array): string {
+function textOf(der: Uint8Array): string {
   return Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('latin1');
 }

@@ -4,8 +4,11 @@
  */
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError, isImprintError } from '@imprint/contract/errors';
+import { sha256 } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
+import type { Certificate } from '@imprint/contract/x509/certificate';
 import { contextTag, DerReader, derTag } from '@imprint/contract/x509/der';
+import { derInteger, derOctetString, derOid, derSequence } from '@imprint/contract/x509/der-writer';
 import { oid } from '@imprint/contract/x509/oid';
 
 export type CertIdHash = 'sha1' | 'sha256';
@@ -127,4 +130,20 @@ function malformed(what: string, cause?: unknown): ImprintError {
     hint: '`openssl ocsp -reqin FILE -text` shows it.',
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+const sha256Algorithm = derSequence(derOid('2.16.840.1.101.3.4.2.1'));
+
+/** A request (DER) about one certificate by its issuer and the content octets of its serial, with SHA-256 and without a nonce, as RFC 9919 has it. */
+export function ocspRequestOf(
+  { subject, publicKey }: Pick<Certificate, 'subject' | 'publicKey'>,
+  serial: Uint8Array,
+): Uint8Array {
+  const certId = derSequence(
+    sha256Algorithm,
+    derOctetString(sha256(subject.der)),
+    derOctetString(sha256(publicKey.raw)),
+    derInteger(serial),
+  );
+  return derSequence(derSequence(derSequence(derSequence(certId))));
 }

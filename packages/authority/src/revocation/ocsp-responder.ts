@@ -11,7 +11,7 @@ import type { ContractShelf } from '../registry/contract-shelf.ts';
 import type { Clock } from '../surroundings.ts';
 import { certificateStatus } from './certificate-status.ts';
 import { type CertifyCore, certifyResponder } from './certify-responder.ts';
-import { OcspAnswers } from './ocsp-answers.ts';
+import { type KeptAnswer, OcspAnswers } from './ocsp-answers.ts';
 import { type CertId, type CertIdHash, type OcspRequest, readOcspRequest } from './ocsp-request.ts';
 import { type OcspIdentity, ocspErrors, type SingleAnswer, signOcspResponse } from './ocsp-response.ts';
 import { revocationsSince } from './revocations-since.ts';
@@ -30,7 +30,7 @@ export interface OcspAnswer {
   /** OCSPResponse, DER. */
   response: Buffer;
   /** What caches may know of it; absent, none may keep it. */
-  kept?: { thisUpdate: string; nextUpdate: string; sha256: string };
+  kept?: Pick<KeptAnswer, 'nextUpdateMs' | 'thisUpdateMs' | 'etag' | 'lastModified' | 'expires'>;
 }
 
 /** The key that is certified for a CA, which hashes name it, and when another one takes its place. */
@@ -55,6 +55,8 @@ export class OcspResponder {
   #next: number | undefined;
   /** Goes up with every revocation that is heard of: what was read before it may be wrong. */
   #heard = 0;
+  /** The fault that stands in the way of signing, and was reported. */
+  #reported: string | undefined;
 
   constructor(core: ResponderCore) {
     this.#core = core;
@@ -86,7 +88,18 @@ export class OcspResponder {
    * The answer to a request (DER). `admits` is asked before something is read and signed for it, and may refuse: then it is `tryLater`, which
    * is also the answer while the clock or the database cannot be trusted and nothing valid is kept.
    */
-  async answer(der: Uint8Array, admits: () => boolean): Promise<OcspAnswer> {
+  answer(der: Uint8Array, admits: () => boolean): OcspAnswer | Promise<OcspAnswer> {
+    const now = this.#core.clock();
+    const asked = this.#answers.asked(der);
+    const kept = asked === undefined ? undefined : this.#answers.get(asked);
+    // given at once: this is what a listener does most
+    if (kept !== undefined && now.getTime() < kept.freshUntilMs && isWithin(kept, now)) {
+      return { response: kept.response, kept };
+    }
+    return this.#answerRead(der, now, admits);
+  }
+
+  async #answerRead(der: Uint8Array, now: Date, admits: () => boolean): Promise<OcspAnswer> {
     let request: OcspRequest;
     try {
       request = readOcspRequest(der);
@@ -102,16 +115,27 @@ export class OcspResponder {
     }
     const isAlone = certificates.length === 1 && nonce === undefined;
     const kept = isAlone ? this.#answers.get(first!) : undefined;
-    const now = this.#core.clock();
-    if (kept !== undefined && now.getTime() < kept.freshUntilMs && isWithin(kept, now)) {
-      return { response: kept.response, kept };
+    const given = kept !== undefined && isWithin(kept, now) ? { response: kept.response, kept } : undefined;
+    if (given !== undefined && now.getTime() < given.kept.freshUntilMs) {
+      this.#answers.keep(der, first!, given.kept);
+      return given;
     }
     try {
-      if (admits()) return await this.#sign(answering, request, now, isAlone);
+      if (admits()) {
+        const signed = await this.#sign(answering, der, request, now);
+        this.#reported = undefined;
+        return signed;
+      }
     } catch (fault) {
-      this.#core.report(fault);
+      this.#reportOnce(fault);
     }
-    return kept !== undefined && isWithin(kept, now) ? { response: kept.response, kept } : error('tryLater');
+    return given ?? error('tryLater');
+  }
+
+  /** Strangers meet a fault as often as they like; it is reported when it begins. */
+  #reportOnce(fault: unknown): void {
+    if (String(fault) !== this.#reported) this.#core.report(fault);
+    this.#reported = String(fault);
   }
 
   async #hearOfIssuers(): Promise<void> {
@@ -128,12 +152,13 @@ export class OcspResponder {
 
   async #sign(
     { issuer, identity }: Answering,
+    request: Uint8Array,
     { certificates, nonce }: OcspRequest,
     now: Date,
-    isAlone: boolean,
   ): Promise<OcspAnswer> {
     const visibility = this.#visibility;
     if (identity === undefined || visibility === undefined) return error('tryLater');
+    if (Date.parse(identity.notAfter) <= now.getTime()) return error('tryLater');
     this.#core.clockGuard.requireSteady(now);
     const heard = this.#heard;
     // the moment before the registry is read is the last one of which the answer is surely true
@@ -147,15 +172,19 @@ export class OcspResponder {
     }
     const response = await signOcspResponse(identity, answers, thisUpdate, nonce);
     // strangers can ask about as many unknown serials as they like
-    if (!isAlone || answers[0]!.status.kind === 'unknown') return { response };
-    const kept = {
+    if (certificates.length > 1 || nonce !== undefined || answers[0]!.status.kind === 'unknown') {
+      return { response };
+    }
+    const kept: KeptAnswer = {
       response,
-      thisUpdate,
-      nextUpdate,
-      sha256: hash('sha256', response, 'hex'),
+      thisUpdateMs: now.getTime(),
+      nextUpdateMs: endMs,
       freshUntilMs: now.getTime() + (endMs - now.getTime()) / 2,
+      etag: `"${hash('sha256', response, 'hex')}"`,
+      lastModified: now.toUTCString(),
+      expires: new Date(endMs).toUTCString(),
     };
-    if (heard === this.#heard) this.#answers.keep(certificates[0]!, kept);
+    if (heard === this.#heard) this.#answers.keep(request, certificates[0]!, kept);
     return { response, kept };
   }
 
@@ -174,11 +203,8 @@ export class OcspResponder {
 }
 
 /** A clock that was put back is no reason to give what is of later. */
-function isWithin(
-  { thisUpdate, nextUpdate }: { thisUpdate: string; nextUpdate: string },
-  now: Date,
-): boolean {
-  return Date.parse(thisUpdate) <= now.getTime() && now.getTime() < Date.parse(nextUpdate);
+function isWithin({ thisUpdateMs, nextUpdateMs }: KeptAnswer, now: Date): boolean {
+  return thisUpdateMs <= now.getTime() && now.getTime() < nextUpdateMs;
 }
 
 function middleOf({ notBefore, notAfter }: OcspIdentity): number {

@@ -121,13 +121,11 @@ export async function opensslOcsp(
 function run(cwd: string, arguments_: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('openssl', arguments_, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-    let text = '';
-    const hear = (bytes: Buffer) => {
-      text += String(bytes);
-    };
-    child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
+    const [said, shown]: [Buffer[], Buffer[]] = [[], []];
+    child.stderr.on('data', (bytes) => said.push(bytes));
+    child.stdout.on('data', (bytes) => shown.push(bytes));
     child.on('error', reject);
-    child.on('close', () => resolve(text));
+    // the verdict first, whichever stream was the faster
+    child.on('close', () => resolve(String(Buffer.concat([...said, ...shown]))));
   });
 }

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Kysely } from 'kysely';
@@ -37,7 +38,8 @@ interface Claim {
 }
 
 /**
- * Makes and publishes the next CRL of a partition; undefined where another process is making it.
+ * Makes and publishes the next CRL of a partition; undefined where another process is making it, or has made one since `follows` was the
+ * newest (0: before there was any).
  * @throws realm_mismatch where the CA was published with another number of partitions; clock_untrusted, storage_failed, key_locked;
  * tbs_mismatch where what the signer gave is no signature of the CA over the list
  */
@@ -46,15 +48,15 @@ export async function publishCrl(
   issuer: Issuer,
   partition: number,
   { validityMs }: Visibility,
+  follows?: number,
 ): Promise<PublishedCrl | undefined> {
   const { ledger, processId } = core;
-  const { crlPartitions, publicUrl } = issuer.revocation;
-  const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId));
+  const { crlPartitions } = issuer.revocation;
+  const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId, follows));
   if (claim === undefined) return undefined;
   const revoked = await revokedSerials(ledger.reader, issuer, partition, claim.before);
   const { thisUpdate, number } = claim;
   const nextUpdate = wholeSecond(thisUpdate.getTime() + validityMs);
-  const isPartition = crlPartitions > 1 && publicUrl !== undefined;
   const tbs = encodeCrlTbs(
     {
       signerKeyType: issuer.signer.keyType,
@@ -63,7 +65,7 @@ export async function publishCrl(
       number,
       thisUpdate: thisUpdate.toISOString(),
       nextUpdate,
-      ...(isPartition ? { distributionPoint: crlUrl(publicUrl, issuer.keyIdentifier, partition) } : {}),
+      distributionPoint: pointOf(issuer, partition),
     },
     revoked,
   );
@@ -83,11 +85,20 @@ export async function publishCrl(
   return isPublished ? { number, revoked: revoked.length, bytes: crl.length } : undefined;
 }
 
+/** A partition never looks like the whole list: where certificates name no URL, it has a name that none of them has. */
+function pointOf({ keyIdentifier, revocation }: Issuer, partition: number): string | undefined {
+  const { crlPartitions, publicUrl } = revocation;
+  if (crlPartitions === 1) return undefined;
+  if (publicUrl === undefined) return `urn:imprint:crl:${toHex(keyIdentifier)}:${partition}`;
+  return crlUrl(publicUrl, keyIdentifier, partition);
+}
+
 async function claimNumber(
   { tx, now, at }: Reading,
   issuer: Issuer,
   partition: number,
   owner: string,
+  follows: number | undefined,
 ): Promise<Decision<Claim | undefined>> {
   const key = { issuer_sha256: issuer.certificate.sha256, partition };
   const before = (await selectCrl(tx, key)).rows[0];
@@ -96,10 +107,14 @@ async function claimNumber(
     throw new ImprintError(
       'realm_mismatch',
       `this CA has ${before.partitions} CRLs, and this process would publish ${issuer.revocation.crlPartitions}`,
-      { hint: 'A CA keeps the number of its CRLs for ever: mend crl_partitions in the configuration.' },
+      {
+        hint: 'A CA keeps the number of its CRLs for ever: it stands in the record of the CA (imprint ca list).',
+      },
     );
   }
-  if (claimed !== undefined && claimed.owner !== owner && claimed.expires_at > at) {
+  const isMade = follows !== undefined && (before?.number ?? 0) !== follows;
+  const isBeingMade = claimed !== undefined && claimed.owner !== owner && claimed.expires_at > at;
+  if (isMade || isBeingMade) {
     return { entries: [], reply: () => undefined };
   }
   const number = Math.max(before?.number ?? 0, claimed?.number ?? 0) + 1;

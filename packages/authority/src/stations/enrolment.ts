@@ -17,6 +17,7 @@ import type { Issuer } from '../issuing/issuer.ts';
 import { type PreparedCertificate, prepareStation } from '../issuing/prepare.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import { stationProfile } from '../issuing/station-profile.ts';
+import { refuseExcluded } from '../registry/excluded-keys.ts';
 import type { Tables } from '../storage/tables.ts';
 import { signerOf } from '../trust/issuers.ts';
 import type { StationCore } from './station-core.ts';
@@ -102,12 +103,13 @@ async function stationCaOf({ ledger }: StationCore, certificate: Uint8Array): Pr
   });
 }
 
-/** A key is one station's, and no device's: a PC that was copied with its key is not let in as a second one. */
+/** A key is one station's, no device's, and of no other realm: a PC that was copied with its key is not let in as a second one. */
 async function requireFreshKey(
   db: Kysely<Tables>,
   stationId: string,
   publicKeySha256: string,
 ): Promise<void> {
+  await refuseExcluded(db, publicKeySha256);
   const station = await db
     .selectFrom('station')
     .select('station_id')

@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -58,6 +58,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     retired_at: 'text null',
     reason: 'text null',
   },
+  excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
     contract_sha256: 'text',
@@ -97,6 +98,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
   unit: {
@@ -381,6 +383,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
   trust_bundle: ['version'],
+  excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
   production_order: ['order_id'],
   device: ['device_id'],
@@ -424,6 +427,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
   'device_history',
+  'excluded_key',
   'public_key',
   'revocation',
   'unit',
@@ -448,6 +452,7 @@ export const projectedTables = [
   'realm',
   'ca',
   'trust_bundle',
+  'excluded_key',
   'contract',
   'production_order',
   'device',

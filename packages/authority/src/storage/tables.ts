@@ -42,6 +42,13 @@ export interface CaTable {
   reason: string | null;
 }
 
+/** A key that another realm has certified, and which one. */
+export interface ExcludedKeyTable {
+  public_key_sha256: string;
+  realm: string;
+  log_id: string;
+}
+
 /** A bundle of trust anchors that was published, one row a version. */
 export interface TrustBundleTable {
   version: number;
@@ -96,6 +103,8 @@ export interface DeviceTable {
   completed_index: number | null;
   rma_count: number;
   last_seen_firmware: string | null;
+  /** Where its debug port may stay open: the approval, or `person:ID` who allowed it where one person acts. */
+  debug_exception: string | null;
 }
 
 /** Every identifier of every unit that was ever bound, one row a part, so that a part met again elsewhere shows. */
@@ -518,6 +527,7 @@ export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
   trust_bundle: TrustBundleTable;
+  excluded_key: ExcludedKeyTable;
   contract: ContractTable;
   production_order: ProductionOrderTable;
   device: DeviceTable;

@@ -2,6 +2,7 @@
 import { caId as caIdSchema, type EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
 import { anyScope, type CaScope } from '@imprint/contract/x509/ca-scope';
+import { largeCaPartitions } from '../issuing/crl-partition.ts';
 
 export type CaKind = EntryData<'ca.requested'>['kind'];
 /** As the log has it. */
@@ -11,7 +12,7 @@ export type CaRequest = EntryData<'ca.requested'>;
 const beginnings: Record<CaKind, string> = { device: 'Device Issuing CA', station: 'Station CA' };
 /** The CA of each kind that a realm begins with. It is bound to nothing but its realm. */
 const firstIds: Record<CaKind, string> = { device: 'device-issuing', station: 'station-issuing' };
-const defaultPartitions: Record<CaKind, number> = { device: 64, station: 1 };
+const defaultPartitions: Record<CaKind, number> = { device: largeCaPartitions, station: 1 };
 
 /** Kind and subject of the CA of this name. @throws usage where it is no name of a CA */
 export function caNamed(caId: string): { kind: CaKind; subject: string } {

@@ -148,6 +148,7 @@ export function installDrafts(
 
 /**
  * Installs the root's answer to a request, after all of it was checked. Installed again, it stays as it is.
+ * @param also entries of the same decision, such as the bundle that tells devices of it
  * @throws certificate_refused, unknown_ca, ca_conflict where another certificate is installed
  */
 export function installCa(
@@ -156,6 +157,7 @@ export function installCa(
   caId: string,
   certificate: Uint8Array,
   roots: RealmRoots,
+  also: readonly Draft[] = [],
 ): Promise<Ca> {
   return ledger.submit(async ({ tx, now }) => {
     const ca = await requireCa(tx, caId);
@@ -171,7 +173,7 @@ export function installCa(
     const ends = old?.status === 'active' && sameScope(scopeOf(old), scopeOf(ca));
     const replaces = ends ? ca.replaces : null;
     return {
-      entries: installDrafts(by, { ca_id: caId, replaces }, checked),
+      entries: [...installDrafts(by, { ca_id: caId, replaces }, checked), ...also],
       reply: () => ({ ...ca, status: 'active', certificate, certificate_sha256: checked.sha256 }),
     };
   });

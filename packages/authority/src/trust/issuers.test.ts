@@ -51,28 +51,33 @@ describe('which CA certifies', () => {
   };
 
   test('I-9: the narrowest that is active and holds product, site and year', async () => {
-    assert.equal(await idOf(await chosen()), 'device-issuing');
-    let later = 0;
-    for (const [caId, scope] of [
-      ['device-y', { year: 2026 }],
-      ['device-s', { site: 'site-1' }],
-      ['device-p', { product: 'gateway' }],
-      ['device-sy', { site: 'site-1', year: 2026 }],
-      ['device-py', { product: 'gateway', year: 2026 }],
-      ['device-ps', { product: 'gateway', site: 'site-1' }],
+    const narrowestFirst = [
       ['device-psy', wanted],
-    ] as const) {
-      // as narrow, and for others
-      const elsewhere = { ...scope, ...('site' in scope ? { site: 'site-2' } : { year: 2027 + later++ }) };
-      await addCa(line, `${caId}-other`, elsewhere);
+      ['device-ps', { product: 'gateway', site: 'site-1' }],
+      ['device-py', { product: 'gateway', year: 2026 }],
+      ['device-sy', { site: 'site-1', year: 2026 }],
+      ['device-p', { product: 'gateway' }],
+      ['device-s', { site: 'site-1' }],
+      ['device-y', { year: 2026 }],
+    ] as const;
+    for (const [at, [caId, scope]] of narrowestFirst.entries()) {
+      // the wider ones are the newer ones
+      line.pass(1);
       await addCa(line, caId, scope);
-      assert.equal(await idOf(await chosen()), caId);
+      // as narrow, and for others
+      const elsewhere = 'site' in scope ? { site: 'site-2' } : { year: 2027 + at };
+      await addCa(line, `${caId}-other`, { ...scope, ...elsewhere });
     }
     assert.equal(
-      await idOf(await chosen({ product: 'sensor', site: 'site-9', year: 2030 })),
+      await idOf(await chosen({ product: 'sensor', site: 'site-9', year: 2099 })),
       'device-issuing',
     );
     assert.equal(await idOf(await chosen({ product: 'sensor', site: 'site-2' })), 'device-sy-other');
+    for (const [caId] of narrowestFirst) {
+      assert.equal(await idOf(await chosen()), caId);
+      await retireCa(line.core.ledger, person, caId, 'the next one');
+    }
+    assert.equal(await idOf(await chosen()), 'device-issuing');
   });
 
   test('I-9: where none holds, nothing is certified and nothing of the quota is used', async () => {

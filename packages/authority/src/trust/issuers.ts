@@ -25,7 +25,7 @@ export interface IssuerChain {
   sha256: string;
 }
 
-/** The signer of a CA's key by the CA's name. @throws file_invalid, key_locked, unavailable */
+/** The signer of a CA's key by the CA's name. @throws file_invalid where it is not there; key_locked, unavailable */
 export type OpenCaSigner = (caId: string) => Promise<Signer>;
 
 type Choice = Pick<CaTable, 'ca_id' | 'product' | 'site' | 'year' | 'installed_at'> & {
@@ -49,7 +49,7 @@ export class Issuers {
 
   /**
    * The CA for a new certificate.
-   * @throws ca_missing where none may certify this; file_invalid, key_locked, unavailable for its key
+   * @throws ca_missing where none may certify this; key_locked, unavailable for its key
    */
   async choose(db: Kysely<Tables>, kind: CaKind, wanted: CaScope): Promise<Issuer> {
     const { rows } = await selectActive(db, { kind });
@@ -83,7 +83,7 @@ export class Issuers {
       try {
         telling.push(await this.#open(db, ca_id, certificate_sha256!));
       } catch (error) {
-        if (status === 'active' || !isImprintError(error, 'file_invalid')) throw error;
+        if (status === 'active' || !isImprintError(error, 'key_locked')) throw error;
       }
     }
     return telling;
@@ -110,8 +110,24 @@ export class Issuers {
 
   async #openNew(db: Kysely<Tables>, caId: string, certificateSha256: string): Promise<Issuer> {
     const { certificate, crl_partitions: crlPartitions } = await installed(db, certificateSha256);
-    const signer = await this.#openSigner(caId);
+    const signer = await this.#signerOf(caId);
     return openIssuer(certificate, signer, this.#realm, { crlPartitions, publicUrl: this.#publicUrl });
+  }
+
+  async #signerOf(caId: string): Promise<Signer> {
+    try {
+      return await this.#openSigner(caId);
+    } catch (cause) {
+      if (!isImprintError(cause, 'file_invalid')) throw cause;
+      throw new ImprintError(
+        'key_locked',
+        `this process cannot open the key of the CA ${caId}: ${cause.message}`,
+        {
+          hint: `Copy keys/${caId}.* from a home of this authority that works: all of its processes certify under the same CAs.`,
+          cause,
+        },
+      );
+    }
   }
 }
 

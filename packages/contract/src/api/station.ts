@@ -94,8 +94,21 @@ const jobView = z.strictObject({
   trust_anchor_pem: pem,
   /** Leaf first; null until issued. */
   certificate: z.nullable(z.strictObject({ device_cert_pem: pem, chain_pem: pem, public_key_sha256: hash })),
+  /** Left out for a device's first job. */
+  rework: z.optional(
+    z.strictObject({
+      /** Keys of the device's former jobs: none of them is certified again. */
+      former_keys: z.array(hash).max(limits.formerKeys),
+      /** The log's word for a sealed unit that holds this certificate, the newest first. */
+      reopen: z
+        .array(z.strictObject({ certificate_sha256: hash, log_key_b64: base64, signature_b64: base64 }))
+        .max(limits.formerCertificates),
+    }),
+  ),
   lease_expires_at: instant,
   server_time: instant,
+  /** The debug port of this device stays as it is, though the contract wants it closed; absent for every other. */
+  debug_exception: z.optional(z.literal(true)),
   /** The receipt (JSON text) of a job that is done. */
   receipt: z.nullable(z.string().max(limits.receiptBytes)),
 });
@@ -311,6 +324,8 @@ export const stationRoutes = {
       expires_at: instant,
       certificate_sha256: hash,
       contract_sha256: hash,
+      /** As in a job's view. */
+      debug_exception: z.optional(z.literal(true)),
     }),
   ),
   recordCheck: route(

@@ -131,6 +131,13 @@ export const entryData = {
     sha256: hash,
     text: z.string().max(limits.bundleBytes),
   }),
+  /** Keys that another realm has certified: they are certified for nobody here (I-20). */
+  'keys.excluded': z.strictObject({
+    /** Whose keys they are. */
+    realm: realmName,
+    log_id: hash,
+    public_key_sha256s: z.array(hash).min(1).max(limits.keysPerLogEntry),
+  }),
   'contract.registered': z.strictObject({
     contract_sha256: hash,
     product: name,
@@ -322,6 +329,8 @@ export const entryData = {
     certificate_serial: serialHex,
     issuer_sha256: hash,
     assurance: z.enum(['proven-through-station', 'attested-by-hardware']),
+    /** Only where the debug port was left open against the contract: the approval of it, or the one person who allowed it in dev. */
+    debug_exception: z.optional(printable),
     /** Device signed. */
     prove: signature,
     attest: z.strictObject({ ...signature.shape, state: attestedState }),
@@ -350,6 +359,13 @@ export const entryData = {
     device_id: deviceIdText,
     from: lifecycleState,
     to: lifecycleState,
+    reason: sentence,
+  }),
+  /** This one device may leave the line with its debug port open, against its contract (I-18). */
+  'device.debug-allowed': z.strictObject({
+    device_id: deviceIdText,
+    /** Null in the dev realm, where one person may act. */
+    approval_id: z.nullable(name),
     reason: sentence,
   }),
   /** An external operation of the route, or `pack`, as an enrolled station reports it. */
@@ -441,6 +457,26 @@ export const entryData = {
     /** The same for single sites. */
     site_limits: z.record(name, z.int().min(1).max(limits.orderQuantity)),
     reason: sentence,
+  }),
+  /** A restored log goes on: `size` and `root` are what it had then, `evidence` the checkpoints that it was held against. */
+  'log.restored': z.strictObject({
+    size: z.int().min(1),
+    root: hash,
+    /** When the backup was made. */
+    backup_at: instant,
+    /** Entries that were brought from elsewhere after the backup. */
+    brought: z.int().min(0),
+    reason: z.nullable(sentence),
+    /** None: a person said that nothing later was signed. */
+    evidence: z
+      .array(
+        z.strictObject({
+          size: z.int().min(0),
+          root: hash,
+          cosigned_by: z.nullable(z.string().min(1).max(256)),
+        }),
+      )
+      .max(limits.evidenceCheckpoints),
   }),
 } as const;
 

@@ -124,6 +124,7 @@ function vouchedItems({ realm, at, data }: CompletedEntry): VouchedItem[] {
     certificate_serial: data.certificate_serial,
     issuer_sha256: data.issuer_sha256,
     assurance: data.assurance,
+    ...(data.debug_exception === undefined ? {} : { debug_exception: data.debug_exception }),
   });
   vouch('station', { hw_rev: data.hw_rev, operator_id: data.operator_id, ...prefixed('where', data.where) });
   vouch('station', prefixed('reported', data.reported));

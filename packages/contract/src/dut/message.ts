@@ -41,7 +41,15 @@ export const helloReply = z.strictObject({
   storage_map_sha256: hash,
 });
 
-const storedItem = z.enum(['device_id', 'device_cert', 'chain', 'trust_anchor', 'factory_config', 'key']);
+const storedItem = z.enum([
+  'device_id',
+  'device_cert',
+  'chain',
+  'trust_anchor',
+  'factory_config',
+  'key',
+  'reopened',
+]);
 
 /** What the unit holds now, read from storage and fuses at each call: what an earlier attempt left behind. */
 export const statusReply = z.strictObject({
@@ -56,6 +64,8 @@ export const statusReply = z.strictObject({
   factory_config_sha256: z.nullable(hash),
   /** Items whose stored bytes fail their own check, as a power cut leaves them. */
   torn: z.array(storedItem),
+  /** The job for which a sealed unit takes writes until it is closed again; left out where it takes none, or is not sealed. */
+  reopened: z.optional(printable),
 });
 
 const nothing = z.strictObject({});
@@ -90,7 +100,12 @@ export const dutCommands = {
   ),
   /** Burns the flags given as true. Irreversible; a flag that is burnt already is left alone. */
   write_boot_flags: command(z.strictObject({ boot_flags: bootFlags }), nothing),
-  /** Irreversible. `permanent` (after `hello` only) asks for a lock that no key opens again. */
+  /** A sealed unit takes writes again, on the word of the log whose ID its configuration bears; no fuse is touched. */
+  reopen: command(
+    z.strictObject({ job: printable, log_key_b64: base64, signature_b64: base64 }),
+    z.strictObject({ reopened: printable }),
+  ),
+  /** Closes a reopened unit. With `lock_debug` irreversible. `permanent` (after `hello` only) asks for a lock that no key opens again. */
   finalize: command(
     z.strictObject({ lock_debug: z.boolean(), permanent: z.optional(z.boolean()) }),
     z.strictObject({ debug_lock: z.optional(debugLock) }),

@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseCheckpoint } from '../audit/checkpoint.ts';
 import { hardwareUidText } from '../hardware-uid.ts';
-import { type AttestedState, attestBytes, type ProveStatement, proveBytes } from './statement.ts';
+import {
+  type AttestedState,
+  attestBytes,
+  type ProveStatement,
+  proveBytes,
+  reopenBytes,
+} from './statement.ts';
 import { dutVectors } from './vectors.test-kit.ts';
 
-const { prove, attest, ed25519_public_key } = dutVectors.statements;
+const { prove, attest, reopen, ed25519_public_key } = dutVectors.statements;
 
 test('refuses a line break or any control character in every field of a statement', () => {
   for (const forged of ['x\ndebug_lock=locked', 'x\r', 'x\0', 'x\x7f', 'ü']) {
@@ -21,6 +28,9 @@ test('refuses a line break or any control character in every field of a statemen
     ]) {
       assert.throws(() => proveBytes({ ...prove.statement, [field]: forged }), TypeError, field);
     }
+    for (const field of ['realm', 'logId', 'jobId', 'deviceId', 'certificateSha256']) {
+      assert.throws(() => reopenBytes({ ...reopen.statement, [field]: forged }), TypeError, field);
+    }
     const state = { ...attest.state, firmware_build_id: forged };
     assert.throws(() => attestBytes(attest.statement, state), TypeError);
   }
@@ -33,10 +43,18 @@ test('composes the bytes of the vectors', () => {
   assert.equal(createHash('sha256').update(attest.text).digest('hex'), attest.sha256);
 });
 
+test('composes the bytes of the log’s word to a sealed unit, and they are no checkpoint’s', () => {
+  const bytes = reopenBytes(reopen.statement);
+  assert.equal(Buffer.from(bytes).toString('ascii'), reopen.text);
+  assert.equal(createHash('sha256').update(bytes).digest('hex'), reopen.sha256);
+  // the same key signs both
+  assert.throws(() => parseCheckpoint(`${reopen.text}\n— imprint reopen v1 AAAAAAAA\n`));
+});
+
 test('the signatures of the vectors verify by OpenSSL', () => {
   const x = Buffer.from(ed25519_public_key, 'hex').toString('base64url');
   const key = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } });
-  for (const { text, signature_b64 } of [prove, attest]) {
+  for (const { text, signature_b64 } of [prove, attest, reopen]) {
     assert.ok(verify(null, Buffer.from(text), key, Buffer.from(signature_b64, 'base64')));
   }
 });

@@ -91,3 +91,35 @@ export function attestBytes(statement: ProveStatement, state: AttestedState): Ui
       line('storage_map_sha256', state.storage_map_sha256),
   );
 }
+
+/**
+ * What the log says to one unit so that it takes a new identity though it is sealed. It names the certificate that the unit
+ * holds, so that it is spent once the unit holds another.
+ */
+export interface ReopenStatement {
+  realm: string;
+  /** SHA-256 of the log's Ed25519 public key (32 bytes), hex. */
+  logId: string;
+  /** The job for which the unit is to be written anew. */
+  jobId: string;
+  deviceId: string;
+  hardwareUid: HardwareUid;
+  /** SHA-256 of the certificate that the unit holds, DER, hex. */
+  certificateSha256: string;
+}
+
+/**
+ * The exact bytes of a Reopen statement, which the log's key signs: `imprint reopen v1`, then one `name=value` a line. No
+ * checkpoint begins so: an origin holds no space.
+ */
+export function reopenBytes(statement: ReopenStatement): Uint8Array {
+  return encoder.encode(
+    'imprint reopen v1\n' +
+      line('realm', statement.realm) +
+      line('log', statement.logId) +
+      line('job', statement.jobId) +
+      line('device_id', statement.deviceId) +
+      line('hardware_uid', hardwareUidText(statement.hardwareUid)) +
+      line('certificate_sha256', statement.certificateSha256),
+  );
+}

@@ -1,12 +1,12 @@
 /** The test vectors of the DUT protocol, typed for the tests that read them. */
 import { readFileSync } from 'node:fs';
 import type { FramedReply, FramedRequest } from './frame.ts';
-import type { AttestedState, ProveStatement } from './statement.ts';
+import type { AttestedState, ProveStatement, ReopenStatement } from './statement.ts';
 
 type Line = { kind: 'request' | 'reply'; line: string };
 
-interface SignedVector {
-  statement: ProveStatement;
+interface SignedVector<Statement = ProveStatement> {
+  statement: Statement;
   text: string;
   sha256: string;
   signature_b64: string;
@@ -23,6 +23,7 @@ export interface DutVectors {
     ed25519_public_key: string;
     prove: SignedVector;
     attest: SignedVector & { state: AttestedState };
+    reopen: SignedVector<ReopenStatement>;
   };
   transcript: {
     max_line: number;

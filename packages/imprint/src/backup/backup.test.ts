@@ -79,9 +79,9 @@ test('I-19: a backup is for its owner alone and holds no key, no passphrase, and
   );
   const secrets = [
     readFileSync(authorityHome(home).devPassphrase, 'utf8').trim(),
-    ...readdirSync(authorityHome(home).keys).map((name) =>
-      readFileSync(join(authorityHome(home).keys, name), 'latin1').slice(-40),
-    ),
+    ...readdirSync(authorityHome(home).keys)
+      .filter((name) => /\.(key|json)$/.test(name))
+      .map((name) => readFileSync(join(authorityHome(home).keys, name), 'latin1').slice(-40)),
   ];
   for (const name of files) {
     const text = readFileSync(join(backup, name), 'latin1');

@@ -25,7 +25,7 @@ export interface CheckedBackup {
   manifest: Manifest;
   configuration: AuthorityConfiguration;
   logKey: VerifierKey;
-  checkpoint: Checkpoint;
+  checkpoint: Checkpoint & { text: string };
 }
 
 /**
@@ -46,7 +46,8 @@ export async function checkBackup(
   if (pinned !== undefined && !equalBytes(pinned.publicKey, logKey.publicKey)) {
     throw mixed(`the backup is of another log than the key ${pinned.name}`);
   }
-  const checkpoint = verifyCheckpoint(readBoundedFile(at(backupFiles.checkpoint), limits.noteBytes), logKey);
+  const text = readBoundedFile(at(backupFiles.checkpoint), limits.noteBytes);
+  const checkpoint = { ...verifyCheckpoint(text, logKey), text };
   if (configuration.realm !== manifest.realm) throw mixed('manifest and configuration are of two realms');
   const reader = openSqliteReader(at(backupFiles.database));
   try {

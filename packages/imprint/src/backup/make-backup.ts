@@ -2,7 +2,7 @@
  * Backs an authority up while it works: one folder with the database of one moment, and all that belongs to it save the
  * keys. The copy is read back before it counts: its checkpoint is signed over what its own entries hash to.
  */
-import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rootOfEntries } from '@imprint/authority/audit/root-of-entries';
 import { copyTables } from '@imprint/authority/storage/copy-tables';
@@ -13,6 +13,7 @@ import { createSqlite, openSqliteReader } from '@imprint/authority/storage/sqlit
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
+import { copyFile } from '../copy-file.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { backupFiles, factsOf, filesBelow, type Manifest } from './backup-folder.ts';
 import { beginFolder } from './folder-in-work.ts';
@@ -50,7 +51,7 @@ export async function makeBackup(
     const head = await headOfCopy(database, onProgress);
     const signed = await checkpoints.of(head);
     writeFileSync(join(folder, backupFiles.checkpoint), signed.text, { mode: 0o600 });
-    copyFileSync(authority.home.configurationFile, join(folder, backupFiles.configuration));
+    copyFile(authority.home.configurationFile, join(folder, backupFiles.configuration), 0o600);
     copyCertificates(authority.home.certificates, folder);
     const manifest: Manifest = {
       version: 1,
@@ -121,6 +122,6 @@ function copyCertificates(from: string, folder: string): void {
     }
     const target = join(folder, backupFiles.certificates, name);
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-    copyFileSync(source, target);
+    copyFile(source, target, 0o600);
   }
 }

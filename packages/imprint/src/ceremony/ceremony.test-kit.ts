@@ -52,11 +52,10 @@ export async function newRoot(
 }
 
 export function termsOf({ at }: Scratch, stick: Stick, name: string): SignTerms {
-  const { realm } = stick.first!;
   return {
     people,
     now: () => new Date(),
-    openRoot: (branch) => openRoot(stick, at(`${name}-keys`), passphrase, realm, branch),
+    openRoot: (branch) => openRoot(stick, at(`${name}-keys`), passphrase, branch),
   };
 }
 

@@ -140,7 +140,7 @@ describe('the ceremony of a root', () => {
         const { roots } = checkStick(stick);
         if (!missing.includes('device-root.pem')) assert.equal(roots.device.sha256, device);
         if (!missing.includes('station-root.pem')) assert.equal(roots.station.sha256, station);
-        await openRoot(stick, at('whole-keys'), passphrase, 'test', 'device');
+        await openRoot(stick, at('whole-keys'), passphrase, 'device');
       }
     }
     const folder = copyOf(place, whole, 'begun');

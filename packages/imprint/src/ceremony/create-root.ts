@@ -3,6 +3,8 @@
  * that are there; a second root is never made where one was begun.
  */
 import { existsSync } from 'node:fs';
+import type { TokenReference } from '@imprint/authority/signer/pkcs11/token-reference';
+import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey } from '@imprint/authority/signer/software';
 import { issueRoot } from '@imprint/authority/trust/issue-ca';
 import {
@@ -16,9 +18,9 @@ import { ImprintError } from '@imprint/contract/errors';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
-import { sealedSigner } from '../ca-signers.ts';
+import { type CaSigners, caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
-import { type Branch, hasKey, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
+import { type Branch, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
 
 export interface RootTerms {
@@ -26,6 +28,9 @@ export interface RootTerms {
   organization: string;
   people: [string, string];
   keyFolder: string;
+  /** Where a root's key is, if it was made in a token; otherwise it is made here. */
+  tokens?: Partial<Record<Branch, TokenReference>>;
+  pinFile?: string | undefined;
   /** Asked once all else is found right; `isNew` where the folder is made with it. */
   passphrase: (isNew: boolean) => Promise<Uint8Array>;
   now: () => Date;
@@ -49,10 +54,16 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   const keys = isNew
     ? await createKeyFolder(keyFolder, passphrase, systemEntropy)
     : await openKeyFolder(keyFolder, passphrase, systemEntropy);
+  const signers = caSigners(keys, terms.pinFile);
   const out = [];
-  for (const branch of branches) {
-    await writeRoot(stick, terms, keys, branch);
-    out.push(stick.named(rootFiles[branch]));
+  try {
+    for (const branch of branches) {
+      const signer = await keyOf(keys, signers, rootKeys[branch], terms.tokens?.[branch]);
+      await writeRoot(stick, terms, signer, branch);
+      out.push(stick.named(rootFiles[branch]));
+    }
+  } finally {
+    await signers.close();
   }
   stick.record({ ...act('root.created'), out });
 }
@@ -82,15 +93,25 @@ async function refuseForeignKeys(keyFolder: string): Promise<void> {
   });
 }
 
+/** The key under this name; one that is there already, of a run that was broken off, is gone on with. */
+async function keyOf(
+  keys: SealedKeyFolder,
+  signers: CaSigners,
+  name: string,
+  inToken: TokenReference | undefined,
+): Promise<Signer> {
+  const isThere = (await keys.readReference(name)) !== undefined || (await keys.names()).includes(name);
+  if (!isThere && inToken !== undefined) return signers.adopt(name, inToken);
+  if (!isThere) await keys.write(name, makeKey('ec-p256'));
+  return signers.open(name);
+}
+
 async function writeRoot(
   stick: Stick,
   { realm, organization, now }: RootTerms,
-  keys: SealedKeyFolder,
+  signer: Signer,
   branch: Branch,
 ): Promise<void> {
-  const name = rootKeys[branch];
-  if (!(await hasKey(keys, name))) await keys.write(name, makeKey('ec-p256'));
-  const signer = await sealedSigner(keys, name);
   if (stick.has(rootFiles[branch])) {
     const der = rootCertificate(stick, branch);
     const { publicKey } = verifyRoot({ root: der, at: now(), realm, branch });

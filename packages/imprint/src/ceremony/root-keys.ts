@@ -3,12 +3,11 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
-import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { fromPem } from '@imprint/contract/x509/pem';
-import type { Realm } from '@imprint/contract/x509/realm';
-import { sealedSigner } from '../ca-signers.ts';
+import { type CaSigners, caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
 import { type Stick, stickFiles } from './stick.ts';
 
@@ -17,11 +16,6 @@ export type Branch = 'device' | 'station';
 /** The name of a root's key in the folder. */
 export const rootKeys: Record<Branch, string> = { device: keyNames.root, station: keyNames.stationRoot };
 export const rootFiles: Record<Branch, string> = { device: stickFiles.root, station: stickFiles.stationRoot };
-
-/** Whether a key of that name is there: sealed, or as a reference to a token. */
-export async function hasKey(keys: SealedKeyFolder, name: string): Promise<boolean> {
-  return (await keys.names()).includes(name) || existsSync(join(keys.path, `${name}.token.json`));
-}
 
 /** The stick goes from hand to hand, and the keys do not. @throws path_refused */
 export function requireApart(stick: string, secret: string, what: string): void {
@@ -41,18 +35,32 @@ export function rootCertificate(stick: Stick, branch: Branch): Uint8Array {
   return fromPem('CERTIFICATE', stick.text(rootFiles[branch], limits.dutMessageBytes), 1)[0]!;
 }
 
+/** Signers of the root's keys, sealed in the folder or in a token that it names. The caller closes them. @throws passphrase_wrong, file_invalid */
+export async function openRootKeys(
+  stick: Stick,
+  keyFolder: string,
+  passphrase: Uint8Array,
+  pinFile?: string,
+): Promise<CaSigners> {
+  requireApart(stick.folder, keyFolder, 'the key folder');
+  return caSigners(await openKeyFolder(keyFolder, passphrase, systemEntropy), pinFile);
+}
+
 /**
  * The root of a branch, open to sign.
- * @throws passphrase_wrong, file_invalid, key_locked where the folder holds another root's key, certificate_refused
+ * @throws key_locked where the folder holds another root's key, certificate_refused; of a token as `CaSigners.open`
  */
+export async function rootIssuer(stick: Stick, signers: CaSigners, branch: Branch): Promise<Issuer> {
+  const signer = await signers.open(rootKeys[branch]);
+  return openIssuer(rootCertificate(stick, branch), signer, stick.first!.realm);
+}
+
+/** The root of a branch whose key is sealed in the folder: nothing is left open. */
 export async function openRoot(
   stick: Stick,
   keyFolder: string,
   passphrase: Uint8Array,
-  realm: Realm,
   branch: Branch,
 ): Promise<Issuer> {
-  requireApart(stick.folder, keyFolder, 'the key folder');
-  const keys = await openKeyFolder(keyFolder, passphrase, systemEntropy);
-  return openIssuer(rootCertificate(stick, branch), await sealedSigner(keys, rootKeys[branch]), realm);
+  return rootIssuer(stick, await openRootKeys(stick, keyFolder, passphrase), branch);
 }

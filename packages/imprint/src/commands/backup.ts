@@ -1,13 +1,18 @@
 /** `imprint backup`: everything of an authority but its keys, in one folder, taken while it works; and whether such a folder is whole. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseVerifierKey } from '@imprint/contract/audit/checkpoint';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
 import { checkBackup } from '../backup/check-backup.ts';
+import { EntriesArchive } from '../backup/entries-archive.ts';
 import { makeBackup } from '../backup/make-backup.ts';
 import { progressLine } from '../progress-line.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { facts, say } from '../say.ts';
+import { untilStopped } from '../until-stopped.ts';
 import { withAuthority } from '../with-authority.ts';
+
+const followEveryMs = 1_000;
 
 interface BackupOptions {
   home: string;
@@ -23,11 +28,13 @@ interface CheckOptions {
   json?: boolean;
 }
 
-/** Adds `backup` and `backup check`. */
+/** Adds `backup`, `backup check` and `backup entries`. */
 export function addBackupCommands(program: Command): void {
   const backup = program
     .command('backup')
     .description('copy everything but the keys into one folder, while the authority works')
+    // check has options of the same names
+    .enablePositionalOptions()
     .option('--home <dir>', "the authority's folder")
     .option('--to <dir>', 'a new folder')
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
@@ -66,6 +73,51 @@ Example:
   imprint backup check --from /backup/2026-11-30 --log-key log.vkey`,
     )
     .action(check);
+  backup
+    .command('entries')
+    .description('keep the entries of the log in a file elsewhere, for what comes after the last backup')
+    .requiredOption('--home <dir>', "the authority's folder")
+    .requiredOption('--to <file>', 'appended to; made with mode 0600 where it is not there')
+    .option('--follow', 'go on until it is stopped, and look for new entries every second')
+    .option('--json', 'print one JSON object, with --follow one for each time that something was added')
+    .addHelpText(
+      'after',
+      `
+It holds what the factory makes: keep it as safe as a backup, on another machine's disk. imprint restore takes it (--entries).
+
+Example:
+  imprint backup entries --home ./authority --to /mnt/other/entries.jsonl --follow`,
+    )
+    .action(keepEntries);
+}
+
+interface EntriesOptions {
+  home: string;
+  to: string;
+  follow?: boolean;
+  json?: boolean;
+}
+
+async function keepEntries(options: EntriesOptions): Promise<void> {
+  const stop = new AbortController();
+  if (options.follow) void untilStopped().then(() => stop.abort());
+  await withAuthority(options, async ({ storage }) => {
+    const archive = await EntriesArchive.open(options.to, storage.reader);
+    const tell = (added: number) =>
+      say(options, { file: options.to, added, size: archive.size }, [
+        `${added} entries were added to ${options.to}, which holds ${archive.size} now.`,
+      ]);
+    try {
+      tell(await archive.catchUp(storage.reader));
+      while (options.follow && !stop.signal.aborted) {
+        await wait(followEveryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        const added = await archive.catchUp(storage.reader);
+        if (added > 0) tell(added);
+      }
+    } finally {
+      archive.close();
+    }
+  });
 }
 
 async function make(options: BackupOptions): Promise<void> {
@@ -82,17 +134,16 @@ async function make(options: BackupOptions): Promise<void> {
   ]);
 }
 
-async function check(options: CheckOptions, command: Command): Promise<void> {
-  const { json } = command.optsWithGlobals<CheckOptions>();
+async function check(options: CheckOptions): Promise<void> {
   const pinned =
     options.logKey === undefined
       ? undefined
       : parseVerifierKey(readBoundedFile(options.logKey, limits.noteBytes).trim());
-  const line = progressLine({ ...(json && { json }) });
+  const line = progressLine(options);
   const { manifest, logKey, checkpoint } = await checkBackup(options.from, pinned, line.show);
   line.clear();
   say(
-    { ...(json && { json }) },
+    options,
     {
       ok: true,
       backup: options.from,

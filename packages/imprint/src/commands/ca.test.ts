@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -101,6 +101,16 @@ test('broken off after the key was made, or after it stood in the log, the next 
     assert.equal(made.public_key_sha256, asked.public_key_sha256);
     assert.ok((await keys.read('device-lyon')).equals(key));
   });
+});
+
+test('I-20: the keys of one realm are excluded in another, and in their own they are refused', async () => {
+  const out = join(folder, 'keys.txt');
+  assert.match(await imprint('realm', 'keys', '--out', out), /0 keys of the realm dev/);
+  await refused(1, /realm_mismatch.*realm dev itself/, 'realm', 'exclude', out);
+  const other = `imprint-realm-keys-v1 test ${'ab'.repeat(32)}\n${'cd'.repeat(32)}\n`;
+  writeFileSync(out, other);
+  assert.match(await imprint('realm', 'exclude', out), /1 of 1 keys of the realm test/);
+  assert.equal((await json('realm', 'exclude', out)).added, 0);
 });
 
 test('I-9: an order whose site no CA may certify for is warned of', async () => {

@@ -61,7 +61,10 @@ export function addCaCommands(program: Command): void {
     .option('--year <year>', 'the year in which it signs, UTC; what it signs is valid for longer')
     .option('--id <name>', 'its name, such as device-2027-gateway (default: from its scope)')
     .option('--key <file>', keyHelp)
-    .option('--crl-partitions <n>', 'over how many lists its revocations are spread: a power of two')
+    .option(
+      '--crl-partitions <n>',
+      'over how many lists its revocations are spread: a power of two (default: one without a public URL)',
+    )
     .addHelpText(
       'after',
       example('imprint ca create --home ./authority --product gateway --site berlin --year 2027'),
@@ -75,7 +78,7 @@ export function addCaCommands(program: Command): void {
             kind,
             id,
             scope: readScope(options),
-            crlPartitions: readPartitions(options.crlPartitions),
+            crlPartitions: readPartitions(options.crlPartitions) ?? partitionsOf(authority),
             inToken: options.key === undefined ? undefined : readTokenReference(options.key),
           },
           options,
@@ -280,6 +283,11 @@ function readPartitions(text: string | undefined): number | undefined {
   throw new ImprintError('usage', `--crl-partitions takes a power of two, not ${count}`, {
     hint: 'Such as 1, 64 or 256.',
   });
+}
+
+/** One complete list, where certificates do not say which of several is theirs. */
+function partitionsOf({ configuration }: Pick<ActingAuthority, 'configuration'>): 1 | undefined {
+  return configuration.public_url === undefined ? 1 : undefined;
 }
 
 function withHome(command: Command): Command {

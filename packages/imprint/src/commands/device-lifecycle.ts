@@ -1,5 +1,5 @@
 /** `imprint device stock|ship|return|…`: people move devices along their lifecycle, one by name or many from a file. */
-import { nobodyApproved } from '@imprint/authority/lifecycle/approved';
+import { approvedInLog } from '@imprint/authority/lifecycle/approved';
 import { parseDeviceList } from '@imprint/authority/lifecycle/device-list-file';
 import { type LifecycleCore, transitionDevice } from '@imprint/authority/lifecycle/transition';
 import {
@@ -113,7 +113,6 @@ interface MoveOptions extends ActingOptions {
   count?: string;
   order?: string;
   dryRun?: boolean;
-  alone?: boolean;
 }
 
 /** Adds the verbs to `device`, which is made where it is not there yet. */
@@ -141,9 +140,6 @@ function addVerb(device: Command, each: Verb): void {
     .option('--dry-run', 'say line by line what would come of it, and change nothing')
     .option('--out <file>', 'write what came of each device to a new CSV file');
   if (to === 'shipped') command.option('--order <order>', 'all that lies in stock of this order');
-  if (to === 'shipped' || to === 'released') {
-    command.option('--alone', 'dev realm only: without the second person; the log says so');
-  }
   addApprovalOptions(command)
     .option('--json', 'print one JSON object')
     .addHelpText('after', `\nExample:\n  ${example}`)
@@ -165,8 +161,8 @@ async function run(
       hint: `See imprint device ${verb.verb} --help.`,
     });
   }
-  const core: LifecycleCore = { contracts: authority.contracts, approved: approvedBy(authority, options) };
-  const reason = reasonOf(verb, options);
+  const core: LifecycleCore = { contracts: authority.contracts, approved: approvedInLog };
+  const reason = options.reason ?? null;
   const isPlain = options.dryRun !== true && options.out === undefined && options.count === undefined;
   if (deviceId !== undefined && isPlain) {
     return moveOne(authority, core, verb, deviceId, reason, options);
@@ -176,7 +172,8 @@ async function run(
   const devices = await devicesOf(authority, deviceId, reason, options);
   const dryRun = options.dryRun === true;
   const { ledger, person: by } = authority;
-  const request = { by, to: verb.to, reason, devices, count, dryRun };
+  const order = options.order === undefined ? {} : { orderId: options.order };
+  const request = { by, to: verb.to, reason, devices, count, dryRun, ...order };
   if (options.out !== undefined) requireNew(options.out);
   const progress = countProgress(devices.length, options);
   const outcome = await transitionList(ledger, core, request, progress.add);
@@ -221,18 +218,4 @@ async function devicesOf(
   throw new ImprintError('count_wrong', `nothing of order ${order} lies in stock`, {
     hint: `See imprint device list --order ${order}.`,
   });
-}
-
-/** Until approvals are kept nobody stands behind an act but who gives the command; the dev realm may say that this will do. */
-function approvedBy({ configuration }: ActingAuthority, { alone }: MoveOptions): LifecycleCore['approved'] {
-  if (alone !== true) return nobodyApproved;
-  if (configuration.realm === 'dev') return async () => true;
-  throw new ImprintError('usage', `--alone is for the dev realm, and this one is ${configuration.realm}`, {
-    hint: 'Have a second person approve it.',
-  });
-}
-
-function reasonOf({ to }: Verb, { reason, alone }: MoveOptions): string | null {
-  if (alone !== true) return reason ?? null;
-  return `${reason ?? to} (dev realm: nobody else was asked)`;
 }

@@ -1,4 +1,5 @@
 /** `imprint device`: what the registry knows of each device, and of what it was built. */
+import { allowDebug } from '@imprint/authority/jobs/debug-exception';
 import {
   type AsBuilt,
   type DeviceReport,
@@ -10,6 +11,7 @@ import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { type LifecycleState, lifecycleState } from '@imprint/contract/lifecycle';
 import { limits } from '@imprint/contract/limits';
 import { type Command, Option } from 'commander';
+import { type ActingOptions, actAs, addApprovalOptions, addHomeOptions } from '../act-as.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { facts, plain, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
@@ -27,7 +29,7 @@ interface ListOptions extends HomeOptions {
   limit: string;
 }
 
-/** Adds `device show|list`. */
+/** Adds `device show|list|allow-debug`. */
 export function addDeviceCommands(program: Command): void {
   const device =
     program.commands.find((command) => command.name() === 'device') ??
@@ -53,6 +55,24 @@ export function addDeviceCommands(program: Command): void {
           const report = await showDevice(ledger.reader, deviceId);
           say(options, report, deviceLines(report));
         }
+      }),
+    );
+
+  addApprovalOptions(addHomeOptions(device.command('allow-debug')))
+    .description('let one device leave the line with its debug port open; on its record and receipt for ever')
+    .argument('<device>', 'device ID, allocated and not made yet')
+    .requiredOption('--reason <text>', 'why; it stands in the log')
+    .addHelpText(
+      'after',
+      '\nExample:\n  imprint device allow-debug SN-00012345 --home ./authority --as ada --reason "field trial" --request-approval "field trial"',
+    )
+    .action((deviceId: string, options: ActingOptions & { reason: string }) =>
+      actAs(options, 'debug.except', async ({ contracts }, { ledger, person }) => {
+        const allowed = await allowDebug(ledger, contracts, person, deviceId, options.reason);
+        say(options, allowed, [
+          `The debug port of ${deviceId} may stay open${allowed.approval_id === null ? '' : `, by approval ${allowed.approval_id}`}.`,
+          'Its record and its receipt say so for ever.',
+        ]);
       }),
     );
 
@@ -118,6 +138,7 @@ function deviceLines(device: DeviceReport): string[] {
       'made at': device.site === null ? null : `${device.site}/${device.station_id}`,
       operator:
         device.operator_id === null ? null : `${device.operator ?? 'forgotten'} (${device.operator_id})`,
+      'debug port': device.debug_exception === null ? null : `may be open: ${device.debug_exception}`,
       'RMA count': device.rma_count,
       job: job === null ? null : `${job.job_id}, ${job.state}, attempt ${job.attempts}`,
       reason: job?.reason,

@@ -20,6 +20,7 @@ interface InitOptions {
   stationPort: string;
   publicPort: string;
   publicUrl?: string;
+  managementPort?: string;
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
@@ -46,6 +47,7 @@ export function addInitCommand(program: Command): void {
       '--public-url <url>',
       'under which the world reaches the public listener, for ever; certificates then say where CRL and OCSP are',
     )
+    .option('--management-port <port>', 'open a listener for people and their programs at this port')
     .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
@@ -81,6 +83,9 @@ export function addInitCommand(program: Command): void {
         listeners: {
           station: { host: '127.0.0.1', port: port(options.stationPort) },
           public: { host: '127.0.0.1', port: port(options.publicPort) },
+          ...(options.managementPort === undefined
+            ? {}
+            : { management: { host: '127.0.0.1', port: port(options.managementPort) } }),
         },
         ...(publicUrl === undefined ? {} : { public_url: publicUrl }),
         ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),

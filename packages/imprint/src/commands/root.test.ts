@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -108,6 +108,15 @@ test('from an empty stick to an authority that serves, by two people with two of
   const bundle = at('bundle.json');
   assert.match(await imprint('ca', 'bundle', '--home', at('authority'), '--out', bundle), /version +1/);
   assert.match(readFileSync(bundle, 'utf8'), /imprint-trust-bundle-v1/);
+
+  // I-19: what is carried holds nothing that opens a key
+  const secrets = ['s1', 's2', 's3'].map((name) => readFileSync(at(name), 'utf8').split(' ').at(-1)!.trim());
+  for (const file of readdirSync(at('stick'), { recursive: true, encoding: 'utf8' })) {
+    if (!/\.[a-z]+$/.test(file)) continue;
+    const text = readFileSync(at('stick', file), 'latin1');
+    assert.doesNotMatch(text, /PRIVATE KEY|imprint-sealed-key/, file);
+    for (const secret of secrets) assert.ok(!text.includes(secret), file);
+  }
 
   const crl = await imprint('root', 'crl', ...keys, ...both, ...shares, '--branch', 'station');
   assert.match(crl, /station root’s CRL number 1 .* 0 revoked/);

@@ -7,18 +7,20 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { scopeText } from '@imprint/contract/x509/ca-scope';
 import { type Command, Option } from 'commander';
+import type { CaSigners } from '../ca-signers.ts';
 import { checkStick } from '../ceremony/check-stick.ts';
 import { createRoot } from '../ceremony/create-root.ts';
 import { issueBundle, lastBundle } from '../ceremony/issue-bundle.ts';
 import { issueNextCrl } from '../ceremony/issue-root-crl.ts';
 import { twoPeople } from '../ceremony/people.ts';
-import { type Branch, openRoot, requireApart } from '../ceremony/root-keys.ts';
+import { type Branch, openRootKeys, requireApart, rootIssuer } from '../ceremony/root-keys.ts';
 import { joinShares, makeShares, readShareCounts } from '../ceremony/shares.ts';
 import { requireSignable, type SignTerms, signRequest } from '../ceremony/sign-request.ts';
 import { Stick } from '../ceremony/stick.ts';
 import { systemClock, systemEntropy } from '../open-authority.ts';
 import { collect, wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
+import { readTokenReference } from '../read-token-reference.ts';
 import { ExitCode } from '../run-program.ts';
 import { facts, plain, say } from '../say.ts';
 
@@ -32,6 +34,7 @@ interface KeyOptions extends StickOptions {
   person?: string[];
   passphraseFile?: string;
   share?: string[];
+  pinFile?: string;
 }
 
 interface CreateOptions extends KeyOptions {
@@ -39,6 +42,8 @@ interface CreateOptions extends KeyOptions {
   organization: string;
   shares?: string;
   shareFile?: string[];
+  deviceRootKey?: string;
+  stationRootKey?: string;
 }
 
 /** Adds `root create|sign|crl|check`. */
@@ -55,6 +60,8 @@ export function addRootCommands(program: Command): void {
     .requiredOption('--organization <name>', 'O in every CA subject')
     .option('--shares <k/n>', 'make the passphrase, and let k of n shares of it open the keys')
     .option('--share-file <file>', 'where a share goes, mode 0600; once for each share', collect)
+    .option('--device-root-key <file>', 'a key in a token, as imprint hsm generate-key writes where it is')
+    .option('--station-root-key <file>', 'the same for the root that stations pin')
     .addHelpText(
       'after',
       example(
@@ -109,8 +116,12 @@ async function create(options: CreateOptions): Promise<void> {
   const counts = options.shares === undefined ? undefined : readShareCounts(options.shares);
   for (const file of options.shareFile ?? []) requireApart(options.stick, file, 'a share');
   const wasBegun = stick.first !== undefined;
+  const tokens = {
+    ...(options.deviceRootKey === undefined ? {} : { device: readTokenReference(options.deviceRootKey) }),
+    ...(options.stationRootKey === undefined ? {} : { station: readTokenReference(options.stationRootKey) }),
+  };
   await createRoot(stick, {
-    ...{ realm, organization, keyFolder, now: systemClock },
+    ...{ realm, organization, keyFolder, now: systemClock, tokens, pinFile: options.pinFile },
     people: await twoPeople(options.person ?? []),
     passphrase: async (isNew) => {
       if (counts === undefined || options.share !== undefined || !isNew) return passphraseOf(options, isNew);
@@ -164,7 +175,7 @@ async function sign(options: KeyOptions & { request: string; fingerprint?: strin
     });
   }
   const people = await twoPeople(options.person ?? []);
-  const isNew = await signRequest(stick, text, termsOf(options, people));
+  const isNew = await withRoot(stick, options, people, (terms) => signRequest(stick, text, terms));
   const { head, signed } = checkStick(stick);
   const { certificate } = signed.find((one) => one.request.ca_id === request.ca_id)!;
   const file = `issued/${request.ca_id}.pem`;
@@ -184,10 +195,12 @@ async function crl(
   const days = wholeNumber('--days', options.days, 1, 3650);
   const people = await twoPeople(options.person ?? []);
   const { branch, reason, revoke = [] } = options;
-  const terms = termsOf(options, people);
-  const { file, crl: issued } = await issueNextCrl(stick, { branch, revoke, reason, days }, terms);
-  // a CA that is revoked leaves what devices are told to trust
-  if (branch === 'device' && lastBundle(stick) !== undefined) await issueBundle(stick, terms);
+  const { file, crl: issued } = await withRoot(stick, options, people, async (terms) => {
+    const next = await issueNextCrl(stick, { branch, revoke, reason, days }, terms);
+    // a CA that is revoked leaves what devices are told to trust
+    if (branch === 'device' && lastBundle(stick) !== undefined) await issueBundle(stick, terms);
+    return next;
+  });
   const { head } = checkStick(stick);
   say(options, { file, ...issued, head }, [
     `The ${branch} root’s CRL number ${issued.number} is ${file}: ${issued.revoked.length} revoked, the next due by ${issued.nextUpdate}.`,
@@ -236,17 +249,28 @@ function check(options: StickOptions & { head?: string }): void {
   );
 }
 
-function termsOf(options: KeyOptions, people: [string, string]): SignTerms {
-  let passphrase: Promise<Uint8Array> | undefined;
-  return {
-    people,
-    now: systemClock,
-    openRoot: async (branch) => {
-      passphrase ??= passphraseOf(options);
-      const stick = Stick.ofRoot(options.stick);
-      return openRoot(stick, options.keyFolder, await passphrase, stick.first!.realm, branch);
-    },
-  };
+/** Does what is done with the root's keys, which are opened when the first of them has to sign. */
+async function withRoot<T>(
+  stick: Stick,
+  options: KeyOptions,
+  people: [string, string],
+  work: (terms: SignTerms) => Promise<T>,
+): Promise<T> {
+  let signers: Promise<CaSigners> | undefined;
+  const open = async () =>
+    openRootKeys(stick, options.keyFolder, await passphraseOf(options), options.pinFile);
+  try {
+    return await work({
+      people,
+      now: systemClock,
+      openRoot: async (branch) => {
+        signers ??= open();
+        return rootIssuer(stick, await signers, branch);
+      },
+    });
+  } finally {
+    await (await signers?.catch(() => undefined))?.close();
+  }
 }
 
 /** @param isNew whether the folder is made with it: then whoever types it types it twice */
@@ -278,7 +302,8 @@ function withKeys(command: Command): Command {
     .requiredOption('--key-folder <dir>', 'where the root’s keys stand, never on the stick')
     .option('--person <name>', 'a person who is there; twice (absent: asked for)', collect)
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600 (absent: asked for)')
-    .option('--share <file>', 'a share of the passphrase; once for each person who brings one', collect);
+    .option('--share <file>', 'a share of the passphrase; once for each person who brings one', collect)
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600');
 }
 
 function example(line: string): string {

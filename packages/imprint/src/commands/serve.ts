@@ -6,6 +6,7 @@ import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
+import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
@@ -16,6 +17,7 @@ import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import type { AuthorityConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
+import { managementListenerOf } from '../management-listener.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
 import { type Revocation, revocationOf } from '../revocation-of.ts';
@@ -30,6 +32,7 @@ interface ServeOptions {
   pinFile?: string;
   stationPort?: string;
   publicPort?: string;
+  managementPort?: string;
   json?: boolean;
 }
 
@@ -37,12 +40,13 @@ interface ServeOptions {
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
-    .description('run the authority: the station listener (mTLS) and the public listener')
+    .description('run the authority: the listeners for stations (mTLS), for anybody, and for people (HTTPS)')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
+    .option('--management-port <port>', 'instead of the configured one; listens there also where none is')
     .option('--json', 'say where it listens as one JSON line')
     .addHelpText('after', '\nExample:\n  imprint serve --home ./authority')
     .action(serve);
@@ -54,8 +58,12 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     const unlocked = await authority.unlock();
     const { line, stations } = unlocked;
-    await watchClock(authority, line.processId);
-    await closeStaleIntents(line);
+    // a restored home that is not released answers what only reads, and changes nothing by itself
+    const held = authority.refusal;
+    if (held === undefined) {
+      await watchClock(authority, line.processId);
+      await closeStaleIntents(line);
+    }
     const { station, public: open } = authority.configuration.listeners;
     const stationListener = startStationListener(
       { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
@@ -71,30 +79,48 @@ async function serve(options: ServeOptions): Promise<void> {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
       public: await listenOn(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
     };
+    const management = await openManagement(authority, unlocked, options, listeners);
     process.stdout.write(
       options.json
-        ? `${JSON.stringify({ event: 'ready', ...addresses })}\n`
-        : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\nControl-C stops it.\n`,
+        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }), ...(management === null ? {} : { management }) })}\n`
+        : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\n${management === null ? '' : `People:   ${management}\n`}Control-C stops it.\n`,
     );
-    const sweeping = setInterval(() => {
-      closeStaleIntents(line).catch(reportFault);
-    }, limits.intentLeaseMs);
-    const forgetting = setInterval(() => {
-      forgetEphemeral(line).catch(reportFault);
-      expireApprovals(line.ledger, line.processId).catch(reportFault);
-    }, forgetEveryMs);
-    const watching = setInterval(() => {
-      watchClock(authority, line.processId).catch(reportFault);
-    }, limits.clockWatchMs);
-    listeners.push(revocation.begin());
+    if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
+    const timers = held === undefined ? watchOver(authority, line) : [];
+    if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
-    clearInterval(sweeping);
-    clearInterval(forgetting);
-    clearInterval(watching);
+    for (const timer of timers) clearInterval(timer);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** What an authority does by itself, now and then. */
+function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
+  const every = (ms: number, work: () => Promise<unknown>) =>
+    setInterval(() => void work().catch(reportFault), ms);
+  return [
+    every(limits.intentLeaseMs, () => closeStaleIntents(line)),
+    every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
+    every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
+  ];
+}
+
+/** Where people and their programs are heard; null where nobody asked for it. */
+async function openManagement(
+  authority: OpenAuthority,
+  unlocked: UnlockedAuthority,
+  { managementPort }: ServeOptions,
+  listeners: { close(): Promise<void> }[],
+): Promise<string | null> {
+  const { management } = authority.configuration.listeners;
+  if (management === undefined && managementPort === undefined) return null;
+  const listener = await managementListenerOf(authority, unlocked);
+  listeners.push(listener);
+  const { host, port } = management ?? { host: '127.0.0.1', port: 0 };
+  return listenOn(listener, host, managementPort ?? port, '--management-port');
 }
 
 /** Compares the clock; where it is wrong, issuing halts until people accept it, and everything else goes on. */

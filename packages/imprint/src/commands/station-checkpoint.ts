@@ -3,11 +3,10 @@ import { existsSync } from 'node:fs';
 import { parseCheckpoint } from '@imprint/contract/audit/checkpoint';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { Journal } from '@imprint/station/journal';
-import { openJournalDatabase } from '@imprint/station/journal-database';
 import { openStationHome } from '@imprint/station/station-home';
 import { rememberedLog } from '@imprint/station/station-session';
 import type { Command } from 'commander';
+import { openJournalToLook } from '../open-journal-to-look.ts';
 
 /** Adds `checkpoint` to `station`. */
 export function addStationCheckpointCommand(station: Command): void {
@@ -30,7 +29,8 @@ Example:
 
 function print(options: { home: string; json?: boolean }): void {
   const { journalPath, settings } = openStationHome(options.home);
-  const journal = openToLook(journalPath);
+  if (!existsSync(journalPath)) throw rememberNothing();
+  const journal = openJournalToLook(journalPath);
   try {
     const remembered = rememberedLog(journal);
     if (remembered === undefined) throw rememberNothing();
@@ -47,19 +47,6 @@ function print(options: { home: string; json?: boolean }): void {
     );
   } finally {
     journal.close();
-  }
-}
-
-/** Unlike a station that starts, it makes no journal, and leaves one that is damaged where it is. */
-function openToLook(path: string): Journal {
-  if (!existsSync(path)) throw rememberNothing();
-  try {
-    return new Journal(openJournalDatabase(path), () => new Date().toISOString());
-  } catch (cause) {
-    throw new ImprintError('storage_failed', `${path} cannot be read: ${(cause as Error).message}`, {
-      hint: 'Stop the station first, if it runs. If it does not, its journal is damaged: it sets it aside when it starts.',
-      cause,
-    });
   }
 }
 

@@ -48,12 +48,13 @@ export interface BenchHome extends AuthorityHome {
 }
 
 /**
- * Makes the home in `folder`/authority, with its database in a file or at a URL and its issuing key sealed or in a token, and
- * leaves it open in this process.
+ * Makes the home in `folder`/authority, with its database in a file or at a URL, whatever else its configuration has, and its issuing key
+ * sealed or in a token, and leaves it open in this process.
  */
 export async function makeBenchHome(
   folder: string,
   database?: string,
+  more: Partial<AuthorityConfiguration> = {},
   issuingKey?: KeyInToken,
 ): Promise<BenchHome> {
   const home = join(folder, 'authority');
@@ -66,6 +67,7 @@ export async function makeBenchHome(
     listeners: { station: { host: '127.0.0.1', port: 0 }, public: { host: '127.0.0.1', port: 0 } },
     minimum_station_version: stationVersion,
     ...(database === undefined ? {} : { database }),
+    ...more,
   } satisfies AuthorityConfiguration;
   await initAuthority(home, configuration, undefined, issuingKey);
   const authority = await openAuthority(home, { pinFile: issuingKey?.pinFile });
@@ -84,9 +86,10 @@ export async function withBenchHome<T>(
   folder: string,
   say: (sentence: string) => void,
   measure: (home: BenchHome) => Promise<T>,
+  more: Partial<AuthorityConfiguration> = {},
 ): Promise<T> {
   say(`an authority in ${folder}`);
-  const home = await makeBenchHome(folder);
+  const home = await makeBenchHome(folder, undefined, more);
   try {
     return await measure(home);
   } finally {
@@ -106,10 +109,12 @@ async function issuerOf({ ledger }: OpenAuthority): Promise<string> {
 }
 
 /** The home's listeners in a process of their own, as `imprint serve` starts them. */
-export async function serve(home: { folder: string }): Promise<{ url: string; process: Child }> {
+export async function serve(home: {
+  folder: string;
+}): Promise<{ url: string; publicUrl: string; process: Child }> {
   const process = new Child('serve', ['serve', '--home', home.folder, '--json']);
   const ready = await process.next(({ event }) => event === 'ready');
-  return { url: String(ready.station), process };
+  return { url: String(ready.station), publicUrl: String(ready.public), process };
 }
 
 /** Enrols a station with as many lanes as a station may have. */

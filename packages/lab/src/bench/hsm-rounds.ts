@@ -83,7 +83,7 @@ export async function measureHsm(
 
 /** An authority with units that wait; each call issues to so many of them as a round takes, and gives certificates a second. */
 async function waitingHome(folder: string, { rounds, units }: HsmPlan, issuingKey?: KeyInToken) {
-  const home = await makeBenchHome(folder, undefined, issuingKey);
+  const home = await makeBenchHome(folder, undefined, {}, issuingKey);
   const ids = await makeOrder(home, 'hsm-1', rounds * units);
   const waiting = await openJobs(home, 'hsm-1', ids, () => undefined);
   const sessionId = await beginSession(home);

@@ -14,9 +14,10 @@ import { measureLanes } from './lane-rounds.ts';
 import { measureLine } from './line-rounds.ts';
 import { type Report, type ReportPart, reportJson, reportText } from './report.ts';
 import { writeResults } from './results.ts';
+import { measureRevocation } from './revocation-rounds.ts';
 import { programVersions, repository, thisCommit, thisMachine } from './surroundings.ts';
 
-const partNames = ['issuing', 'job', 'lane', 'line', 'growth', 'hsm'] as const;
+const partNames = ['issuing', 'job', 'lane', 'line', 'revocation', 'growth', 'hsm'] as const;
 type PartName = (typeof partNames)[number];
 
 const help = `Usage: npm run bench -- [--only PART] [--quick] [--json] [--home DIR] [--keep]
@@ -27,6 +28,7 @@ Parts:
   job       whole units a second, from opening to receipt, and the time of each request
   lane      what station and authority add to a unit's own time on a lane
   line      the same with sixteen lanes at work at once
+  revocation CRLs over a million revocations, one more of them, OCSP beside a static file
   growth    issuing, look-ups, receipts, start-up, verifying and disk as the registry grows
   hsm       signatures a second of a key in a token (SoftHSM2), beside plain calls of its library,
             and issuing with it
@@ -98,6 +100,13 @@ function measure(
       return withBenchHome(folder, say, (home) => measureLanes(home, folder, quick ? 2 : 7, say));
     case 'line':
       return withBenchHome(folder, say, (home) => measureLine(home, folder, quick ? 4 : 16, say));
+    case 'revocation': {
+      const plan = quick
+        ? { revocations: 50_000, rounds: 2, requests: 4_000 }
+        : { revocations: 1_000_000, rounds: 5, requests: 20_000 };
+      const told = { public_url: 'http://pki.example.com' };
+      return withBenchHome(folder, say, (home) => measureRevocation(home, plan, say), told);
+    }
     case 'hsm': {
       const plan = quick
         ? { rounds: 3, signatures: 2_000, units: 400 }

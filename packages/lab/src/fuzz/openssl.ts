@@ -48,6 +48,35 @@ export function verifyRequestByOpenssl(der: Uint8Array): OpensslVerdict<{ spki: 
   return { accepts: true, facts: { spki: Buffer.from(fromPem('PUBLIC KEY', stdout)[0]!).toString('hex') } };
 }
 
+/** Reads OCSP requests, which the command takes from a file alone. */
+export class OpensslOcspRequests {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'imprint-fuzz-'));
+
+  /** Whether `openssl ocsp` reads the request, and the serials and the nonce that it then prints, hex. */
+  read(der: Uint8Array): OpensslVerdict<{ serials: string[]; nonce: string | undefined }> {
+    const file = join(this.#folder, 'request.der');
+    writeFileSync(file, der);
+    const { status, stdout, stderr } = openssl(['ocsp', '-reqin', file, '-req_text']);
+    if (status !== 0) return { accepts: false, says: stderr };
+    const serials = [...stdout.matchAll(/Serial Number: (-?[0-9A-F]+)/g)].map(([, hex]) => hex!);
+    // an OCTET STRING inside the extension's own: its header is not the nonce
+    // and a long one is folded with backslashes
+    const dump = /OCSP Nonce: (?:critical)?\s*\n\s*((?:[0-9A-F]+\\?\n?)+)/
+      .exec(stdout)?.[1]
+      ?.replaceAll(/[\s\\]/g, '')
+      .toLowerCase();
+    return { accepts: true, facts: { serials, nonce: dump === undefined ? undefined : withoutHeader(dump) } };
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function withoutHeader(hex: string): string {
+  return hex.slice(hex.startsWith('0481') ? 6 : 4);
+}
+
 /** Verifies chains over files in a folder of its own. */
 export class OpensslChains {
   readonly #folder = mkdtempSync(join(tmpdir(), 'imprint-fuzz-'));

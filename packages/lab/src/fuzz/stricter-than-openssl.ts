@@ -2,8 +2,7 @@
  * Where we refuse and OpenSSL accepts, by the reason of our refusal: each with why that is meant. A reason that is not here is a
  * difference nobody decided on. The other direction, that we accept and OpenSSL refuses, has no table: it is always a failure.
  *
- * Revocation lists have none yet, because Imprint neither writes nor reads any. Once it does, their reader becomes a target of
- * targets.ts and is judged here beside `openssl crl`.
+ * Revocation lists have none, because Imprint writes and never reads them: `openssl crl` judges those that it writes.
  */
 import assert from 'node:assert/strict';
 import { type ImprintError, isImprintError } from '@imprint/contract/errors';

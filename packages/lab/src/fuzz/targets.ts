@@ -12,9 +12,11 @@ import { dutLinesTarget } from './targets/dut-lines.ts';
 import { dutStationTarget } from './targets/dut-station.ts';
 import { dutUnitTarget } from './targets/dut-unit.ts';
 import { enrolmentTokenTarget } from './targets/enrolment-token.ts';
+import { ocspRequestTarget } from './targets/ocsp-request.ts';
 import { receiptTarget } from './targets/receipt.ts';
 import { stationApiTarget } from './targets/station-api.ts';
 import { tilePathTarget, tileTarget } from './targets/tile.ts';
+import { caRequestTarget, transcriptTarget, trustBundleTarget } from './targets/trust-files.ts';
 import { contractTarget, manifestTarget } from './targets/yaml-files.ts';
 
 /** By name, with how many inputs the bounded slice draws for each: about a second of one core. */
@@ -23,6 +25,7 @@ export const targets: Record<string, { make: MakeTarget; slice: number }> = {
   certificate: { make: certificateTarget, slice: 1500 },
   chain: { make: chainTarget, slice: 100 },
   csr: { make: certificationRequestTarget, slice: 200 },
+  'ocsp-request': { make: ocspRequestTarget, slice: 600 },
   contract: { make: contractTarget, slice: 400 },
   manifest: { make: manifestTarget, slice: 500 },
   'dut-lines': { make: dutLinesTarget, slice: 1500 },
@@ -37,4 +40,7 @@ export const targets: Record<string, { make: MakeTarget; slice: number }> = {
   receipt: { make: receiptTarget, slice: 250 },
   'device-id': { make: deviceIdTarget, slice: 3000 },
   'enrolment-token': { make: enrolmentTokenTarget, slice: 1500 },
+  'ca-request': { make: caRequestTarget, slice: 300 },
+  'trust-bundle': { make: trustBundleTarget, slice: 300 },
+  transcript: { make: transcriptTarget, slice: 1500 },
 };

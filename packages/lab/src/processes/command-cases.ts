@@ -15,6 +15,7 @@ import { openStationHome } from '@imprint/station/station-home';
 import { Child } from 'imprint/demo/child';
 import { contractFile } from 'imprint/demo/line-setup';
 import { type OpenAuthority, openAuthority, systemEntropy } from 'imprint/open-authority';
+import { backUp, makeTemplateBackup, restore } from './backup-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
 import { leaveNothingBehind } from './leave-nothing-behind.ts';
 import { makeQuickAuthority } from './quick-authority.ts';
@@ -47,6 +48,7 @@ export async function commandCases(place: string): Promise<CommandCases> {
   await makeQuickAuthority(template, 'imprint.local/faults');
   const stock = join(place, 'stock');
   await makeStock(template, stock);
+  const backup = await makeTemplateBackup(template, join(place, 'backup'));
   const live = join(place, 'live');
   cpSync(template, live, { recursive: true });
   const serve = new Child('serve', ['serve', '--home', live, '--json']);
@@ -54,7 +56,15 @@ export async function commandCases(place: string): Promise<CommandCases> {
   const ready = await serve.next(({ event }) => event === 'ready');
   const authority = await openAuthority(live);
   return {
-    cases: [init(), order(template), invite(template), scrap(stock), enrol(authority, String(ready.station))],
+    cases: [
+      init(),
+      order(template),
+      invite(template),
+      scrap(stock),
+      enrol(authority, String(ready.station)),
+      backUp(template),
+      restore(template, backup),
+    ],
     close: async () => {
       await serve.stop();
       forget();
@@ -237,11 +247,12 @@ function countScrapped(file: string): number {
 }
 
 /** A home opens, its keys too, and its log holds. */
-async function checkAuthority(
+export async function checkAuthority(
   home: string,
   also: (authority: OpenAuthority) => Promise<void> = async () => {},
+  passphraseFile?: string,
 ): Promise<void> {
-  const authority = await openAuthority(home);
+  const authority = await openAuthority(home, { passphraseFile });
   try {
     await authority.unlock();
     const { realm } = authority.configuration;
@@ -252,6 +263,7 @@ async function checkAuthority(
       if (!verified.ok || findings.length > 0) throw new Error(JSON.stringify(findings));
       if (verified.size === 0) throw new Error('the log has no first entry');
     });
+    if (existsSync(authority.home.waitingFile)) throw new Error('it is marked as waiting');
     if (existsSync(authority.home.unfinishedFile)) throw new Error('it is marked as unfinished');
     await also(authority);
   } finally {

@@ -1,5 +1,6 @@
 /**
- * Strikes commands that make something and end: `init`, `order create`, `station invite`, `device scrap --csv`, `station enroll`. Whatever was
+ * Strikes commands that make something and end: `init`, `order create`, `station invite`, `device scrap --csv`, `station enroll`,
+ * `backup`, `restore`. Whatever was
  * broken off, the same command run again leaves the whole thing, or says plainly that it is there already; nothing half
  * is ever opened as if it were whole.
  */

@@ -18,6 +18,7 @@ import {
 import { seeded } from './seeded.ts';
 import { shareOut } from './share-out.ts';
 import { Tally } from './tally.ts';
+import { trustCases } from './trust-cases.ts';
 
 export const sweeps = ['authority', 'station', 'commands', 'power'] as const;
 export type Sweep = (typeof sweeps)[number];
@@ -153,7 +154,7 @@ async function withCommands<T>(work: (commands: CommandCase[]) => Promise<T>): P
   const place = mkdtempSync(join(tmpdir(), 'imprint-commands-'));
   const { cases, close } = await commandCases(place);
   try {
-    return await work(cases);
+    return await work([...cases, ...(await trustCases(join(place, 'trust')))]);
   } finally {
     await close();
     rmSync(place, { recursive: true });

@@ -26,7 +26,7 @@ describe('a token that is lost amid issuing', { timeout: 60_000 }, () => {
     const reference = await makeKey(faulty.place(hsm.addToken('imprint')));
     const pinFile = join(hsm.folder, 'pin');
     writeFileSync(pinFile, testPin, { mode: 0o600 });
-    const home = await makeBenchHome(hsm.folder, undefined, { reference, pinFile });
+    const home = await makeBenchHome(hsm.folder, undefined, {}, { reference, pinFile });
     t.after(() => home.authority.close());
     const { line } = home.unlocked;
     const waiting = await openJobs(home, 'o-1', await makeOrder(home, 'o-1', units), () => undefined);

@@ -16,13 +16,14 @@ import { type Authorities, makeAuthorities } from './authorities.ts';
 import { minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
 import type { FaultName, Phase } from './catalogue.ts';
-import { Faults, type PlannedFault, planFaults, type Struck } from './faults.ts';
+import { Faults, type PlannedFault, planFaults, planSecondLives, type Struck } from './faults.ts';
 import { Floor } from './floor.ts';
 import { type StolenLabels, stolenLanes, stolenOrder, stolenStation } from './hostile/stolen-station.ts';
 import { beginTheft } from './hostile/theft.ts';
 import type { Thief } from './hostile/thief.ts';
-import { lostBoards } from './lost-boards.ts';
+import { lostAgain, lostBoards } from './lost-boards.ts';
 import { Model, type Violation } from './model.ts';
+import { moveByPerson } from './move-by-person.ts';
 import { Network } from './network.ts';
 import { workAllBoards } from './people.ts';
 import { gateways, sensors } from './products.ts';
@@ -48,6 +49,8 @@ export interface FactoryReport {
   seed: string;
   units: number;
   fates: Record<Fate, number>;
+  /** Of boards that were shipped and came back. */
+  secondLives: Record<Fate, number>;
   violations: readonly Violation[];
   struck: Struck[];
   planned: PlannedFault[];
@@ -91,6 +94,7 @@ class Factory {
   readonly #planned: PlannedFault[];
   readonly #model: Model;
   readonly #fates: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
+  readonly #secondLives: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
   readonly #fateOf = new Map<number, Fate>();
   #stolenLabels!: StolenLabels;
   #thief: Thief | undefined;
@@ -103,12 +107,10 @@ class Factory {
     this.#options = options;
     this.#folder = folder;
     this.#world = new World(options.seed);
-    this.#planned = planFaults(
-      this.#world,
-      options.units,
-      options.firstCell ?? 0,
-      (options.replicas ?? 1) > 1,
-    );
+    const { units, firstCell = 0, replicas = 1 } = options;
+    const planned = planFaults(this.#world, units, firstCell, replicas > 1);
+    const later = planSecondLives(this.#world, units, firstCell, planned, replicas > 1);
+    this.#planned = [...planned, ...later];
     this.#faults = new Faults(this.#world, this.#planned, options.only);
     this.#model = new Model(this.#world);
   }
@@ -147,6 +149,7 @@ class Factory {
       seed,
       units,
       fates: this.#fates,
+      secondLives: this.#secondLives,
       violations: this.#model.violations,
       struck: this.#faults.struck,
       planned: this.#planned,
@@ -250,6 +253,14 @@ class Factory {
       floor: this.#floor,
       finished: [],
       strangeId: this.strange,
+      isManufactured: (deviceId) => this.#model.log.deviceState.get(deviceId) === 'manufactured',
+      move: (deviceId, to) => moveByPerson(this.#world, this.#authority, deviceId, to),
+      livedAgain: (unit, fate) => {
+        this.#secondLives[fate]++;
+        this.#say(`board ${unit} came back and is ${fate}`);
+        const lost = lostAgain(this.#floor, unit, fate);
+        if (lost !== undefined) this.#model.violate('I-29', lost);
+      },
       benches: this.#benches,
     };
     const theft = beginTheft({

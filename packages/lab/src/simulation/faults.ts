@@ -19,6 +19,8 @@ export interface PlannedFault extends Cell {
   /** Its number in this factory's plan: a shrunk run names those that it needs. */
   id: number;
   unit: number;
+  /** Strikes after the unit came back, and not while it is first made. */
+  isLater?: true;
   /** How many operations of its kind pass before the one that is struck. */
   skip: number;
   /** A number from 0 up to 1 that decides whatever else there is to decide. */
@@ -74,6 +76,47 @@ export function planFaults(
   return planned;
 }
 
+/** Of so many boards that are done, one is packed. */
+const packEvery = 10;
+export const isPacked = (unit: number): boolean => unit % packEvery === 0;
+
+/** Boards that are packed and come back: what strikes them then is planned beside all that strikes them at first. */
+export const comesBack = (unit: number): boolean => isPacked(unit) && !productOf(unit).isTwoVisits;
+
+/** After these a board is rightly set aside, or they need labels and reports that a second life has none of. */
+const atFirstOnly: ReadonlySet<FaultName> = new Set([
+  'unit-swapped',
+  'network-reply-replayed',
+  'network-replies-swapped',
+]);
+const faultsOfSecondLife = 3;
+
+/** The faults of the boards that come back, numbered after those that were planned before. */
+export function planSecondLives(
+  world: World,
+  units: number,
+  firstCell: number,
+  before: readonly PlannedFault[],
+  hasReplicas: boolean,
+): PlannedFault[] {
+  const cells = (hasReplicas ? cellsOfAll : cellsOfSole).filter(
+    ({ fault, phase }) => interrupted.includes(phase) && !atFirstOnly.has(fault),
+  );
+  const planned: PlannedFault[] = [];
+  let cell = firstCell;
+  for (let unit = 0; unit < units; unit++) {
+    if (!comesBack(unit)) continue;
+    const draw = chance(world.entropy(`second story ${unit}`));
+    for (let at = 0; at < faultsOfSecondLife; at++) {
+      // far apart in the list, so that a few boards meet most kinds
+      const due = cells[(cell++ * 29) % cells.length]!;
+      const id = before.length + planned.length;
+      planned.push({ ...due, id, unit, isLater: true, skip: draw.below(3), draw: draw.fraction() });
+    }
+  }
+  return planned;
+}
+
 /** What makes an attempt of this board fail, so that there is a report: labels are scanned back only where they come last. */
 function causeOfReport(unit: number): Cell {
   return productOf(unit).isTwoVisits
@@ -86,6 +129,7 @@ const interrupted: readonly Phase[] = ['identify', 'key', 'write', 'prove', 'sea
 export class Faults {
   readonly #world: World;
   readonly #waiting = new Map<number, PlannedFault[]>();
+  readonly #later = new Map<number, PlannedFault[]>();
   /** Faults whose unit is in their phase now. */
   readonly #armed: PlannedFault[] = [];
   readonly #phaseOf = new Map<number, Phase>();
@@ -96,10 +140,19 @@ export class Faults {
     this.#world = world;
     for (const planned of plan) {
       if (only !== undefined && !only.has(planned.id)) continue;
-      const own = this.#waiting.get(planned.unit);
+      const waiting = planned.isLater ? this.#later : this.#waiting;
+      const own = waiting.get(planned.unit);
       if (own) own.push({ ...planned });
-      else this.#waiting.set(planned.unit, [{ ...planned }]);
+      else waiting.set(planned.unit, [{ ...planned }]);
     }
+  }
+
+  /** The unit came back: what did not strike before does no more, and its second story begins. */
+  beginSecondLife(unit: number): void {
+    for (let at = this.#armed.length - 1; at >= 0; at--) {
+      if (this.#armed[at]!.unit === unit) this.#armed.splice(at, 1);
+    }
+    this.#waiting.set(unit, this.#later.get(unit) ?? []);
   }
 
   phaseOf(unit: number): Phase | undefined {

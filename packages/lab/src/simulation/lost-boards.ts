@@ -34,3 +34,10 @@ export function lostBoards(
   }
   return lost;
 }
+
+/** The same of a board that came back: what strikes then confuses nobody. */
+export function lostAgain(floor: Floor, unit: number, fate: Fate): string | undefined {
+  if (fate === 'done' || floor.mixedUp.has(unit) || floor.boards[unit]!.hostile !== undefined)
+    return undefined;
+  return `board ${unit} came back, and is ${fate} in the end`;
+}

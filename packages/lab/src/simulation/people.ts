@@ -1,8 +1,6 @@
-/** Who stands where: a person at each lane until the boards are used up, and one who packs what is done. */
+/** Who stands where: a person at each lane until the boards are used up, one who packs what is done, and one who takes back what was shipped. */
+import { comesBack, isPacked } from './faults.ts';
 import { type Bench, type Fate, type Shop, Worker } from './worker.ts';
-
-/** Of so many boards that are done, one is packed. */
-const packEvery = 10;
 
 /** Resolves when every board has its fate and what is to be packed is packed. */
 export async function workAllBoards(shop: Shop, ended: (unit: number, fate: Fate) => void): Promise<void> {
@@ -13,7 +11,7 @@ export async function workAllBoards(shop: Shop, ended: (unit: number, fate: Fate
   const toPack: number[] = [];
   const end = (unit: number, fate: Fate) => {
     ended(unit, fate);
-    if (fate === 'done' && unit % packEvery === 0) toPack.push(unit);
+    if (fate === 'done' && isPacked(unit)) toPack.push(unit);
   };
   const workers = [...of('gw-1'), ...of('gw-2')].map(async (bench) => {
     const worker = new Worker(shop, `${bench.host.id} ${bench.place.lane}`);
@@ -42,4 +40,25 @@ export async function workAllBoards(shop: Shop, ended: (unit: number, fate: Fate
     }
   })();
   await Promise.all([...workers, packer]);
+  await secondLives(shop, of('gw-1')[0]!, of('pk-1')[0]!);
+}
+
+/**
+ * Units that were shipped come back: a station that scans one before it was accepted does nothing with it, and after that it is
+ * made anew on the board that it is.
+ */
+async function secondLives(shop: Shop, bench: Bench, packing: Bench): Promise<void> {
+  const { floor, faults } = shop;
+  const worker = new Worker(shop, 'returns');
+  for (const { unit } of floor.boards.filter((board) => comesBack(board.unit))) {
+    const deviceId = floor.label(unit);
+    if (deviceId === undefined || !shop.isManufactured(deviceId)) continue;
+    for (const to of ['stocked', 'shipped', 'returned'] as const) await shop.move(deviceId, to);
+    await worker.scanOnce(bench, unit);
+    await shop.move(deviceId, 'refurbished');
+    faults.beginSecondLife(unit);
+    const fate = await worker.provision(bench, unit);
+    if (fate === 'done') await worker.pack(packing, unit);
+    shop.livedAgain(unit, fate);
+  }
 }

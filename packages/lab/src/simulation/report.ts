@@ -35,10 +35,10 @@ export function coverageText(totals: Totals): string {
 }
 
 export function verdictText(totals: Totals, seconds: number): string {
-  const { fates, untried } = totals;
+  const { fates, secondLives, untried } = totals;
   const rate = Math.round(totals.units / seconds);
   return [
-    `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.unfinished} unfinished.`,
+    `${totals.units} boards in ${totals.seeds} factories: ${fates.done} done, ${fates['set-aside']} set aside, ${fates.unfinished} unfinished; ${secondLives.done} came back and were made anew.`,
     `${totals.struck} faults struck; ${totals.cellsTried} cells tried, ${cellsImpossible} cannot be, ${untried.length} never tried; ${actNames.length - totals.untriedActs.length} of ${actNames.length} hostile acts.`,
     `${totals.entries} log entries, ${totals.events} events, ${totals.simulatedHours.toFixed(1)} hours of the factories in ${seconds.toFixed(1)} s (${rate} boards a second).`,
     totals.violations.length === 0
@@ -60,7 +60,8 @@ export function violationsText(totals: Totals, units: number): string {
 }
 
 export function reportJson(totals: Totals, seconds: number): string {
-  const { units, violations, cellsTried, untried, seeds, fates, struck, entries, events, acts } = totals;
+  const { units, violations, cellsTried, untried, seeds, fates, secondLives, struck, entries, events, acts } =
+    totals;
   return JSON.stringify({
     units,
     violations,
@@ -69,6 +70,7 @@ export function reportJson(totals: Totals, seconds: number): string {
     seconds: Math.round(seconds * 10) / 10,
     seeds,
     fates,
+    secondLives,
     faultsStruck: struck,
     untried: [...untried.map(cellName), ...totals.untriedActs],
     acts,

@@ -58,6 +58,7 @@ function lost(seed: string, units: number): FactorySummary {
     seed,
     units,
     fates: { done: 0, 'set-aside': 0, unfinished: units },
+    secondLives: { done: 0, 'set-aside': 0, unfinished: 0 },
     violations: [{ invariant: 'I-24', what, atMs: 0 }],
     tried: {},
     acts: {},

@@ -17,6 +17,7 @@ describe('simulated factories', { timeout: 600_000 }, () => {
     assert.deepEqual(totals.violations, []);
     assert.deepEqual([...totals.untried.map(cellName), ...totals.untriedActs], []);
     assert.ok(totals.fates.done > 2_200, JSON.stringify(totals.fates));
+    assert.ok(totals.secondLives.done > 100, JSON.stringify(totals.secondLives));
   });
 
   for (const seed of ['lab-3', 'lab-4']) {

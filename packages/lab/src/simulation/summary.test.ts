@@ -6,6 +6,7 @@ import { actNames, Totals } from './summary.ts';
 const summary = {
   units: 20,
   fates: { done: 0, 'set-aside': 0, unfinished: 20 },
+  secondLives: { done: 0, 'set-aside': 0, unfinished: 0 },
   tried: {},
   acts: {},
   entries: 0,

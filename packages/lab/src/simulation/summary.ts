@@ -11,6 +11,8 @@ export interface FactorySummary {
   seed: string;
   units: number;
   fates: Record<Fate, number>;
+  /** Of boards that were shipped and came back. */
+  secondLives: Record<Fate, number>;
   violations: readonly Violation[];
   /** By the name of the cell. */
   tried: Record<string, number>;
@@ -26,8 +28,8 @@ export interface FactorySummary {
 export function summaryOf(report: FactoryReport): FactorySummary {
   const tried: Record<string, number> = {};
   for (const struck of report.struck) count(tried, cellName(struck), 1);
-  const { seed, units, fates, violations, acts, entries, events, simulatedHours } = report;
-  return { seed, units, fates, violations, tried, acts, entries, events, simulatedHours };
+  const { seed, units, fates, secondLives, violations, acts, entries, events, simulatedHours } = report;
+  return { seed, units, fates, secondLives, violations, tried, acts, entries, events, simulatedHours };
 }
 
 export interface SeedViolation extends Violation {
@@ -43,6 +45,7 @@ export class Totals {
   events = 0;
   simulatedHours = 0;
   readonly fates: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
+  readonly secondLives: Record<Fate, number> = { done: 0, 'set-aside': 0, unfinished: 0 };
   readonly violations: SeedViolation[] = [];
   readonly tried: Record<string, number> = {};
   readonly acts: Record<string, number> = {};
@@ -54,6 +57,8 @@ export class Totals {
     this.events += summary.events;
     this.simulatedHours += summary.simulatedHours;
     for (const [fate, boards] of Object.entries(summary.fates)) this.fates[fate as Fate] += boards;
+    for (const [fate, boards] of Object.entries(summary.secondLives))
+      this.secondLives[fate as Fate] += boards;
     for (const [cell, times] of Object.entries(summary.tried)) count(this.tried, cell, times);
     for (const [act, times] of Object.entries(summary.acts)) count(this.acts, act, times);
     const { seed, isLost } = summary;

@@ -24,6 +24,11 @@ export interface Shop {
   finished: string[];
   /** A well-formed ID that no order has. */
   strangeId(unit: number): string;
+  /** Whether the log has the device ready for stock. */
+  isManufactured(deviceId: string): boolean;
+  /** A person at the authority moves the device, as often as it takes. */
+  move(deviceId: string, to: 'stocked' | 'shipped' | 'returned' | 'refurbished'): Promise<void>;
+  livedAgain(unit: number, fate: Fate): void;
   /** Every station's hosts and lanes, for scans at the wrong one. */
   benches: readonly Bench[];
 }
@@ -83,6 +88,19 @@ export class Worker {
     if (sealed !== 'done') return sealed;
     await this.#report(second, `PASS-final-test ${deviceId}`);
     return 'done';
+  }
+
+  /** Somebody lays a unit in that nobody has accepted yet. */
+  async scanOnce({ host, place }: Bench, unit: number): Promise<void> {
+    const { floor } = this.#shop;
+    await host.ready();
+    await floor.lay(place, unit);
+    host.at(place.lane, unit);
+    const deviceId = floor.label(unit)!;
+    await host.scan(place.lane, deviceId, () => deviceId);
+    await host.ready();
+    floor.lift(place);
+    host.at(place.lane, undefined);
   }
 
   /** The check before it ships, on another station. */

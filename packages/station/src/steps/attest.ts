@@ -6,7 +6,7 @@
 import type { StationResponse } from '@imprint/contract/api/station';
 import { type AttestedState, attestBytes } from '@imprint/contract/dut/statement';
 import { isImprintError } from '@imprint/contract/errors';
-import { flagsToBurn, storageMapOf, wantedLock } from '../contract-facts.ts';
+import { allowedLocks, flagsToBurn, storageMapOf } from '../contract-facts.ts';
 import { LineFailure } from '../line-failure.ts';
 import type { Work } from '../visit.ts';
 import { identifyAgain } from './identify.ts';
@@ -93,7 +93,7 @@ export async function attestAndComplete(
 }
 
 /** Everything that the unit attests, against what it must be. */
-function checkState({ contract, readBack, unit }: Work, state: AttestedState): void {
+function checkState({ contract, readBack, unit, job }: Work, state: AttestedState): void {
   const { firmware } = contract.contract;
   const wrong = (what: string, found: unknown, wanted: unknown): never => {
     throw new LineFailure(
@@ -101,7 +101,8 @@ function checkState({ contract, readBack, unit }: Work, state: AttestedState): v
       `the unit attests ${what} ${String(found)}, and it must be ${String(wanted)}`,
     );
   };
-  if (state.debug_lock !== wantedLock(contract)) wrong('debug lock', state.debug_lock, wantedLock(contract));
+  const locks = allowedLocks(contract, job);
+  if (!locks.includes(state.debug_lock)) wrong('debug lock', state.debug_lock, locks.join(' or '));
   const burnt = Object.keys(state.boot_flags).filter((flag) => state.boot_flags[flag]);
   const wanted = flagsToBurn(contract);
   if (burnt.sort().join() !== wanted.sort().join())

@@ -10,6 +10,7 @@ import { publicKeySha256 } from '@imprint/contract/x509/public-key';
 import { verifyChain } from '@imprint/contract/x509/verify-chain';
 import { LineFailure } from '../line-failure.ts';
 import type { Certified, Work } from '../visit.ts';
+import { holdsFormerKey, reopen } from './reopen.ts';
 
 /** A key in a slow secure element takes half a second; a software key on a small core takes longer. */
 const keyWorkMs = 10_000;
@@ -17,9 +18,11 @@ const keyWorkMs = 10_000;
 const clockSlackMs = 2_000;
 
 export async function ensureKey(work: Work): Promise<void> {
-  const { visit, job, contract, unit } = work;
+  const { visit, job, contract } = work;
   const { key_type: type, storage } = contract.contract.credential;
-  const replace = unit.status.torn.includes('key');
+  const isSpent = holdsFormerKey(work);
+  await reopen(work);
+  const replace = isSpent || work.unit.status.torn.includes('key');
   const made = await visit.dut.call(
     'generate_key',
     { slot: storage.slot, type, replace },

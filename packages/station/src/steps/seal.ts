@@ -4,18 +4,20 @@
  */
 import type { StatusReply } from '@imprint/contract/dut/message';
 import { ImprintError } from '@imprint/contract/errors';
-import { flagsToBurn, wantedLock } from '../contract-facts.ts';
+import { allowedLocks, flagsToBurn, wantedLock } from '../contract-facts.ts';
 import type { IrreversibleAct } from '../journal.ts';
 import { LineFailure } from '../line-failure.ts';
 import type { Work } from '../visit.ts';
+import { closeReopened } from './reopen.ts';
 
 const fuseWorkMs = 10_000;
 
 type SealState = Pick<StatusReply, 'debug_lock' | 'boot_flags'>;
 
 export async function seal(work: Work): Promise<void> {
-  const { visit, contract } = work;
+  const { visit, contract, job } = work;
   if (!isProven(work)) throw new ImprintError('internal', 'a unit is never sealed before it was proven');
+  await closeReopened(work);
   let state: SealState = sealState(await visit.dut.call('status', {}));
   work.seal.before ??= state;
   refuseSurplus(work, state);
@@ -29,7 +31,7 @@ export async function seal(work: Work): Promise<void> {
     );
   }
   const lock = wantedLock(contract);
-  if (lock !== 'open' && state.debug_lock !== lock) {
+  if (!allowedLocks(contract, job).includes(state.debug_lock)) {
     const permanent = lock === 'locked-permanently';
     const close = () => visit.dut.call('finalize', { lock_debug: true, permanent }, { workMs: fuseWorkMs });
     await act(work, 'finalize', lock, close, (after) => after.debug_lock === lock);

@@ -26,7 +26,8 @@ export async function writeIdentity(work: Work): Promise<void> {
 
   // What it was read to hold when it was identified holds on: nothing was written since, and a reset ends the session.
   const missing = await missingItems(work, wanted);
-  if (missing.size > 0 && work.unit.status.debug_lock !== 'open') {
+  const { debug_lock, reopened } = work.unit.status;
+  if (missing.size > 0 && debug_lock !== 'open' && reopened === undefined) {
     throw new LineFailure(
       'certificate_wrong',
       `the unit is sealed already, and its ${[...missing].join(', ')} is not what was issued`,

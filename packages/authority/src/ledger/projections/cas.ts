@@ -1,48 +1,58 @@
-/** Entries of the CAs under the realm's roots: asked for, installed, retired; and of what devices are told to trust. */
+/** Entries of the CAs under the realm's roots: asked for, installed, retired; of what devices are told to trust, and of keys of other realms. */
 import { fromBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import type { CaTable, Tables } from '../../storage/tables.ts';
 import type { Projections } from './projections.ts';
 
-export const caProjections: Projections<'ca.requested' | 'ca.installed' | 'ca.retired' | 'bundle.published'> =
-  {
-    'ca.requested': async (tx, { at, data }) => {
-      const { scope, ...rest } = data;
-      await tx
-        .insertInto('ca')
-        .values({
-          ...rest,
-          ...scope,
-          status: 'requested',
-          certificate_sha256: null,
-          certificate: null,
-          requested_at: at,
-          installed_at: null,
-          retired_at: null,
-          reason: null,
-        })
-        .execute();
-    },
-    'ca.installed': async (tx, { at, data }) => {
-      const { ca_id, certificate_sha256, certificate_b64 } = data;
-      await move(tx, ca_id, 'requested', {
-        status: 'active',
-        certificate_sha256,
-        certificate: fromBase64(certificate_b64),
-        installed_at: at,
-      });
-    },
-    'ca.retired': async (tx, { at, data }) => {
-      await move(tx, data.ca_id, 'active', { status: 'retired', retired_at: at, reason: data.reason });
-    },
-    'bundle.published': async (tx, { at, data }) => {
-      await tx
-        .insertInto('trust_bundle')
-        .values({ ...data, published_at: at })
-        .execute();
-    },
-  };
+export const caProjections: Projections<
+  'ca.requested' | 'ca.installed' | 'ca.retired' | 'bundle.published' | 'keys.excluded'
+> = {
+  'ca.requested': async (tx, { at, data }) => {
+    const { scope, ...rest } = data;
+    await tx
+      .insertInto('ca')
+      .values({
+        ...rest,
+        ...scope,
+        status: 'requested',
+        certificate_sha256: null,
+        certificate: null,
+        requested_at: at,
+        installed_at: null,
+        retired_at: null,
+        reason: null,
+      })
+      .execute();
+  },
+  'ca.installed': async (tx, { at, data }) => {
+    const { ca_id, certificate_sha256, certificate_b64 } = data;
+    await move(tx, ca_id, 'requested', {
+      status: 'active',
+      certificate_sha256,
+      certificate: fromBase64(certificate_b64),
+      installed_at: at,
+    });
+  },
+  'ca.retired': async (tx, { at, data }) => {
+    await move(tx, data.ca_id, 'active', { status: 'retired', retired_at: at, reason: data.reason });
+  },
+  /** One that two realms have certified stays the first one's. */
+  'keys.excluded': async (tx, { data }) => {
+    const { realm, log_id, public_key_sha256s } = data;
+    await tx
+      .insertInto('excluded_key')
+      .values(public_key_sha256s.map((public_key_sha256) => ({ public_key_sha256, realm, log_id })))
+      .onConflict((conflict) => conflict.column('public_key_sha256').doNothing())
+      .execute();
+  },
+  'bundle.published': async (tx, { at, data }) => {
+    await tx
+      .insertInto('trust_bundle')
+      .values({ ...data, published_at: at })
+      .execute();
+  },
+};
 
 async function move(
   tx: Kysely<Tables>,

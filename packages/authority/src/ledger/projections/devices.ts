@@ -3,12 +3,13 @@ import { hardwareUidText } from '@imprint/contract/hardware-uid';
 import { checkTransition } from '@imprint/contract/lifecycle';
 import { statement } from '../../storage/statement.ts';
 import type { DeviceTable, OperationResultTable } from '../../storage/tables.ts';
-import { mustChangeOne, type Projections, recordChange } from './projections.ts';
+import { actorText, mustChangeOne, mustUpdateOne, type Projections, recordChange } from './projections.ts';
 
 type DeviceEntries =
   | 'unit.quarantined'
   | 'unit.released'
   | 'device.transitioned'
+  | 'device.debug-allowed'
   | 'operation.reported'
   | 'sample.registered'
   | 'check.recorded';
@@ -87,6 +88,24 @@ export const deviceProjections: Projections<DeviceEntries> = {
         reason,
       });
     }
+  },
+
+  'device.debug-allowed': async (tx, entry, index) => {
+    const { device_id, approval_id, reason } = entry.data;
+    const by = approval_id ?? actorText(entry);
+    const result = await tx
+      .updateTable('device')
+      .set({ debug_exception: by })
+      .where('device_id', '=', device_id)
+      .where('debug_exception', 'is', null)
+      .executeTakeFirst();
+    mustUpdateOne(result, 'unknown_device', `no device ${device_id} without an exception`);
+    await recordChange(tx, entry, index, {
+      deviceId: device_id,
+      field: 'debug_exception',
+      value: by,
+      reason,
+    });
   },
 
   'operation.reported': async (tx, entry, index) => {

@@ -56,6 +56,12 @@ export class BoardModel {
       );
       return;
     }
+    const stands = this.#log.deviceState.get(deviceId);
+    this.#violations.unless(
+      stands !== 'returned' && stands !== 'lost',
+      'I-14',
+      () => `PASS for ${deviceId}, which is ${stands}`,
+    );
     if (state === 'proven') {
       this.#violations.unless(
         ['proven', 'sealed', 'done'].includes(job.state),

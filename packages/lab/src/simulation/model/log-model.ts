@@ -4,6 +4,7 @@
  */
 import { beginning, type World } from '../world.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
+import { LifeModel } from './life-model.ts';
 import { MerkleRoots } from './merkle-roots.ts';
 import { ReachModel } from './reach-model.ts';
 import { StoredLog } from './stored-log.ts';
@@ -69,6 +70,7 @@ export class LogModel {
   readonly #world: World;
   readonly #violations: Violations;
   readonly #reach: ReachModel;
+  readonly #lives: LifeModel;
   readonly #serials = new Set<string>();
   readonly #deviceOfKey = new Map<string, string>();
   #log: StoredLog | undefined;
@@ -79,6 +81,7 @@ export class LogModel {
     this.#world = world;
     this.#violations = violations;
     this.#reach = new ReachModel(this, violations);
+    this.#lives = new LifeModel(this, violations);
   }
 
   open(file: string): void {
@@ -137,10 +140,7 @@ export class LogModel {
         'I-7',
         () => `board ${uid} has the job of ${before!.deviceId} and is given ${data.device_id}`,
       );
-      for (const job of this.jobs.values()) {
-        if (job.deviceId === data.device_id)
-          this.#violations.add('I-7', `${data.device_id} is given to a second board`);
-      }
+      this.#lives.opened(data.device_id, uid);
       const job: LoggedJob = {
         id: data.job_id,
         deviceId: data.device_id,
@@ -219,19 +219,7 @@ export class LogModel {
       this.#job(data.job_id).state = 'abandoned';
     },
     'unit.quarantined': ({ data }) => void this.quarantinedUids.add(uidText(data.hardware_uid)),
-    'device.transitioned': ({ data }) => {
-      this.#violations.unless(
-        this.deviceState.get(data.device_id) === data.from,
-        'I-15',
-        () => `${data.device_id} goes from ${data.from}, and is ${this.deviceState.get(data.device_id)}`,
-      );
-      this.#violations.unless(
-        ['manufactured', 'quarantined'].includes(data.to),
-        'I-21',
-        () => `${data.device_id} becomes ${data.to}, and no person was there`,
-      );
-      this.deviceState.set(data.device_id, data.to);
-    },
+    'device.transitioned': (entry) => this.#lives.transitioned(entry),
     'station.revoked': ({ data }) => void this.revokedStations.set(data.station_id, this.#world.nowMs),
   };
 
@@ -259,6 +247,7 @@ export class LogModel {
       () => `the key of ${owner} is certified for ${deviceId}`,
     );
     this.#deviceOfKey.set(keySha256, deviceId);
+    this.#lives.intended({ data });
     const order = this.orders.get(this.deviceOrder.get(deviceId) ?? '');
     if (order === undefined) violations.add('I-21', `${deviceId} is in no order and gets a certificate`);
     else {
