@@ -26,7 +26,7 @@ export interface ActRule {
 
 export const actRules: Record<ApprovalAct, ActRule> = {
   'account.empower': { ask: 'account.manage', grant: 'approval.grant-trust', subject: 'account_id' },
-  'ca.create-intermediate': { ask: 'ca.manage', grant: 'approval.grant-trust', subject: 'ca' },
+  'ca.create-intermediate': { ask: 'ca.manage', grant: 'approval.grant-trust', subject: 'ca_id' },
   'contract.register': {
     ask: 'contract.register',
     grant: 'approval.grant-trust',

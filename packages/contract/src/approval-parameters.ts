@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { ApprovalAct } from './approval-act.ts';
-import { accountId, caId, caScope, deviceIdText, hash, instant, name } from './audit/entry.ts';
+import { accountId, deviceIdText, entryData, hash, instant, name } from './audit/entry.ts';
 import { toUtf8 } from './bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { ImprintError } from './errors.ts';
@@ -19,12 +19,8 @@ const rest = z.int().min(0).max(limits.orderQuantity);
 export const actParameters = {
   /** Gives an account roles with which it can be a second person, or make people. */
   'account.empower': z.strictObject({ account_id: accountId, roles: z.array(role).min(1).max(16) }),
-  'ca.create-intermediate': z.strictObject({
-    ca: caId,
-    scope: caScope,
-    replaces: z.nullable(caId),
-    public_key_sha256: hash,
-  }),
+  /** The whole request, its key included. */
+  'ca.create-intermediate': entryData['ca.requested'],
   'contract.register': z.strictObject({ product: name, revision: name, contract_sha256: hash }),
   'credential.revoke-bulk': z.strictObject({ credentials_sha256: hash, count: units, reason: name }),
   'debug.exception': z.strictObject({ device_id: deviceIdText }),

@@ -22,6 +22,8 @@ export const permission = z.enum([
   'device.release',
   'device.service',
   'device.ship',
+  /** To let a restored log go on. */
+  'log.release',
   'operator.manage',
   'order.manage',
   'order.read',
@@ -54,6 +56,7 @@ const permissionsOfRole: Record<Role, readonly Permission[]> = {
     'approval.grant-trust',
     'approval.read',
     'clock.accept',
+    'log.release',
     'operator.manage',
     'policy.change',
   ],

@@ -29,6 +29,8 @@ export interface ActingOptions {
   codeFile?: string;
   asToken?: string;
   requestApproval?: string;
+  /** Of a restored home that is not released yet. */
+  releasing?: true;
 }
 
 /** An open authority in the hands of a person: what is written through it asks for their permission in every decision. */

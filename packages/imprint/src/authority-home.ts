@@ -30,6 +30,12 @@ import { makeFolder, syncToDisk, syncTree } from './sync-to-disk.ts';
 
 const address = z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) });
 
+/** Those of this machine alone: what listens there is reached from nowhere else. */
+const loopbackAddress = z.strictObject({
+  host: z.string().regex(/^(127(\.\d{1,3}){3}|::1|localhost)$/, 'is not a loopback address'),
+  port: address.shape.port,
+});
+
 const oidc = z.strictObject({
   issuer: z.url({ protocol: /^https$/ }).max(300),
   client_id: z.string().min(1).max(255),
@@ -59,6 +65,8 @@ const configuration = z.strictObject({
   listeners: z.strictObject({
     station: address,
     public: address,
+    /** Figures and health; absent, nobody is told them. */
+    metrics: z.optional(loopbackAddress),
     /** For people and their programs; absent: there is none. */
     management: z.optional(address),
   }),

@@ -12,6 +12,7 @@ import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import type { ReceiptSource } from '@imprint/authority/audit/prove';
 import { ClockGuard } from '@imprint/authority/clock/clock-guard';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
+import type { TickObserver } from '@imprint/authority/ledger/decided-tick';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import type { StationCore } from '@imprint/authority/stations/station-core';
@@ -92,6 +93,8 @@ export interface OpenOptions {
   /** PIN of the tokens that hold keys, where there are any. */
   pinFile?: string | undefined;
   processId?: string;
+  /** Hears of every tick. */
+  observer?: TickObserver;
   /** Lets a restored home be written to before it is released, by what releases it. */
   releasing?: true;
 }
@@ -118,6 +121,7 @@ export async function openAuthority(folder: string, options: OpenOptions = {}): 
     requireSteady: (now) => clockGuard.requireSteady(now),
     serverClock: storage.serverClock,
     stopped: refusal,
+    ...(options.observer && { observer: options.observer }),
   });
   const authority: OpenAuthority = {
     home,

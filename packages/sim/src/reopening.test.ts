@@ -116,6 +116,21 @@ test('I-24: what was opened stays so over a power cut, until it is closed', asyn
   await driver.must('generate_key', makeKey);
 });
 
+test('I-24: torn as it was closed it takes no writes, and the next finalize mends the record', async () => {
+  const driver = await sealedUnit();
+  await driver.must('reopen', await wordFor(driver));
+  driver.unit.board.rail.arm({ after: 0, share: 0.5, burnt: false });
+  driver.sendFramed({ seq: ++driver.seq, cmd: 'finalize', payload: { lock_debug: false } });
+  await driver.booted();
+  await driver.hello();
+  const torn = await driver.must('status');
+  assert.deepEqual([torn.torn, torn.reopened], [['reopened'], undefined]);
+  assert.equal((await driver.ask('generate_key', makeKey)).error, 'sealed');
+  await driver.must('finalize', { lock_debug: false });
+  assert.deepEqual((await driver.must('status')).torn, []);
+  assert.equal(driver.unit.summary().needless_burns, 0);
+});
+
 test('a unit that is not sealed has nothing to reopen', async () => {
   const driver = new UnitDriver(makeUnit(planFor(realm), 1));
   driver.unit.powerOn();

@@ -58,7 +58,9 @@ export class Reopening {
     this.#items.write('reopened', job);
   }
 
+  /** Closes, and mends the record where a power cut tore it as it was closed before. */
   close(): void {
-    if (this.job !== undefined) this.#items.write('reopened', '');
+    const isTorn = this.#board.memory.read('reopened').kind === 'torn';
+    if (isTorn || this.job !== undefined) this.#items.write('reopened', '');
   }
 }

@@ -373,6 +373,27 @@ describe('samples', { timeout: 60_000 }, () => {
     );
     assert.equal(line.of('failed')[0]?.device_id, id2);
   });
+
+  it('at packing a unit with an open debug port passes by its exception, and not without one', async () => {
+    using line = await new LineBench(1, {}, ['pack']).start();
+    const { authority } = line.bench;
+    authority.excepted.add(id1).add(id2);
+    const [trial, other] = [line.bench.newUnit(), line.bench.newUnit()];
+    await line.bench.run(trial, id1);
+    await line.bench.run(other, id2);
+    authority.excepted.delete(id2);
+    line.load(1, trial);
+    await line.scan('OP-1001', id1);
+    await line.line.idle();
+    line.load(1, other);
+    await line.scan(id2);
+    await line.line.idle();
+    assert.deepEqual(
+      line.of('passed').map((event) => event.device_id),
+      [id1],
+    );
+    assert.equal(line.of('failed')[0]?.failure_code, 'debug_lock_wrong');
+  });
 });
 
 describe('a station that starts again', () => {

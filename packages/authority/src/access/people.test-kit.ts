@@ -9,6 +9,7 @@ import { append, opening } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { makeKey } from '../signer/software.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
+import type { Storage } from '../storage/storage.ts';
 import { createAccount } from './accounts.ts';
 import type { Who } from './authorize.ts';
 import { changePolicy } from './change-policy.ts';
@@ -39,8 +40,8 @@ export interface People {
 }
 
 /** Ada and Ben are administrators and CA officers, whom nobody enrolled. */
-export async function openPeople(): Promise<People> {
-  const storage = await openScratchSqlite('dev');
+export async function openPeople(given?: Storage): Promise<People> {
+  const storage = given ?? (await openScratchSqlite('dev'));
   const { ledger, time } = testLedger(storage);
   await append(ledger, ...opening(['SN-00000001']));
   let drawn = 0;

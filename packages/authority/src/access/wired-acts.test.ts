@@ -8,7 +8,6 @@ import { refuses } from '../jobs/walk.test-kit.ts';
 import { checkContract, registerContract } from '../registry/contracts.ts';
 import { approvedTimes } from '../registry/large-order.ts';
 import { createOrder, type OrderRequest } from '../registry/orders.ts';
-import { furtherCa } from '../trust/ca-request.ts';
 import { requestCa } from '../trust/cas.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
 import { openPeople, type People, signedIn } from './people.test-kit.ts';
@@ -69,21 +68,6 @@ describe('acts of two people', () => {
     createOrder(people.core.ledger, people.core.entropy, lead, gateway, request(change));
   const register = () => registerContract(people.core.ledger, ada, gateway);
 
-  test('I-18: a CA is asked for by two, for exactly its scope and key', async () => {
-    const { ledger } = people.core;
-    const terms = furtherCa('device-berlin', { product: null, site: 'berlin', year: null });
-    const asked = { ...terms, public_key_sha256: 'a'.repeat(64) };
-    await inTwo('ca.create-intermediate', 'ada', () => requestCa(ledger, ada, asked));
-    assert.deepEqual(
-      (await people.entries('ca.requested')).map(({ data }) => data.public_key_sha256),
-      [asked.public_key_sha256],
-    );
-    await refuses(
-      requestCa(ledger, ada, { ...asked, ca_id: 'device-ulm', scope: { ...asked.scope, site: 'ulm' } }),
-      'approval_required',
-    );
-  });
-
   test('I-18: a contract is registered by two', async () => {
     const { isNew } = await inTwo('contract.register', 'ada', register);
     assert.equal(isNew, true);
@@ -100,6 +84,28 @@ describe('acts of two people', () => {
     const stand = await inTwo('order.open', 'lee', create);
     assert.deepEqual(stand, { order_id: 'PO-1', allocated: 10, quota: 10 });
     await refuses(create({ orderId: 'PO-2' }), 'approval_required');
+  });
+
+  test('I-18: an intermediate is asked for by two, with its key', async () => {
+    const ca = {
+      ca_id: 'device-ulm',
+      kind: 'device' as const,
+      subject: 'Device Issuing CA ulm',
+      public_key_sha256: 'a'.repeat(64),
+      scope: { product: null, site: 'ulm', year: null },
+      crl_partitions: 1,
+      replaces: null,
+    };
+    await inTwo('ca.create-intermediate', 'ada', () => requestCa(people.core.ledger, ada, ca));
+    assert.deepEqual((await people.entries('ca.requested')).at(-1), { actor: 'ada', data: ca });
+    const other = {
+      ...ca,
+      ca_id: 'device-b',
+      scope: { ...ca.scope, site: 'b' },
+      public_key_sha256: 'b'.repeat(64),
+    };
+    await refuses(requestCa(people.core.ledger, ada, other), 'approval_required');
+    await refuses(requestCa(people.core.ledger, lead, other), 'not_authorized');
   });
 
   test('I-18: a station’s site counts, and one that nobody knows yet may stand at any', async () => {

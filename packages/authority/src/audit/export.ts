@@ -1,15 +1,29 @@
 /** What leaves the authority as files: the log as JSON lines, the devices as CSV whose cells no spreadsheet runs as a formula. */
-import { fromUtf8 } from '@imprint/contract/bytes';
+import { fromUtf8, toUtf8 } from '@imprint/contract/bytes';
+import { limits } from '@imprint/contract/limits';
 import type { Kysely } from 'kysely';
+import type { RecordedEntry } from '../ledger/take-up-entries.ts';
 import { columnsOf } from '../storage/schema.ts';
 import type { Tables } from '../storage/tables.ts';
-import { logEntries } from './log-entries.ts';
+import { logEntries, type StoredEntry } from './log-entries.ts';
 
 /** A line an entry: its index, and the entry as the log hashes it, byte for byte. */
 export async function* exportEntries(reader: Kysely<Tables>): AsyncGenerator<string> {
-  for await (const { log_index, bytes } of logEntries(reader)) {
-    yield `{"index":${log_index},"entry":${fromUtf8(bytes, 'entry_invalid')}}\n`;
-  }
+  for await (const row of logEntries(reader)) yield entryLine(row);
+}
+
+/** An entry as a line of JSON, its newline included. */
+export function entryLine({ log_index, bytes }: Pick<StoredEntry, 'log_index' | 'bytes'>): string {
+  return `{"index":${log_index},"entry":${fromUtf8(bytes, 'entry_invalid')}}\n`;
+}
+
+/** The longest line of {@link entryLine}, bytes. */
+export const entryLineBytes = limits.logEntryBytes + 100;
+
+/** Reads a line of {@link entryLine}, without its newline; undefined for any other. Whether the bytes are an entry is not judged. */
+export function parseEntryLine(line: string): RecordedEntry | undefined {
+  const match = /^\{"index":(0|[1-9][0-9]{0,15}),"entry":(\{.*\})\}$/.exec(line);
+  return match === null ? undefined : { index: Number(match[1]), bytes: toUtf8(match[2]!) };
 }
 
 const deviceColumns = columnsOf('device');

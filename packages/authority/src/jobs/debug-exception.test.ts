@@ -5,9 +5,9 @@ import { grantApproval, requestApproval } from '../access/approvals.ts';
 import type { Who } from '../access/authorize.ts';
 import { append, draft } from '../ledger/history.test-kit.ts';
 import { showDevice } from '../registry/devices.ts';
-import { allowDebug } from './debug-exception.ts';
+import { allowDebug, debugExceptionOf } from './debug-exception.ts';
 import { jobView, receiptOf } from './job-view.ts';
-import { type Line, openLine, TestUnit } from './line.test-kit.ts';
+import { type Line, openLine, sensor, TestUnit } from './line.test-kit.ts';
 import { deviceOf, doneUnit, entriesOf, provenUnit, refuses, type Walk } from './walk.test-kit.ts';
 
 const [id, second] = ['GW-T100', 'GW-T200'] as const;
@@ -100,4 +100,14 @@ describe('a debug exception', () => {
     assert.equal(entry!.data.debug_exception, approval_id);
     await refuses(allow(second, { kind: 'person', id: 'ada' }), 'approval_required');
   });
+});
+
+test('a contract that says never has none: neither is one allowed, nor does one in the log open a port', async () => {
+  const ids = ['EN-000001'];
+  const line = await openLine(ids, {}, 2, sensor);
+  const { ledger, contracts } = line.core;
+  await refuses(allowDebug(ledger, contracts, by, ids[0]!, 'x'), 'bad_request', /knows no exception/);
+  await append(ledger, draft('device.debug-allowed', { device_id: ids[0]!, approval_id: null, reason: 'x' }));
+  assert.equal(await debugExceptionOf({ tx: ledger.reader as never }, sensor.contract, ids[0]!), null);
+  await line.close();
 });

@@ -1,5 +1,6 @@
 /** What a tick came to, and how those who submitted to it hear of it. */
 
+import type { AuditEntry } from '@imprint/contract/audit/entry';
 import type { LogMark } from './known-log.ts';
 import type { Decision, Reading, TickTime } from './ledger.ts';
 
@@ -11,11 +12,20 @@ export interface Waiting {
   reject: (reason: unknown) => void;
 }
 
+/** Hears of the ledger's work, one tick after another; it may not throw, and holds the ledger up for as long as it takes. */
+export interface TickObserver {
+  begun(): void;
+  /** What is durable now. */
+  committed(entries: readonly AuditEntry[]): void;
+}
+
 /** What a decision comes to, told only once the tick is durable. */
 export type Verdict = { reply: () => unknown } | { error: unknown };
 
 export interface DecidedTick {
   verdicts: Verdict[];
+  /** In the order of the log. */
+  entries: readonly AuditEntry[];
   /** The log with this tick; undefined where it wrote no entry. */
   written: LogMark | undefined;
 }

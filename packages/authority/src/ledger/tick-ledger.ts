@@ -14,7 +14,14 @@ import { statement } from '../storage/statement.ts';
 import type { Storage, StorageFault } from '../storage/storage.ts';
 import type { LogHeadTable, Tables } from '../storage/tables.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
-import { CommitInDoubt, type DecidedTick, settle, type Verdict, type Waiting } from './decided-tick.ts';
+import {
+  CommitInDoubt,
+  type DecidedTick,
+  settle,
+  type TickObserver,
+  type Verdict,
+  type Waiting,
+} from './decided-tick.ts';
 import { holds, KnownLog } from './known-log.ts';
 import type { Decision, Draft, Ledger, LogHead, Reading, TickTime } from './ledger.ts';
 import { project } from './projection.ts';
@@ -35,6 +42,7 @@ export interface TickLedgerOptions {
   stopped?: ImprintError | undefined;
   /** Decisions of one transaction at most; what is over waits for the next. */
   decisionsPerTick?: number;
+  observer?: TickObserver;
   /** Resolves when all that has arrived by now may join a tick; absent, after one turn of the event loop. */
   gather?: () => Promise<void>;
 }
@@ -52,12 +60,15 @@ export class TickLedger implements Ledger {
   readonly #serverClock: Storage['serverClock'];
   readonly #decisionsPerTick: number;
   readonly #gather: () => Promise<void>;
+  readonly #observer: TickObserver | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
   /** Why nothing is written any more: set once, for ever. */
   #stopped: ImprintError | undefined;
   #tail: TreeTail | undefined;
+  /** Of the tick that is being decided. */
+  #drafted: AuditEntry[] = [];
   readonly #known = new KnownLog();
 
   constructor(options: TickLedgerOptions) {
@@ -70,6 +81,7 @@ export class TickLedger implements Ledger {
     this.#stopped = options.stopped;
     this.#decisionsPerTick = options.decisionsPerTick ?? limits.decisionsPerTick;
     this.#gather = options.gather ?? nextTurn;
+    this.#observer = options.observer;
   }
 
   get reader(): Kysely<Tables> {
@@ -116,6 +128,7 @@ export class TickLedger implements Ledger {
     while (this.#waiting.length > 0) {
       await this.#gather();
       const batch = this.#waiting.splice(0, this.#nextTick());
+      this.#observer?.begun();
       const verdicts = await this.#tick(batch);
       for (const [at, waiting] of batch.entries()) settle(waiting, verdicts[at]!);
     }
@@ -189,6 +202,7 @@ export class TickLedger implements Ledger {
       throw stopped ?? (fault === 'lost' ? new CommitInDoubt(tick, cause) : cause);
     }
     if (tick.written !== undefined) this.#known.committed(tick.written);
+    this.#observer?.committed(tick.entries);
   }
 
   /** The head, held against what this process knows of the log. */
@@ -225,12 +239,13 @@ export class TickLedger implements Ledger {
     const tail = await TreeTail.at(tx, head, this.#tail);
     this.#tail = tail;
     const verdicts: Verdict[] = [];
+    this.#drafted = [];
     for (const waiting of batch) {
       verdicts.push(
         apart ? await this.#decideApart(reading, tail, waiting) : await this.#decide(reading, tail, waiting),
       );
     }
-    return { verdicts, written: await tail.write(tx, head, reading.at) };
+    return { verdicts, entries: this.#drafted, written: await tail.write(tx, head, reading.at) };
   }
 
   /** One decision. Thrown before anything was written, its error is its verdict; thrown after, the tick has to be undone. */
@@ -254,6 +269,7 @@ export class TickLedger implements Ledger {
     }
     for (const { entry, bytes } of entries) {
       tail.append({ packed: packEntry(entry.type, bytes), leaf_hash: leafHash(bytes) });
+      this.#drafted.push(entry);
     }
     return { reply: () => decision.reply(firstIndex) };
   }

@@ -17,7 +17,9 @@ export function keepGoing(
 ): Rounds {
   let underWay: Promise<void> | undefined;
   let reported: string | undefined;
+  let stopped = false;
   const begin = () => {
+    if (stopped) return;
     underWay ??= round()
       .then(
         () => {
@@ -36,6 +38,7 @@ export function keepGoing(
   const timer = every(limits.revocationPollMs, begin);
   return {
     stop: async () => {
+      stopped = true;
       timer.stop();
       await underWay;
     },

@@ -45,9 +45,8 @@ export function scopeOf({ product, site, year }: Pick<Ca, 'product' | 'site' | '
 }
 
 /**
- * Records that a CA is asked for, which takes two people (I-18). Asked again for the same key and terms, it stays as it is.
- * @throws ca_conflict where the name, the key or the scope is another CA's; ca_not_active, unknown_ca for the one that it replaces;
- * approval_required, approval_invalid
+ * Records that a CA is asked for. Asked again for the same key and terms, it stays as it is. It takes two people (I-18).
+ * @throws approval_required, approval_invalid; ca_conflict where the name, the key or the scope is another CA's; ca_not_active, unknown_ca for the one that it replaces
  */
 export function requestCa(ledger: Ledger, by: Actor, request: CaRequest): Promise<void> {
   return ledger.submit(async (reading) => {
@@ -55,13 +54,9 @@ export function requestCa(ledger: Ledger, by: Actor, request: CaRequest): Promis
     const same = cas.find(({ ca_id }) => ca_id === request.ca_id);
     if (same !== undefined && isSameRequest(same, request)) return { entries: [], reply: () => undefined };
     requireFree(cas, request);
-    const { ca_id, scope, replaces, public_key_sha256 } = request;
-    const named = { ca: ca_id, scope, replaces, public_key_sha256 };
-    const approved = await requireApproval(reading, 'ca.create-intermediate', named, by);
-    return {
-      entries: [...approved, { type: 'ca.requested', actor: by, data: request }],
-      reply: () => undefined,
-    };
+    const approved = await requireApproval(reading, 'ca.create-intermediate', request, by);
+    const asked: Draft = { type: 'ca.requested', actor: by, data: request };
+    return { entries: [...approved, asked], reply: () => undefined };
   });
 }
 

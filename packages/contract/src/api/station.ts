@@ -24,6 +24,7 @@ import { jobState } from '../job-state.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
 import { problem } from './problem.ts';
+import { reworkView } from './rework-view.ts';
 import { route } from './route.ts';
 
 /** The header that carries the live session's ID; one session a station key, the newest wins and an older one that still speaks raises an alarm. */
@@ -95,16 +96,7 @@ const jobView = z.strictObject({
   /** Leaf first; null until issued. */
   certificate: z.nullable(z.strictObject({ device_cert_pem: pem, chain_pem: pem, public_key_sha256: hash })),
   /** Left out for a device's first job. */
-  rework: z.optional(
-    z.strictObject({
-      /** Keys of the device's former jobs: none of them is certified again. */
-      former_keys: z.array(hash).max(limits.formerKeys),
-      /** The log's word for a sealed unit that holds this certificate, the newest first. */
-      reopen: z
-        .array(z.strictObject({ certificate_sha256: hash, log_key_b64: base64, signature_b64: base64 }))
-        .max(limits.formerCertificates),
-    }),
-  ),
+  rework: z.optional(reworkView),
   lease_expires_at: instant,
   server_time: instant,
   /** The debug port of this device stays as it is, though the contract wants it closed; absent for every other. */

@@ -13,16 +13,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { entryLine, entryLineBytes, parseEntryLine } from '@imprint/authority/audit/export';
 import { logEntries } from '@imprint/authority/audit/log-entries';
+import type { RecordedEntry } from '@imprint/authority/ledger/take-up-entries';
 import type { Tables } from '@imprint/authority/storage/tables';
 import { leafHash } from '@imprint/contract/audit/merkle';
-import { equalBytes, fromUtf8, toUtf8 } from '@imprint/contract/bytes';
+import { equalBytes, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { limits } from '@imprint/contract/limits';
 import type { Kysely } from 'kysely';
 import { syncToDisk } from '../sync-to-disk.ts';
 
-const lineBytes = limits.logEntryBytes + 100;
 const linesAtOnce = 1_000;
 
 export class EntriesArchive {
@@ -70,9 +70,9 @@ export class EntriesArchive {
   async catchUp(reader: Kysely<Tables>): Promise<number> {
     const begun = this.#next;
     let lines: string[] = [];
-    for await (const { log_index, bytes } of logEntries(reader, this.#next)) {
-      if (log_index !== this.#next) throw missing(this.#next);
-      lines.push(`{"index":${log_index},"entry":${fromUtf8(bytes, 'entry_invalid')}}\n`);
+    for await (const row of logEntries(reader, this.#next)) {
+      if (row.log_index !== this.#next) throw missing(this.#next);
+      lines.push(entryLine(row));
       this.#next++;
       if (lines.length >= linesAtOnce) {
         this.#write(lines);
@@ -96,31 +96,30 @@ export class EntriesArchive {
   }
 }
 
-interface Line {
-  index: number;
-  bytes: Uint8Array;
-}
-
 /** The last whole line; what follows it is cut off. */
-function lastLine(file: number, path: string): Line | undefined {
+function lastLine(file: number, path: string): RecordedEntry | undefined {
   const { size } = fstatSync(file);
-  const tail = Buffer.alloc(Math.min(size, 2 * lineBytes));
+  const tail = Buffer.alloc(Math.min(size, 2 * entryLineBytes));
   readSync(file, tail, 0, tail.length, size - tail.length);
   const end = tail.lastIndexOf(0x0a);
   if (end < 0) {
-    if (size > lineBytes) throw strange(path);
+    if (size > entryLineBytes) throw strange(path);
     ftruncateSync(file, 0);
     return undefined;
   }
   ftruncateSync(file, size - (tail.length - end - 1));
   const begin = end === 0 ? 0 : tail.lastIndexOf(0x0a, end - 1) + 1;
-  const match = /^\{"index":(0|[1-9][0-9]{0,15}),"entry":(\{.*\})\}$/.exec(tail.toString('utf8', begin, end));
-  if (match === null) throw strange(path);
-  return { index: Number(match[1]), bytes: toUtf8(match[2]!) };
+  const last = parseEntryLine(tail.toString('utf8', begin, end));
+  if (last === undefined) throw strange(path);
+  return last;
 }
 
 /** @throws file_invalid */
-async function requireOwn(reader: Kysely<Tables>, { index, bytes }: Line, path: string): Promise<void> {
+async function requireOwn(
+  reader: Kysely<Tables>,
+  { index, bytes }: RecordedEntry,
+  path: string,
+): Promise<void> {
   const row = await reader
     .selectFrom('log_entry')
     .select('leaf_hash')

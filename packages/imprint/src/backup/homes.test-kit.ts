@@ -39,6 +39,9 @@ export async function at<T>(
   }
 }
 
+/** Entries of the log. */
+export const sizeOf = (home: string) => at(home, async ({ ledger }) => (await ledger.head()).size);
+
 let operators = 0;
 
 /** Lets the log grow by so many entries, each in a tick of its own. */

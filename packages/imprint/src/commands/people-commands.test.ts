@@ -94,6 +94,7 @@ test('a lone developer needs no account, until two people are asked for', async 
     ['clock', 'accept', '--reason', 'x'],
     ['sample', 'register', 'SN-1', '--kind', 'golden'],
     ['contract', 'register', gateway],
+    ['device', 'allow-debug', 'SN-1', '--reason', 'x'],
     ['account', 'disable', 'lee', '--reason', 'x'],
     ['approve', 'policy', '--order-limit', '0', '--reason', 'x'],
     enrol('eve', 'administrator'),

@@ -1,5 +1,6 @@
 /** `imprint restore`: a home from a backup, held until it is known that its log is the newest there was; and its release. */
 import type { Command } from 'commander';
+import { addIdentityOptions } from '../act-as.ts';
 import { collect } from '../parse-option.ts';
 import { progressLine } from '../progress-line.ts';
 import { lostEntries } from '../restore/bring-up-to.ts';
@@ -19,7 +20,8 @@ export function addRestoreCommands(program: Command): void {
     .option('--from <dir>', 'the backup')
     .option('--home <dir>', 'a new folder')
     .option('--keys <dir>', 'the folder of the keys, as it was backed up apart')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600');
+    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
+    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600');
   withEvidence(restore)
     .addHelpText(
       'after',
@@ -40,8 +42,7 @@ Examples:
       }
       await makeRestored(options);
     });
-  const release = restore
-    .command('release')
+  const release = addIdentityOptions(restore.command('release'))
     .description(
       'let a restored authority write and sign, where it continues every checkpoint that is known of',
     )

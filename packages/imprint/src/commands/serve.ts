@@ -11,13 +11,17 @@ import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { trustedCas } from '@imprint/authority/trust/issuers';
+import type { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import type { AuthorityConfiguration } from '../authority-home.ts';
+import { type AuthorityConfiguration, authorityHome, readConfiguration } from '../authority-home.ts';
 import { listenOn } from '../listen-on.ts';
 import { managementListenerOf } from '../management-listener.ts';
+import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
+import { countRefusals } from '../metrics/count-refusals.ts';
+import { createMetricsListener } from '../metrics/metrics-listener.ts';
 import { type OpenAuthority, openAuthority, type UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
 import { type Revocation, revocationOf } from '../revocation-of.ts';
@@ -53,7 +57,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const authority = await openAuthority(options.home, options);
+  const { authority, metrics } = await watchedAuthority(options);
   const listeners: { close(): Promise<void> }[] = [];
   try {
     const unlocked = await authority.unlock();
@@ -64,28 +68,34 @@ async function serve(options: ServeOptions): Promise<void> {
       await watchClock(authority, line.processId);
       await closeStaleIntents(line);
     }
-    const { station, public: open } = authority.configuration.listeners;
+    const { station, public: open, metrics: watching } = authority.configuration.listeners;
+    const handlers = lineHandlers(line, stations, reportFault);
     const stationListener = startStationListener(
       { folder: options.home, key: await unlocked.keys.read(keyNames.server) },
       {
-        ...lineHandlers(line, stations, reportFault),
+        ...(metrics === undefined ? handlers : countRefusals(handlers, (code) => metrics.refused(code))),
         alarm: stationAlarms(authority.ledger, authority.clock),
       },
     );
     const revocation = revocationOf(authority, unlocked, reportFault);
     const publicListener = publicListenerOf(authority, unlocked, revocation);
     listeners.push(stationListener, publicListener);
+    const metricsListener = metrics && createMetricsListener(authority, metrics, reportFault);
+    if (metricsListener !== undefined) listeners.push(metricsListener);
     const addresses = {
       station: await stationListener.listen(station.host, options.stationPort ?? station.port),
       public: await listenOn(publicListener, open.host, options.publicPort ?? open.port, '--public-port'),
+      ...(metricsListener && {
+        metrics: await listenOn(
+          metricsListener,
+          watching!.host,
+          watching!.port,
+          'listeners.metrics in imprint.json',
+        ),
+      }),
     };
     const management = await openManagement(authority, unlocked, options, listeners);
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }), ...(management === null ? {} : { management }) })}\n`
-        : `Stations: ${addresses.station} (mTLS)\nPublic:   ${addresses.public}\n${management === null ? '' : `People:   ${management}\n`}Control-C stops it.\n`,
-    );
-    if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
+    sayReady(options, { ...addresses, ...(management !== null && { management }) }, held);
     const timers = held === undefined ? watchOver(authority, line) : [];
     if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed]);
@@ -94,6 +104,43 @@ async function serve(options: ServeOptions): Promise<void> {
     await Promise.all(listeners.map((listener) => listener.close()));
     await authority.close();
   }
+}
+
+/** The authority, and its figures where the configuration has a listener for them. */
+async function watchedAuthority(options: ServeOptions): Promise<{
+  authority: OpenAuthority;
+  metrics: AuthorityMetrics | undefined;
+}> {
+  const isWatched = readConfiguration(authorityHome(options.home)).listeners.metrics !== undefined;
+  // loaded where it is asked for: an authority that nobody watches starts without it
+  const metrics = isWatched
+    ? new (await import('../metrics/authority-metrics.ts')).AuthorityMetrics()
+    : undefined;
+  const authority = await openAuthority(options.home, {
+    passphraseFile: options.passphraseFile,
+    pinFile: options.pinFile,
+    ...(metrics && { observer: metrics.observer() }),
+  });
+  metrics?.watch(authority);
+  return { authority, metrics };
+}
+
+function sayReady(
+  options: ServeOptions,
+  addresses: { station: string; public: string; metrics?: string; management?: string },
+  held: ImprintError | undefined,
+): void {
+  if (options.json) {
+    process.stdout.write(
+      `${JSON.stringify({ event: 'ready', ...addresses, ...(held && { held: true }) })}\n`,
+    );
+  } else {
+    const lines = [`Stations: ${addresses.station} (mTLS)`, `Public:   ${addresses.public}`];
+    if (addresses.management !== undefined) lines.push(`People:   ${addresses.management}`);
+    if (addresses.metrics !== undefined) lines.push(`Metrics:  ${addresses.metrics}/metrics`);
+    process.stdout.write(`${[...lines, 'Control-C stops it.'].join('\n')}\n`);
+  }
+  if (held !== undefined) process.stderr.write(`HELD: ${held.message}. ${held.hint}\n`);
 }
 
 /** What an authority does by itself, now and then. */

@@ -18,12 +18,14 @@ import { examineAuthority } from './run-doctor.ts';
 
 const under = place(after);
 const home = under('home');
+let size: number;
 const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 before(async () => {
   await makeHome(home);
   await at(home, async (authority) => {
     await grow(authority, 300);
+    size = (await authority.ledger.head()).size;
     await makeBackup(authority, under('backup'));
   });
 });
@@ -112,10 +114,10 @@ test('I-16: a head, an entry or a tile that was changed, and an entry too many, 
   for (const text of [
     'update log_head set root = zeroblob(32)',
     'update log_head set size = size - 1',
-    'update log_entry set bytes = zeroblob(10) where log_index = 300',
+    `update log_entry set packed = zeroblob(10) where log_index = ${size - 1}`,
     'delete from log_entry where log_index = 0',
     'update log_tile set hashes = zeroblob(length(hashes)) where level = 0 and tile_index = 1',
-    'insert into log_entry select 301, bytes, leaf_hash from log_entry where log_index = 300',
+    `insert into log_entry select ${size}, packed, leaf_hash from log_entry where log_index = ${size - 1}`,
   ]) {
     const folder = copy();
     // the keys remember the checkpoint of the backup, and would refuse some of these before
@@ -136,7 +138,7 @@ test('I-16: a database that is older than its keys remember is told', async () =
   for (const end of ['', '-wal', '-shm']) rmSync(`${authorityHome(folder).database}${end}`, { force: true });
   cpSync(under('backup', 'imprint.db'), authorityHome(folder).database);
   const said = named(await examine(folder), 'standing');
-  assert.deepEqual([said.verdict, /302 entries was signed/.test(said.detail)], ['fail', true]);
+  assert.deepEqual([said.verdict, said.detail.includes(`${size + 1} entries was signed`)], ['fail', true]);
 });
 
 test('what others may open, a link and another’s file are named with what closes them', async () => {
@@ -258,6 +260,6 @@ test('the command ends with 0, 1 and 2, and looking changes nothing', async () =
   assert.equal(doctor().status, 2);
   assert.equal(doctor('--home', home, '--station', home).status, 2);
   assert.equal(doctor('--home', under('nowhere')).status, 1);
-  await at(home, async ({ ledger }) => assert.equal((await ledger.head()).size, 301));
+  await at(home, async ({ ledger }) => assert.equal((await ledger.head()).size, size));
   assert.ok((await examineAuthority(home)).length > 0);
 });

@@ -1,12 +1,8 @@
 /** Entries in files of JSON lines, as `audit export` and `backup entries` write them. A line is an entry or an error; a last line that was cut off is neither. */
 import { createReadStream } from 'node:fs';
+import { entryLineBytes, parseEntryLine } from '@imprint/authority/audit/export';
 import type { RecordedEntry } from '@imprint/authority/ledger/take-up-entries';
-import { toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
-import { limits } from '@imprint/contract/limits';
-
-const longestLine = limits.logEntryBytes + 100;
-const linePattern = /^\{"index":(0|[1-9][0-9]{0,15}),"entry":(\{.*\})\}$/;
 
 /** The entries of each file, one file after another. @throws file_invalid for a line that is none */
 export async function* entriesIn(files: readonly string[]): AsyncGenerator<RecordedEntry> {
@@ -17,13 +13,13 @@ async function* entriesInOne(file: string): AsyncGenerator<RecordedEntry> {
   let number = 0;
   for await (const line of linesOf(file)) {
     number++;
-    const match = linePattern.exec(line);
-    if (match === null) {
+    const entry = parseEntryLine(line);
+    if (entry === undefined) {
       throw new ImprintError('file_invalid', `${file}: line ${number} is no entry of a log`, {
         hint: 'Give the file as imprint audit export or imprint backup entries wrote it.',
       });
     }
-    yield { index: Number(match[1]), bytes: toUtf8(match[2]!) };
+    yield entry;
   }
 }
 
@@ -34,7 +30,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
     for await (const piece of createReadStream(file, { encoding: 'utf8' })) {
       const lines = (rest + (piece as string)).split('\n');
       rest = lines.pop()!;
-      if (rest.length > longestLine) throw new Error('it has a line that is too long for an entry');
+      if (rest.length > entryLineBytes) throw new Error('it has a line that is too long for an entry');
       yield* lines;
     }
   } catch (cause) {

@@ -46,15 +46,7 @@ export function readEvidence(options: EvidenceOptions, logKey: VerifierKey): Evi
       hint: 'Give its file with --checkpoint.',
     });
   }
-  if (files.length > limits.evidenceCheckpoints) {
-    throw new ImprintError(
-      'usage',
-      `${files.length} checkpoints are more than ${limits.evidenceCheckpoints}`,
-      {
-        hint: 'Give the newest of each station and witness.',
-      },
-    );
-  }
+  requireFew(files.length);
   const witness =
     options.witnessKey === undefined
       ? undefined
@@ -64,6 +56,16 @@ export function readEvidence(options: EvidenceOptions, logKey: VerifierKey): Evi
     if (witness !== undefined) verifyCosignature(parseCheckpoint(text), witness);
     return evidenceOf(text, witness?.name ?? null, logKey, log_size);
   });
+}
+
+/** What stands in an entry of the log has a cap. @throws usage */
+export function requireFew(checkpoints: number): void {
+  if (checkpoints <= limits.evidenceCheckpoints) return;
+  throw new ImprintError(
+    'usage',
+    `${checkpoints} checkpoints are more than the ${limits.evidenceCheckpoints} that are taken`,
+    { hint: 'Give the newest of each station and witness.' },
+  );
 }
 
 /** @throws checkpoint_invalid, signature_wrong */

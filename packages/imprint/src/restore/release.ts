@@ -6,15 +6,17 @@ import { unpackEntry } from '@imprint/authority/storage/packed-entry';
 import { decodeEntry, type EntryData } from '@imprint/contract/audit/entry';
 import { toHex } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { type Acting, type ActingOptions, actAs } from '../act-as.ts';
 import { continues } from '../home-standing.ts';
 import { readLogMark } from '../log-mark.ts';
-import { type OpenAuthority, openAuthority } from '../open-authority.ts';
+import type { OpenAuthority } from '../open-authority.ts';
 import { bringUpTo, lostEntries } from './bring-up-to.ts';
-import { type Evidence, type EvidenceOptions, evidenceOf, readEvidence } from './evidence.ts';
+import { type Evidence, type EvidenceOptions, evidenceOf, readEvidence, requireFew } from './evidence.ts';
 import { endHeld, type Held, readHeld } from './held.ts';
 
-export interface ReleaseOptions extends EvidenceOptions {
-  home: string;
+type OpenHome = Omit<OpenAuthority, 'person'>;
+
+export interface ReleaseOptions extends EvidenceOptions, ActingOptions {
   entries?: string[] | undefined;
   /** A person's word that no checkpoint was signed after the backup. */
   nothingLater?: boolean | undefined;
@@ -24,6 +26,7 @@ export interface ReleaseOptions extends EvidenceOptions {
 export type Released = EntryData<'log.restored'>;
 
 /**
+ * The person needs the permission `log.release`.
  * @throws bad_request where the home is not held; log_held where nothing is known of what was signed later, and nobody says
  * that it is nothing; log_inconsistent where entries are missing, or the log has another history; usage, checkpoint_invalid,
  * signature_wrong, file_invalid
@@ -32,16 +35,16 @@ export async function releaseHome(
   options: ReleaseOptions,
   onProgress: (appended: number) => void = () => undefined,
 ): Promise<Released> {
-  const authority = await openAuthority(options.home, { releasing: true });
-  try {
-    return await release(authority, options, onProgress);
-  } finally {
-    await authority.close();
-  }
+  let released: Released | undefined;
+  await actAs({ ...options, releasing: true }, 'log.release', async (authority, acting) => {
+    released = await release(authority, acting, options, onProgress);
+  });
+  return released!;
 }
 
 async function release(
-  authority: OpenAuthority,
+  authority: OpenHome,
+  acting: Acting,
   options: ReleaseOptions,
   onProgress: (appended: number) => void,
 ): Promise<Released> {
@@ -61,6 +64,7 @@ async function release(
     ...held.checkpoints.map((one) => evidenceOf(one.text, one.cosigned_by, logKey, one.told_size)),
     ...given,
   ];
+  requireFew(evidence.length);
   requireSomebodysWord(evidence, options);
   // it lags behind what was signed last, so that it can only contradict
   const mark = readLogMark(home.keys, logKey);
@@ -69,7 +73,7 @@ async function release(
   const brought =
     held.brought + (files.length === 0 ? 0 : await bringUpTo(storage, known, files, onProgress));
   for (const one of known) await requireContinued(authority, one);
-  const restored = await writeRestored(authority, held, {
+  const restored = await writeRestored(acting, held, {
     brought,
     evidence,
     reason: options.reason ?? null,
@@ -93,7 +97,7 @@ function requireSomebodysWord(evidence: readonly Evidence[], { nothingLater, rea
 }
 
 /** @throws log_inconsistent */
-async function requireContinued({ storage }: OpenAuthority, evidence: Evidence): Promise<void> {
+async function requireContinued({ storage }: OpenHome, evidence: Evidence): Promise<void> {
   const { reader } = storage;
   const { size } = await reader.selectFrom('log_head').select('size').executeTakeFirstOrThrow();
   if (await continues(reader, evidence)) {
@@ -120,7 +124,7 @@ async function requireContinued({ storage }: OpenAuthority, evidence: Evidence):
 
 /** Once: an entry that stands there from a run that was broken off is answered again. */
 async function writeRestored(
-  { ledger, person }: OpenAuthority,
+  { ledger, person }: Acting,
   held: Held,
   { brought, evidence, reason }: { brought: number; evidence: readonly Evidence[]; reason: string | null },
 ): Promise<Released> {

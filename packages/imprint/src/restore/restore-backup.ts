@@ -7,11 +7,14 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { openSqlite } from '@imprint/authority/storage/sqlite/open-sqlite';
+import type { Tables } from '@imprint/authority/storage/tables';
 import { keyNames, rawEd25519 } from '@imprint/authority/trust/hierarchy';
+import { Issuers } from '@imprint/authority/trust/issuers';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import type { VerifierKey } from '@imprint/contract/audit/checkpoint';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import type { Kysely } from 'kysely';
 import {
   type AuthorityHome,
   authorityHome,
@@ -22,7 +25,7 @@ import {
 import { backupFiles } from '../backup/backup-folder.ts';
 import { type CheckedBackup, checkBackup } from '../backup/check-backup.ts';
 import type { BackupProgress } from '../backup/make-backup.ts';
-import { sealedSigner } from '../ca-signers.ts';
+import { caSigners, sealedSigner } from '../ca-signers.ts';
 import { copyFile } from '../copy-file.ts';
 import { readLogMark } from '../log-mark.ts';
 import { homePassphrase, systemEntropy } from '../open-authority.ts';
@@ -38,6 +41,8 @@ export interface RestoreOptions extends EvidenceOptions {
   /** The keys, as they were backed up apart. */
   keys: string;
   passphraseFile?: string | undefined;
+  /** PIN of the tokens that hold keys, where there are any. */
+  pinFile?: string | undefined;
   /** Files with entries after the backup. */
   entries?: string[] | undefined;
 }
@@ -66,11 +71,11 @@ export async function restoreBackup(
     options.passphraseFile ?? beside,
   );
   const keys = await openKeyFolder(options.keys, passphrase, systemEntropy);
+  await requireLogKey(keys, backup.logKey);
   const mark = readLogMark(options.keys, backup.logKey);
 
   const { home, finish } = beginHome(options.home, configuration);
   copyBelow(join(backup.folder, backupFiles.certificates), home.certificates, 0o644);
-  await requireKeys(keys, home, backup.logKey);
   copyBelow(options.keys, home.keys, 0o600);
   if (beside !== undefined) copyFile(beside, home.devPassphrase, 0o600);
   mkdirSync(dirname(home.database), { mode: 0o700 });
@@ -78,7 +83,14 @@ export async function restoreBackup(
 
   // it lags behind what was signed last: it tells how far the log went at least, and releases nobody
   const marked = mark === undefined ? [] : [evidenceOf(mark.text, null, backup.logKey)];
-  const held = await proveDatabase(backup, home, { evidence, marked }, options.entries ?? [], onProgress);
+  const requireKeys = (reader: Kysely<Tables>) => requireCaKeys(backup, home, keys, reader, options.pinFile);
+  const held = await proveDatabase(
+    backup,
+    home,
+    { evidence, marked, requireKeys },
+    options.entries ?? [],
+    onProgress,
+  );
   writeHeld(home, held);
   finish();
   return { held, newest: newestOf([...evidence, ...marked]) };
@@ -88,7 +100,15 @@ export async function restoreBackup(
 async function proveDatabase(
   backup: CheckedBackup,
   home: AuthorityHome,
-  { evidence, marked }: { evidence: readonly Evidence[]; marked: readonly Evidence[] },
+  {
+    evidence,
+    marked,
+    requireKeys,
+  }: {
+    evidence: readonly Evidence[];
+    marked: readonly Evidence[];
+    requireKeys: (reader: Kysely<Tables>) => Promise<void>;
+  },
   entries: readonly string[],
   onProgress: BackupProgress,
 ): Promise<Held> {
@@ -100,6 +120,7 @@ async function proveDatabase(
         : await bringUpTo(storage, [...evidence, ...marked], entries, (done) =>
             onProgress('taking up entries', done),
           );
+    await requireKeys(storage.reader);
     const { size } = await storage.reader.selectFrom('log_head').select('size').executeTakeFirstOrThrow();
     const within = evidence.filter((one) => one.size <= size).map(({ text }) => text);
     const report = await verifyLog(storage.reader, {
@@ -135,21 +156,42 @@ async function proveDatabase(
   }
 }
 
-/** Keys of another authority would certify and sign what nobody believes. @throws realm_mismatch, file_invalid */
-async function requireKeys(keys: SealedKeyFolder, home: AuthorityHome, logKey: VerifierKey): Promise<void> {
-  const refuse = (name: string, what: string) =>
-    new ImprintError('realm_mismatch', `the key ${name} in ${keys.path} does not belong to ${what}`, {
+/** A log's key of another authority would sign what nobody believes. @throws realm_mismatch, file_invalid */
+async function requireLogKey(keys: SealedKeyFolder, logKey: VerifierKey): Promise<void> {
+  if (equalBytes(rawEd25519(await keys.read(keyNames.log)), logKey.publicKey)) return;
+  throw new ImprintError(
+    'realm_mismatch',
+    `the key of the log in ${keys.path} does not belong to ${logKey.name}`,
+    {
       hint: 'Name the folder of keys that was backed up from this authority.',
-    });
-  if (!equalBytes(rawEd25519(await keys.read(keyNames.log)), logKey.publicKey))
-    throw refuse(keyNames.log, logKey.name);
-  for (const which of ['issuing', 'stationCa', 'server'] as const) {
-    const { publicKey } = new X509Certificate(readCertificate(home, which));
-    // one in a token is held against its certificate when it is opened
-    if ((await keys.readReference(keyNames[which])) !== undefined) continue;
-    const { spki } = await sealedSigner(keys, keyNames[which]);
-    if (!equalBytes(spki, publicKey.export({ format: 'der', type: 'spki' })))
-      throw refuse(keyNames[which], certificateFiles[which]);
+    },
+  );
+}
+
+/** The key of each CA that certifies, and of the listener, held against its certificate. @throws key_locked, realm_mismatch, file_invalid */
+async function requireCaKeys(
+  { configuration }: CheckedBackup,
+  home: AuthorityHome,
+  keys: SealedKeyFolder,
+  reader: Kysely<Tables>,
+  pinFile: string | undefined,
+): Promise<void> {
+  const { publicKey } = new X509Certificate(readCertificate(home, 'server'));
+  const { spki } = await sealedSigner(keys, keyNames.server);
+  if (!equalBytes(spki, publicKey.export({ format: 'der', type: 'spki' }))) {
+    throw new ImprintError(
+      'realm_mismatch',
+      `the key ${keyNames.server} in ${keys.path} does not belong to ${certificateFiles.server}`,
+      {
+        hint: 'Name the folder of keys that was backed up from this authority.',
+      },
+    );
+  }
+  const signers = caSigners(keys, pinFile);
+  try {
+    await new Issuers(configuration.realm, signers.open, configuration.public_url).openActive(reader);
+  } finally {
+    await signers.close();
   }
 }
 

@@ -34,15 +34,22 @@ export async function reopen(work: Work): Promise<void> {
   await readAgain(work);
 }
 
-/** Ends a reopening; fuses that are burnt stay as they are, and none is burnt. @throws LineFailure seal_failed */
+/**
+ * Ends a reopening, also one whose end was torn by a power cut; fuses that are burnt stay as they are, and none is burnt.
+ * @throws LineFailure seal_failed
+ */
 export async function closeReopened(work: Work): Promise<void> {
   const { dut } = work.visit;
-  if (work.unit.status.reopened === undefined) return;
+  if (!isReopened(work)) return;
   await dut.call('finalize', { lock_debug: false });
   await readAgain(work);
-  if (work.unit.status.reopened !== undefined) {
+  if (isReopened(work)) {
     throw new LineFailure('seal_failed', 'the unit was closed and still takes writes');
   }
+}
+
+function isReopened({ unit: { status } }: Work): boolean {
+  return status.reopened !== undefined || status.torn.includes('reopened');
 }
 
 async function readAgain(work: Work): Promise<void> {

@@ -8,6 +8,8 @@ import { ImprintError, isErrorCode } from '@imprint/contract/errors';
 import { z } from 'zod';
 import { fromRefusal, type Reply, type Request } from './messages.ts';
 
+/** How long a process may take to log out. */
+const graceMs = 2_000;
 const program = fileURLToPath(new URL('./signing-process.ts', import.meta.url));
 
 /** A foreign library runs in that process: what comes from there is looked at like all that is foreign. */
@@ -48,14 +50,17 @@ export class SigningChild {
     });
     this.#exited = new Promise((resolve) => {
       this.#process.once('exit', () => {
-        this.#end(lost('the process that signs ended'));
+        this.#over ??= lost('the process that signs ended');
+        // what it said last may still be on its way, and is heard before the channel ends
+        if (!this.#process.connected) this.#end(this.#over);
         resolve();
       });
       this.#process.on('error', () => {
-        this.#end(lost('the process that signs could not be started'));
-        resolve();
+        this.#end(lost('the process that signs could not be started, or not be told'));
+        if (this.#process.pid === undefined) resolve();
       });
     });
+    this.#process.once('disconnect', () => this.#giveUp(lost('the process that signs ended')));
     this.#process.on('message', (message) => this.#take(message));
   }
 
@@ -90,8 +95,8 @@ export class SigningChild {
     });
   }
 
-  /** Lets it log out and end; what still waits rejects. Resolves when it is gone, and it is killed if it stays for `graceMs`. */
-  async close(graceMs: number): Promise<void> {
+  /** Lets it log out and end; what still waits rejects. Resolves when it is gone, and it is killed where it does not go. */
+  async close(): Promise<void> {
     this.#end(lost('the token was closed'));
     if (this.#process.connected) this.#process.disconnect();
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), graceMs);
@@ -108,14 +113,17 @@ export class SigningChild {
     const first = this.#waiting.shift();
     if (first === undefined) return;
     clearTimeout(first.timer);
-    // it ends by itself after a refusal
-    if ('refusal' in reply && reply.refusal !== undefined) this.#over ??= fromRefusal(reply.refusal);
     first.resolve(reply);
+    if (!('refusal' in reply) || reply.refusal === undefined) return;
+    // nobody knows what state its session is in after a failure: whoever needs one begins anew
+    this.#over ??= fromRefusal(reply.refusal);
+    void this.close();
   }
 
+  /** Where it was not given up before, and may be logging out. */
   #giveUp(error: ImprintError): void {
+    if (this.#over === undefined) this.#process.kill('SIGKILL');
     this.#end(error);
-    this.#process.kill('SIGKILL');
   }
 
   #end(error: ImprintError): void {

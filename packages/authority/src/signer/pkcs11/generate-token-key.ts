@@ -20,7 +20,6 @@ export interface TokenKeyRequest {
 }
 
 const keyIdBytes = 8;
-const graceMs = 2_000;
 
 /**
  * A new key, not extractable, and the reference by which it is opened.
@@ -44,6 +43,6 @@ export async function generateTokenKey(request: TokenKeyRequest): Promise<{ refe
     };
   } finally {
     pin.fill(0);
-    await child.close(graceMs);
+    await child.close();
   }
 }

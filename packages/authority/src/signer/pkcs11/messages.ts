@@ -28,7 +28,7 @@ export type Request =
 export type Reply =
   | { kind: 'opened'; keyType: TokenKeyType; point: Uint8Array }
   | { kind: 'key-made' }
-  /** r and s of each digest, one after another; fewer where one failed, after which the process ends. */
+  /** r and s of each digest, one after another; fewer where one failed, after which the parent ends the process. */
   | { kind: 'signed'; signatures: Uint8Array; refusal?: Refusal | undefined }
   | { kind: 'refused'; refusal: Refusal };
 

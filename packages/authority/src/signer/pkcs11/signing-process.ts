@@ -11,14 +11,7 @@ import { openTokenSession, type TokenSession } from './token-session.ts';
 
 let opened: (TokenSession & { key: TokenKey }) | undefined;
 
-process.on('message', (request: Request) => {
-  const reply = answer(request);
-  const failed = 'refusal' in reply && reply.refusal !== undefined;
-  // after a failure nobody knows what state the session is in: it ends, and whoever needs one begins anew
-  process.send!(reply, undefined, undefined, () => {
-    if (failed) end();
-  });
-});
+process.on('message', (request: Request) => process.send!(answer(request)));
 // a terminal's Control-C and a service's stop reach this process too: the parent ends it when its last signature has arrived
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', end);

@@ -93,15 +93,13 @@ async function openSeat(reference: TokenReference, options: TokenSignerOptions):
     const { spki } = encodePublicKey(keyType, reply.point);
     return { child, keyType, spki, asked: 0, msPerDigest: Number.POSITIVE_INFINITY, answeredAtMs: 0 };
   } catch (error) {
-    await child.close(graceMs);
+    await child.close();
     throw error;
   } finally {
     pin.fill(0);
   }
 }
 
-/** How long a process may take to log out. */
-const graceMs = 2_000;
 /** A process has the next message at hand when it has answered one. */
 const askedAtOnce = 2;
 /** How long one message should keep a process: short beside what a station waits, long beside what a message costs. */
@@ -169,7 +167,7 @@ class TokenPool implements TokenSigner {
     this.#over ??= new ImprintError('unavailable', 'The signing key is closed.');
     this.#rejectWaiting(this.#over);
     await this.#opening;
-    await Promise.all(this.#seats.map(({ child }) => child.close(graceMs)));
+    await Promise.all(this.#seats.map(({ child }) => child.close()));
   }
 
   /** One after another: a wrong PIN is tried once, by however many processes. @throws as {@link openTokenSigner} */
@@ -181,7 +179,7 @@ class TokenPool implements TokenSigner {
       this.#seats.push(seat);
       if (this.#over !== undefined) return;
       if (!equalBytes(seat.spki, this.spki)) {
-        await seat.child.close(graceMs);
+        await seat.child.close();
         throw new ImprintError('key_locked', `Another key answers to the name in ${this.#name} now.`, {
           hint: 'Put the key of the CA certificate back, then start again.',
         });

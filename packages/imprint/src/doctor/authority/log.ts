@@ -1,5 +1,4 @@
 /** A quick look at the log: head, frontier, tiles, and the first and last entry agree. That all of it is right is `audit verify`'s to say. */
-
 import { proveInclusion } from '@imprint/authority/audit/tiles';
 import { unpackEntry } from '@imprint/authority/storage/packed-entry';
 import { frontierRoot, leafHash, restoreFrontier, verifyInclusion } from '@imprint/contract/audit/merkle';
@@ -25,7 +24,7 @@ export const log = ofDatabase('log', async ({ storage }) => {
     for (const index of new Set([0, head.size - 1])) {
       const row = await reader
         .selectFrom('log_entry')
-        .selectAll()
+        .select('packed')
         .where('log_index', '=', index)
         .executeTakeFirst();
       if (row === undefined) return fail(`entry ${index} of the log is missing`, advice);

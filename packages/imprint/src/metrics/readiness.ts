@@ -1,0 +1,23 @@
+/** Whether an authority can issue right now, and what hinders it where it cannot. */
+import { type ErrorCode, isImprintError } from '@imprint/contract/errors';
+import type { OpenAuthority } from '../open-authority.ts';
+
+export interface Readiness {
+  /** What a station would be refused with; none where it can issue. */
+  hinders: ErrorCode[];
+}
+
+/** Reads the database, so that one that is away shows; writes nothing. */
+export async function readiness({ refusal, ledger, clock, clockGuard }: OpenAuthority): Promise<Readiness> {
+  const hinders: ErrorCode[] = [];
+  if (refusal !== undefined) hinders.push(refusal.code);
+  else if (!ledger.writable) hinders.push('storage_failed');
+  try {
+    clockGuard.requireSteady(clock());
+    const halted = await ledger.reader.selectFrom('clock_halt').select('log_index').executeTakeFirst();
+    if (halted !== undefined) hinders.push('clock_untrusted');
+  } catch (error) {
+    hinders.push(isImprintError(error) ? error.code : 'storage_failed');
+  }
+  return { hinders: [...new Set(hinders)] };
+}
