@@ -7,6 +7,8 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createToken } from '@imprint/authority/access/api-tokens';
+import { tokenHolder } from '@imprint/authority/access/sign-in';
 import { ada, inTwo } from '@imprint/authority/access/two-people.test-kit';
 import { verifyLog } from '@imprint/authority/audit/verify';
 import { type IssuedCertificate, issue } from '@imprint/authority/issuing/issue';
@@ -30,6 +32,7 @@ import { writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import { installCa, listCas, requestCa } from '@imprint/authority/trust/cas';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
+import { issueRootCrl, readRootCrl } from '@imprint/authority/trust/root-crl';
 import { verifierKey, verifyCheckpoint } from '@imprint/contract/audit/checkpoint';
 import { verifyReceipt } from '@imprint/contract/audit/receipt';
 import { fromBase64, toBase64 } from '@imprint/contract/bytes';
@@ -40,6 +43,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { renderCHeader } from '@imprint/contract/provisioning-contract/c-header';
 import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { anyScope } from '@imprint/contract/x509/ca-scope';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { fromPem } from '@imprint/contract/x509/pem';
 import { parsePublicKey } from '@imprint/contract/x509/public-key';
 import { type Realm, realms } from '@imprint/contract/x509/realm';
@@ -72,6 +76,8 @@ interface Side {
   walk: Walk;
   receipt: string;
   token: string;
+  apiToken: string;
+  rootCrl: Uint8Array;
   bundle: string;
   station: IssuedCertificate;
   /** The request of a CA, and the certificate that its own root gave it. */
@@ -127,7 +133,16 @@ async function makeSide(realm: Realm): Promise<Side> {
       minimum_station_version: '0.1.0',
     });
   }
+  const api = await createToken(
+    { ledger: core.ledger, entropy: core.entropy, realm },
+    { means: 'password', actor: ada },
+    { permissions: ['device.read'], days: 1, reason: 'a script' },
+  );
   return {
+    apiToken: api.token,
+    rootCrl: await issueRootCrl(root, {
+      ...{ number: 1, thisUpdate: now.toISOString(), nextUpdate: '2027-01-01T00:00:00.000Z', revoked: [] },
+    }),
     ...{ realm, line, walk, token, journal },
     receipt: await receiptOf(core, 'GW-T100'),
     bundle: await signBundle(root, 1, [certificates.issuing], now),
@@ -255,6 +270,12 @@ const doors: Record<string, Door> = {
       throw new ImprintError('proof_wrong', 'another realm was signed');
     }
   },
+  'a root’s CRL at whoever knows the root': (from, { line }) =>
+    readRootCrl(from.rootCrl, parseCertificate(line.hierarchy.certificates.root)),
+  'an API token at the authority': (from, { realm, line }) =>
+    tokenHolder({ ledger: line.core.ledger, realm }, from.apiToken),
+  'an API token that claims to be of the realm': (from, { realm, line }) =>
+    tokenHolder({ ledger: line.core.ledger, realm }, from.apiToken.replace(from.realm, realm)),
   'an enrolment token at the authority': async (from, at) => {
     const { secret: token } = parseEnrolmentToken(from.token);
     const csr = certificationRequest('st-7', createPublicKey(stationKey), stationKey);
