@@ -150,7 +150,7 @@ test('a reference that nobody can read is refused by its name and field', async 
   ] as const) {
     writeFileSync(file, text, { mode: 0o600 });
     const authority = await openAuthority(folder, { pinFile });
-    await assert.rejects(authority.unlock(), refusal('file_invalid', says));
+    await assert.rejects(authority.unlock(), refusal('key_locked', says));
     await authority.close();
   }
 });

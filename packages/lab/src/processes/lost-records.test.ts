@@ -4,6 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openJournal } from '@imprint/station/journal';
+import { logMarkFile } from 'imprint/log-mark';
 import { openAuthority } from 'imprint/open-authority';
 import { CrashLine, type Lane } from './crash-line.ts';
 import { judge, ofType, readLog } from './judgement.ts';
@@ -70,6 +71,7 @@ describe('a line with damaged records', { timeout: 120_000 }, () => {
     await offline(async () => {
       rmSync(dataOf(line), { recursive: true });
       cpSync(backup, dataOf(line), { recursive: true });
+      forgetMark();
     });
     const before = await intents();
     const { code, events, errorText } = await line.station.startInVain();
@@ -90,6 +92,7 @@ describe('a line with damaged records', { timeout: 120_000 }, () => {
     await offline(async () => {
       rmSync(dataOf(line), { recursive: true });
       cpSync(late, dataOf(line), { recursive: true });
+      forgetMark();
     });
     await line.station.start();
     await passes(line.newUnit());
@@ -106,6 +109,11 @@ describe('a line with damaged records', { timeout: 120_000 }, () => {
     const alarms = ofType(await readLog(line), 'alarm.raised').map(({ data }) => [data.kind, data.subject]);
     assert.deepEqual(alarms, [['log-inconsistent', 'st-1']]);
   });
+
+  /** The mark beside the keys would tell it by itself: here the disk is put back whole, and the mark with it. */
+  function forgetMark(): void {
+    rmSync(join(line.authority.home.keys, logMarkFile));
+  }
 
   /** With the authority's process gone and its database closed, as for a cold backup; then it is started again. */
   async function offline(act: () => Promise<void>): Promise<void> {
