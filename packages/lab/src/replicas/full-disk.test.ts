@@ -34,7 +34,7 @@ describe('a disk that is full', { timeout: 120_000 }, () => {
       last = await work();
     }
     assert.deepEqual([last.event, last.consequence], ['failed', 'retry']);
-    assert.match(String(last.message), /the disk of the database is full/);
+    assert.match(String(last.message), /cannot use its database/);
 
     const { size } = await line.authority.ledger.head();
     const checkpoint = await fetch(new URL('/checkpoint', line.publicUrl));

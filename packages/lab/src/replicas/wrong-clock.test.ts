@@ -34,7 +34,9 @@ describe('a machine whose clock is wrong', { timeout: 120_000 }, () => {
     return line.work(line.lanes[0]!, { unit, id });
   }
 
-  const headOf = async () => (await line.authority.ledger.head()).size;
+  /** What an authority publishes by itself it writes when it is due, and not for a unit. */
+  const headOf = async () =>
+    (await readLog(line)).filter(({ type }) => !/^(?:crl|responder)\./.test(type)).length;
 
   for (const [offSeconds, words] of [
     [3_600, 'ahead of'],
