@@ -157,8 +157,8 @@ describe('a product of two visits', { timeout: 120_000 }, () => {
       .executeTakeFirstOrThrow();
     assert.equal(device.state, 'manufactured');
     const { realm } = configuration;
-    const report = await withSnapshot(authority.storage, (db) => verifyLog(db, { realm }));
-    assert.deepEqual(report.findings, []);
+    const verified = await withSnapshot(authority.storage, (db) => verifyLog(db, { realm }));
+    assert.deepEqual(verified.findings, []);
   });
 
   it('a station takes no work while its golden sample is due, and goes on once that has proved itself', async () => {
