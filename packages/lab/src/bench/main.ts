@@ -142,8 +142,10 @@ async function run(flags: Flags): Promise<void> {
   if (flags.json) process.stdout.write(`${reportJson(reports)}\n`);
 }
 
-function commandOf(part: PartName, { quick, sizes, storage }: Flags): string {
-  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage}` : '';
+function commandOf(part: PartName, flags: Flags): string {
+  const { quick, sizes, storage } = flags;
+  const verify = flags['no-verify'] ? ' --no-verify' : '';
+  const growth = part === 'growth' ? ` --sizes ${sizes.join(',')} --storage ${storage}${verify}` : '';
   return `npm run bench -- --only ${part}${growth}${quick ? ' --quick' : ''}`;
 }
 
