@@ -6,6 +6,7 @@ import { type TokenReference, tokenReferenceText } from '@imprint/authority/sign
 import type { Signer } from '@imprint/authority/signer/signer';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import { signBundle } from '@imprint/authority/trust/bundles';
+import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -104,8 +105,7 @@ async function makeHome(
       logPublicKey: hierarchy.logPublicKey,
       certificates,
       bundle,
-      // nobody is led to a part of the list: one whole list is simpler
-      crlPartitions: configuration.public_url === undefined ? 1 : undefined,
+      crlPartitions: listsBelow(configuration.public_url),
     }),
     reply: () => undefined,
   }));

@@ -94,6 +94,7 @@ export async function installFirst(
     entries: realmDrafts(thisPerson(), {
       ...{ realm, organization, logOrigin: log_origin, logPublicKey, certificates },
       bundle: checked.bundle,
+      crlPartitions: ownRequest(home, keyNames.issuing).crl_partitions,
     }),
     reply: () => undefined,
   }));

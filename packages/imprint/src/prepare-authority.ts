@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeKey } from '@imprint/authority/signer/software';
-import { firstCa } from '@imprint/authority/trust/ca-request';
+import { firstCa, listsBelow } from '@imprint/authority/trust/ca-request';
 import { fingerprintOf, writeCaRequest } from '@imprint/authority/trust/ca-request-file';
 import { keyNames, logId, rawEd25519 } from '@imprint/authority/trust/hierarchy';
 import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -59,7 +59,8 @@ export async function prepareAuthority(
       const inToken = caId === keyNames.issuing ? issuingKey : undefined;
       if (inToken === undefined) await keys.write(caId, makeKey('ec-p256'));
       const signer = inToken ? await signers.adopt(caId, inToken.reference) : await signers.open(caId);
-      const request = { ...firstCa(caId), public_key_sha256: sha256Hex(signer.spki) };
+      const terms = firstCa(caId, listsBelow(configuration.public_url));
+      const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
       const text = await writeCaRequest(origin, request, signer);
       const file = join(home.requests, `${caId}.json`);
       writeFileSync(file, text, { mode: 0o644, flag: 'wx' });

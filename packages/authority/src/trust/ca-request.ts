@@ -26,6 +26,11 @@ export function caNamed(caId: string): { kind: CaKind; subject: string } {
   return { kind, subject: isFirst ? beginnings[kind] : `${beginnings[kind]} ${caId.slice(kind.length + 1)}` };
 }
 
+/** One complete list, where certificates do not say which of several is theirs; absent: as many as a large CA has. */
+export function listsBelow(publicUrl: string | undefined): 1 | undefined {
+  return publicUrl === undefined ? 1 : undefined;
+}
+
 /** The CA of this name that a realm begins with. */
 export function firstCa(caId: string, crlPartitions?: number): Omit<CaRequest, 'public_key_sha256'> {
   const named = caNamed(caId);

@@ -192,7 +192,7 @@ describe('the ceremony of a root', () => {
     for (const changed of [
       own.replace('"product":null', '"product":"gateway"'),
       own.replace('"year":null', '"year":2030'),
-      own.replace('"crl_partitions":64', '"crl_partitions":1'),
+      own.replace('"crl_partitions":1', '"crl_partitions":64'),
       own.replace('"kind":"device"', '"kind":"station"'),
       own.replace(/"log_id":"./, '"log_id":"f'),
       `${own} `,

@@ -1,6 +1,7 @@
 /** `imprint ca`: the CAs of an authority, each bound to what it may certify. One whose key was stolen has no command of its own yet. */
 import { writeFileSync } from 'node:fs';
 import { latestBundle } from '@imprint/authority/trust/bundles';
+import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { type Ca, listCas, requireCa, retireCa, scopeOf } from '@imprint/authority/trust/cas';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
@@ -78,7 +79,8 @@ export function addCaCommands(program: Command): void {
             kind,
             id,
             scope: readScope(options),
-            crlPartitions: readPartitions(options.crlPartitions) ?? partitionsOf(authority),
+            crlPartitions:
+              readPartitions(options.crlPartitions) ?? listsBelow(authority.configuration.public_url),
             inToken: options.key === undefined ? undefined : readTokenReference(options.key),
           },
           options,
@@ -283,11 +285,6 @@ function readPartitions(text: string | undefined): number | undefined {
   throw new ImprintError('usage', `--crl-partitions takes a power of two, not ${count}`, {
     hint: 'Such as 1, 64 or 256.',
   });
-}
-
-/** One complete list, where certificates do not say which of several is theirs. */
-function partitionsOf({ configuration }: Pick<ActingAuthority, 'configuration'>): 1 | undefined {
-  return configuration.public_url === undefined ? 1 : undefined;
 }
 
 function withHome(command: Command): Command {
