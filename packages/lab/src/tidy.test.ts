@@ -27,6 +27,7 @@ const ranks: Record<string, number> = {
   registry: 2,
   lifecycle: 2,
   revocation: 2,
+  compromise: 2,
   audit: 2,
   issuing: 2,
   access: 2,
