@@ -186,6 +186,36 @@ describe('a CA whose key was stolen', { timeout: 120_000 }, () => {
     assert.deepEqual(found.findings, []);
   });
 
+  it('I-11: of a station CA, its stations are refused at their next request, and the doctor fails until the listener has another', async () => {
+    const stolen = await done('ca', 'compromise', keyNames.stationCa, '--reason', 'the same safe');
+    assert.deepEqual([stolen.stations, stolen.revoked_now], [['pack-1', 'st-1'], 2]);
+    const refused = await visit('provision', 3);
+    assert.notEqual(refused.event, 'passed', JSON.stringify(refused));
+    const revoked = await line.authority.ledger.reader
+      .selectFrom('revocation')
+      .innerJoin('ca', 'ca.certificate_sha256', 'revocation.issuer_sha256')
+      .select('ca.ca_id')
+      .where('revocation.reason', '=', 'station-revoked')
+      .execute();
+    assert.deepEqual(
+      revoked.map(({ ca_id }) => ca_id),
+      [keyNames.stationCa, keyNames.stationCa],
+    );
+    const verdict = async () => {
+      const { checks } = JSON.parse((await imprint('doctor')).stdout);
+      return checks.find(({ name }: { name: string }) => name === 'compromised CAs').verdict;
+    };
+    assert.equal(await verdict(), 'fail');
+    await done('ca', 'create', '--kind', 'station', '--id', 'station-issuing-2');
+    await done('ca', 'renew-server');
+    assert.equal(await verdict(), 'ok');
+    const server = join(line.authorityHome, 'certificates', 'server.pem');
+    const successor = (await done('ca', 'list')).cas.at(-1);
+    writeFileSync(join(folder, 'next.pem'), successor.certificate_pem);
+    const shown = ['verify', '-partial_chain', '-CAfile', join(folder, 'next.pem'), server];
+    assert.match(execFileSync('openssl', shown, { encoding: 'utf8' }), /OK/);
+  });
+
   async function certificateOf(at: number): Promise<Uint8Array> {
     const row = await line.authority.ledger.reader
       .selectFrom('credential')

@@ -7,9 +7,12 @@ import { type Ca, scopeOf } from '../trust/cas.ts';
 import { type IssuedCredential, issuedBy, issuedPage, type Outcome, outcomeOf } from './issued.ts';
 
 export interface Plan {
-  /** All that were ever intended under the CA. */
+  /** All that were ever intended under the CA, a station's too. */
   credentials: number;
-  /** SHA-256 (hex) over the serials, each with a newline, in the order of the credentials' IDs: names the list to whoever approves it. */
+  /**
+   * SHA-256 (hex) over the serials, each with a newline, in the order of the credentials' or stations' IDs: names the list to whoever
+   * approves it, and stays the same while it is worked off.
+   */
   credentials_sha256: string;
   outcomes: Record<Outcome, number>;
   /** Stations that stand under a station CA, and work. */
@@ -49,21 +52,28 @@ export async function planOf(
     await nextTurn();
   }
   const stations = ca.kind === 'station' ? await stationsUnder(db, ca) : [];
-  return { credentials, credentials_sha256: digest.digest('hex'), outcomes, stations };
+  for (const { serial } of stations) digest.update(`${serial}\n`);
+  outcomes.revoked += stations.filter(({ status }) => status === 'revoked').length;
+  const left = stations.filter(({ status }) => status !== 'revoked');
+  return {
+    credentials: credentials + stations.length,
+    credentials_sha256: digest.digest('hex'),
+    outcomes,
+    stations: left.map(({ station_id }) => station_id),
+  };
 }
 
-/** Stations that this CA has certified and that are not revoked. */
-export async function stationsUnder(db: Kysely<Tables>, ca: Ca): Promise<string[]> {
-  const rows = await db
+/** Stations with a certificate by this CA. */
+async function stationsUnder(db: Kysely<Tables>, ca: Ca) {
+  return db
     .selectFrom(['station', 'realm'])
-    .select('station.station_id')
-    .where('station.status', '=', 'confirmed')
+    .select(['station.station_id', 'station.status', 'station.serial'])
+    .where('station.serial', 'is not', null)
     .where((row) =>
       row(row.fn.coalesce('station.issuer_sha256', 'realm.station_ca_sha256'), '=', ca.certificate_sha256),
     )
     .orderBy('station.station_id')
     .execute();
-  return rows.map(({ station_id }) => station_id);
 }
 
 /** Active CAs of its kind whose scope is the same: where there is none, nothing takes its place yet. */

@@ -35,8 +35,7 @@ export async function revokeIssued(
       hint: 'Declare it first: its certificates are revoked only then.',
     });
   }
-  const lasting = plan.credentials - plan.outcomes.revoked + plan.stations.length;
-  if (lasting === 0) return 0;
+  if (plan.credentials === plan.outcomes.revoked) return 0;
   await requireSecondPerson(ledger, by, plan);
   let done = 0;
   for (let after = ''; ; ) {
@@ -63,13 +62,12 @@ export async function revokeIssued(
 }
 
 /** One approval is for the whole list; the person it was given to goes on under it after an interruption. */
-function requireSecondPerson(ledger: Ledger, by: Actor, { credentials, ...plan }: Plan): Promise<void> {
-  const { credentials_sha256, stations } = plan;
-  const parameters = {
-    credentials_sha256,
-    count: credentials + stations.length,
-    reason: 'ca-compromise',
-  };
+function requireSecondPerson(
+  ledger: Ledger,
+  by: Actor,
+  { credentials_sha256, credentials: count }: Plan,
+): Promise<void> {
+  const parameters = { credentials_sha256, count, reason: 'ca-compromise' };
   return ledger.submit(async (reading) => {
     const entries = await approvedInLog(reading, by, { act: 'credential.revoke-bulk', parameters });
     return { entries, reply: () => undefined };
