@@ -73,6 +73,10 @@ describe('every row', () => {
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
     );
+    await append(
+      ledger,
+      draft('order.quota-raised', { order_id: 'o-1', quantity: 5, scrap_allowance: 2, reason: 'more' }),
+    );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     const [opened, second] = wholeWay('SN-00000002');
     await append(ledger, ...opened!, ...second!, ...quarantined('SN-00000002'));
