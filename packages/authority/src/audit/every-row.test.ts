@@ -86,6 +86,10 @@ describe('every row', () => {
         certificate_b64: null,
       }),
     );
+    await append(
+      ledger,
+      draft('order.quota-raised', { order_id: 'o-1', quantity: 5, scrap_allowance: 2, reason: 'more' }),
+    );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     const [opened, second] = wholeWay('SN-00000002');
     await append(ledger, ...opened!, ...second!, ...quarantined('SN-00000002'));
