@@ -9,7 +9,7 @@ import { signBundle } from '@imprint/authority/trust/bundles';
 import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
-import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { createKeyFolder, scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
@@ -74,7 +74,9 @@ async function makeHome(
     issuingKey === undefined
       ? await createHierarchy(request)
       : await createHierarchyAround(request, issuingKey.signer);
-  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
+  // nobody guesses 256 random bits, however cheap a guess is; what a person chose is another matter
+  const logN = passphraseFile === undefined ? scryptLogN.least : scryptLogN.default;
+  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy, logN);
   for (const [name, key] of Object.entries(hierarchy.keys)) {
     await keys.write(keyNames[name as keyof typeof keyNames], key);
   }

@@ -25,6 +25,7 @@ export interface CarriedRequest {
 
 /**
  * @param issuingKey where absent, the issuing key is made here and sealed as the others are
+ * @param logN what a guess at the passphrase costs, as `createKeyFolder` takes it
  * @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase; of a token as `CaSigners.open`, before anything
  * is made
  */
@@ -33,12 +34,13 @@ export async function prepareAuthority(
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
   issuingKey?: KeyInToken,
+  logN?: number,
 ): Promise<CarriedRequest[]> {
   if (issuingKey !== undefined) await (await openToken(issuingKey.reference, issuingKey.pinFile)).close();
   const { realm, organization, log_origin } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   const passphrase = await homePassphrase(home, realm, passphraseFile);
-  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
+  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy, logN);
   const log = makeKey('ed25519');
   await keys.write(keyNames.log, log);
   await keys.write(keyNames.badges, makeKey('ed25519'));
