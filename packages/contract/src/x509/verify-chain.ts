@@ -10,7 +10,7 @@ import { branchOfCa, branchOfPurpose, type CaBranch } from './ca-branch.ts';
 import { checkScope } from './ca-scope.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { checkLeaf, type LeafPurpose, type VerifiedLeaf } from './leaf.ts';
-import { type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
+import { operationalPolicyOid, type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
 import { refusal } from './refusal.ts';
 import { verifySignature } from './signature.ts';
 
@@ -47,7 +47,7 @@ export function verifyChain(input: ChainToVerify): VerifiedLeaf {
       if (issuer === undefined) checkRoot(certificate);
       else checkIssuedBy(certificate, issuer);
       checkValidity(certificate, at);
-      checkRealmPolicy(certificate, input.realm);
+      checkRealmPolicy(certificate, input.realm, position === 0);
       if (position > 0) {
         checkAuthority(certificate, position - 1, input.realm, branchOfPurpose[input.purpose]);
       }
@@ -162,10 +162,13 @@ function checkValidity({ notBefore, notAfter }: Certificate, at: string): void {
   if (at.slice(0, 19) > notAfter.slice(0, 19)) throw refusal('expired', { at, notAfter });
 }
 
-function checkRealmPolicy(certificate: Certificate, realm: Realm): void {
+/** The realm's policy alone; behind it a leaf may have the one that {@link checkLeaf} holds against its purpose. */
+function checkRealmPolicy(certificate: Certificate, realm: Realm, isLeaf = false): void {
   const policies = certificate.extensions.policies;
   if (policies === undefined) throw refusal('extension_missing', { extension: 'policies' });
-  if (policies.length !== 1 || policies[0] !== realmPolicyOid(realm)) {
+  const [first, ...more] = policies;
+  const isKnown = more.length === 0 || (isLeaf && more.join() === operationalPolicyOid);
+  if (first !== realmPolicyOid(realm) || !isKnown) {
     throw refusal('realm_mismatch', {
       found: policies.map((policy) => realmOfPolicy(policy) ?? policy),
       realm,
