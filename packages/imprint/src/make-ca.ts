@@ -25,6 +25,7 @@ import {
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
 import { trustedCas } from '@imprint/authority/trust/issuers';
+import { keptRootCrls, nextRootCrl, rootCrlDraft } from '@imprint/authority/trust/root-crls';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
@@ -108,8 +109,22 @@ export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Pro
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
   const certificate = await signedByOwnRoot(authority, signers, ca);
-  const bundle = ca.kind === 'device' ? [await ownBundle(authority, signers, certificate)] : [];
-  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), bundle);
+  const also = [await ownRootCrl(authority, signers, ca.kind)];
+  if (ca.kind === 'device') also.push(await ownBundle(authority, signers, certificate));
+  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), also);
+}
+
+/** The next CRL of the root of this machine: what the last one revokes, and as long to live as the first one had. */
+async function ownRootCrl(
+  authority: ActingAuthority,
+  signers: CaSigners,
+  branch: Ca['kind'],
+): Promise<Draft> {
+  const { ledger, person, clock } = authority;
+  const root = await ownRoot(authority, signers, branch);
+  const last = (await keptRootCrls(ledger.reader)).find((one) => one.branch === branch);
+  const der = await nextRootCrl(root, last, clock(), limits.devRootCrlDays);
+  return rootCrlDraft(person, { branch, der }, root.certificate.der);
 }
 
 /** The next bundle, with a further CA, signed by the root of this machine. */
@@ -137,9 +152,15 @@ export async function askElsewhere(
   // asked for before: its fingerprint may stand on paper already
   if (!existsSync(file)) {
     const { signers } = await authority.unlock();
-    const { realm, organization } = configuration;
+    const { realm, organization, public_url } = configuration;
     const made_at = clock().toISOString();
-    const origin = { realm, organization, log_id: logId(logKey.publicKey), made_at };
+    const origin = {
+      realm,
+      organization,
+      log_id: logId(logKey.publicKey),
+      made_at,
+      ...(public_url !== undefined && { public_url }),
+    };
     const text = await writeCaRequest(origin, request, await signers.open(request.ca_id));
     writeFileSync(file, text, { mode: 0o644, flush: true });
   }
@@ -147,11 +168,15 @@ export async function askElsewhere(
 }
 
 /** What the authority holds answers of the root against. */
-export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
-  const { realm, organization } = configuration;
+export function rootsOf({
+  home,
+  configuration,
+}: Pick<ActingAuthority, 'home' | 'configuration'>): RealmRoots {
+  const { realm, organization, public_url: publicUrl } = configuration;
   return {
     realm,
     organization,
+    publicUrl,
     root: readCertificate(home, 'root'),
     stationRoot: readCertificate(home, 'stationRoot'),
   };
@@ -159,10 +184,10 @@ export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
 
 async function signedByOwnRoot(authority: ActingAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
-  const { realm, organization } = configuration;
+  const { realm, organization, public_url: publicUrl } = configuration;
   const root = await ownRoot(authority, signers, ca.kind);
   const { spki } = await signers.open(ca.ca_id);
-  const terms = { realm, organization, now: clock(), entropy };
+  const terms = { realm, organization, now: clock(), entropy, publicUrl };
   return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
 }
 
