@@ -30,7 +30,7 @@ test('an error that no test awaits fails its file, and is named', () => {
       'thrown by a promise of a callback',
       `setTimeout(async () => { await 0; throw new Error('told'); }, 1);`,
     ],
-  ]) {
+  ] as const) {
     const { status, stdout } = run(`test('passes', async () => { await 0; ${act} ${waits} });`);
     assert.equal(status, 1, how);
     assert.match(stdout, /the error "Error: told"/, how);
