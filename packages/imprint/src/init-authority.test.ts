@@ -34,7 +34,7 @@ test('a home that was never finished opens for nobody, and is begun anew by the 
   await initAuthority(folder, configuration);
   const authority = await openAuthority(folder);
   await authority.unlock();
-  assert.equal((await authority.ledger.head()).size, 6);
+  assert.equal((await authority.ledger.head()).size, 8);
   assert.ok(!existsSync(unfinishedFile));
   await authority.close();
   await assert.rejects(initAuthority(folder, configuration), { code: 'home_exists' });
