@@ -16,6 +16,8 @@ import { beginning, type World } from './world.ts';
 
 const dayMs = 86_400_000;
 const validMs = 30 * dayMs;
+/** CRLs of each CA for devices. */
+export const crlPartitions = 2;
 
 /** `lanes` by station. */
 export async function enrolStations(
@@ -31,6 +33,7 @@ export async function enrolStations(
         logOrigin,
         logPublicKey,
         certificates,
+        crlPartitions,
       }),
       ...Object.entries(lanes).flatMap(([station_id, count]) => [
         {
