@@ -198,6 +198,13 @@ describe('every row', () => {
         site_limits: { berlin: 50 },
         reason: 'line two opens',
       }),
+      draft('onboarding.policy-set', { product: 'gateway', enrolment: 'approval', reason: 'pilot' }),
+      draft(
+        'enrolment.requested',
+        { enrolment_id: 'e-1', device_id: id, public_key_sha256: h('field key') },
+        { kind: 'device', id },
+      ),
+      draft('enrolment.granted', { enrolment_id: 'e-1', reason: 'seen' }, { kind: 'person', id: 'ada' }),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );
     await ledger.close();

@@ -12,6 +12,7 @@ import { caProjections } from './projections/cas.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
 import { jobProjections } from './projections/jobs.ts';
+import { onboardingProjections } from './projections/onboarding.ts';
 import { orderProjections } from './projections/orders.ts';
 import type { Projection, Projections } from './projections/projections.ts';
 import { realmProjections } from './projections/realm.ts';
@@ -26,6 +27,7 @@ const projections: Projections<EntryType> = {
   ...jobProjections,
   ...credentialProjections,
   ...revocationProjections,
+  ...onboardingProjections,
   ...deviceProjections,
   ...alarmProjections,
   ...accountProjections,

@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 6;
+export const schemaVersion = 7;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -191,8 +191,20 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate: 'bytes null',
     intended_at: 'text',
     issued_at: 'text null',
+    superseded_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  enrolment_policy: { product: 'text', enrolment: 'text' },
+  enrolment: {
+    enrolment_id: 'text',
+    device_id: 'text',
+    public_key_sha256: 'text',
+    state: 'text',
+    requested_at: 'text',
+    decided_by: 'text null',
+    decided_at: 'text null',
+    reason: 'text null',
   },
   revocation: {
     issuer_sha256: 'text',
@@ -414,6 +426,8 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  enrolment_policy: ['product'],
+  enrolment: ['enrolment_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
   disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
@@ -466,6 +480,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
+  enrolment: [['device_id', 'device', 'device_id']],
   api_token: [['account_id', 'account', 'account_id']],
 };
 
@@ -485,6 +500,8 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'enrolment_policy',
+  'enrolment',
   'revocation',
   'disowned_certificate',
   'crl',
@@ -590,6 +607,12 @@ async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
     .columns(['device_id', 'profile'])
     .where(sql.ref('status'), '=', 'active')
     .execute();
+  // a device waits with one key
+  await unique('enrolment_one_waiting')
+    .on('enrolment')
+    .column('device_id')
+    .where(sql.ref('state'), '=', 'requested')
+    .execute();
   await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
   // two stations, one ID or one unit: one winner
   await unique('job_one_open_device').on('job').column('device_id').where(isOpenJob).execute();
@@ -609,6 +632,12 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .on('credential')
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
+    .execute();
+  await schema
+    .createIndex('credential_superseded')
+    .on('credential')
+    .column('superseded_at')
+    .where(sql.ref('status'), '=', 'superseded')
     .execute();
   // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
@@ -641,6 +670,8 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['enrolment_device', 'enrolment', ['device_id', 'requested_at']],
+    ['enrolment_state', 'enrolment', ['state', 'requested_at']],
     ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],

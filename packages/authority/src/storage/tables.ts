@@ -225,8 +225,28 @@ export interface CredentialTable {
   certificate: Uint8Array | null;
   intended_at: string;
   issued_at: string | null;
+  superseded_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+}
+
+/** How devices of a product come by their first operational certificate; without a row: by themselves. */
+export interface EnrolmentPolicyTable {
+  product: string;
+  enrolment: 'automatic' | 'approval';
+}
+
+/** A device that asks for its first operational certificate where people decide. */
+export interface EnrolmentTable {
+  enrolment_id: string;
+  device_id: string;
+  public_key_sha256: string;
+  /** `replaced`: it asked again with another key before anybody had decided. */
+  state: 'requested' | 'granted' | 'refused' | 'replaced';
+  requested_at: string;
+  decided_by: string | null;
+  decided_at: string | null;
+  reason: string | null;
 }
 
 /** Every serial that was ever revoked, under its CA: what CRLs are made of. */
@@ -564,6 +584,8 @@ export interface ProjectedTables {
   job_document: JobDocumentTable;
   attempt: AttemptTable;
   credential: CredentialTable;
+  enrolment_policy: EnrolmentPolicyTable;
+  enrolment: EnrolmentTable;
   revocation: RevocationTable;
   disowned_certificate: DisownedCertificateTable;
   crl: CrlTable;

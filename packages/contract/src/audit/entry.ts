@@ -10,6 +10,7 @@ import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
+import { onboardingEntries } from './entries/onboarding.ts';
 import { orderEntries } from './entries/order.ts';
 import { peopleEntries } from './entries/people.ts';
 import { stationEntries } from './entries/station.ts';
@@ -23,6 +24,7 @@ export const entryData = {
   ...orderEntries,
   ...stationEntries,
   ...jobEntries,
+  ...onboardingEntries,
   ...peopleEntries,
   ...watchEntries,
 } as const;
