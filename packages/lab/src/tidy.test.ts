@@ -26,6 +26,7 @@ const ranks: Record<string, number> = {
   stations: 2,
   registry: 2,
   lifecycle: 2,
+  onboarding: 2,
   revocation: 2,
   audit: 2,
   issuing: 2,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { approvalAct } from '../approval-act.ts';
 import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
+import { contactRefusal } from '../contact-refusal.ts';
 import { keyType } from '../dut/message.ts';
 import { attestedState, bootFlags, debugLock } from '../dut/statement.ts';
 import { ImprintError } from '../errors.ts';
@@ -33,8 +34,14 @@ const printable = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 export const realmName = z.enum(['dev', 'test', 'prod']);
 export type RealmName = z.infer<typeof realmName>;
 
-/** Who did it, as the authority knows it: itself, a person, or an enrolled station (whose operator is a claim in the data). */
-export const actor = z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name });
+/**
+ * Who did it, as the authority knows it: itself, a person, an enrolled station (whose operator is a claim in the data), or a device by
+ * a connection that its key opened.
+ */
+export const actor = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name }),
+  z.strictObject({ kind: z.literal('device'), id: deviceIdText }),
+]);
 export type Actor = z.infer<typeof actor>;
 
 export const firmware = z.strictObject({
@@ -42,6 +49,9 @@ export const firmware = z.strictObject({
   sha256: hash,
   rollback_counter: z.int().min(0),
 });
+
+/** The configuration that a device applied, by its version. */
+export const appliedConfiguration = z.strictObject({ version: z.int().min(1).max(1_000_000_000) });
 
 /** Where on the line an attempt took place, as the station says. */
 export const position = z.strictObject({
@@ -95,6 +105,24 @@ export const crlPartitions = z
 
 const roles = z.array(role).min(1).max(16);
 const signature = z.strictObject({ attempt: z.int().min(1), nonce: hash, signature_b64: base64 });
+
+/** A key in the memory of one process, before and after it is certified. */
+const processKey = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  profile_sha256: hash,
+  tbs_sha256: hash,
+  public_key_sha256: hash,
+  not_before: instant,
+  not_after: instant,
+  owner: name,
+};
+const processCertificate = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  certificate_sha256: hash,
+  certificate_b64: base64,
+};
 
 export const entryData = {
   'realm.created': z.strictObject({
@@ -282,22 +310,8 @@ export const entryData = {
     log_size: z.int().min(0),
   }),
   /** A process made a key that answers OCSP for a CA, and may have it certified once. */
-  'responder.intended': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    profile_sha256: hash,
-    tbs_sha256: hash,
-    public_key_sha256: hash,
-    not_before: instant,
-    not_after: instant,
-    owner: name,
-  }),
-  'responder.certified': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    certificate_sha256: hash,
-    certificate_b64: base64,
-  }),
+  'responder.intended': z.strictObject(processKey),
+  'responder.certified': z.strictObject(processCertificate),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),
   'job.proven': z.strictObject({
     job_id: name,
@@ -361,6 +375,30 @@ export const entryData = {
     to: lifecycleState,
     reason: sentence,
   }),
+  /** What a device says of itself, where it differs from what it said last. */
+  'device.reported': z.strictObject({
+    device_id: deviceIdText,
+    firmware,
+    /** The configuration that it applied; null before it has one. */
+    configuration: z.nullable(appliedConfiguration),
+  }),
+  /** It was turned away. The first time of a kind within a day; how often, and from where, stands beside the log. */
+  'device.refused': z.strictObject({
+    device_id: deviceIdText,
+    kind: contactRefusal,
+    /** SHA-256 of the certificate that was shown. */
+    certificate_sha256: hash,
+  }),
+  /** What one device alone cannot do was done under its key. From where stands beside the log. */
+  'device.clone-suspected': z.strictObject({
+    device_id: deviceIdText,
+    certificate_sha256: hash,
+    evidence: z.enum(['two-places', 'other-hardware']),
+    detail: sentence,
+  }),
+  /** A process made a key for a listener that devices speak to, and may have it certified once. */
+  'server.intended': z.strictObject(processKey),
+  'server.certified': z.strictObject(processCertificate),
   /** This one device may leave the line with its debug port open, against its contract (I-18). */
   'device.debug-allowed': z.strictObject({
     device_id: deviceIdText,
@@ -406,8 +444,11 @@ export const entryData = {
       'boards-set-aside',
       'asks-too-fast',
       'guesses-badges',
+      'device-clone',
+      'unknown-devices',
     ]),
-    subject: name,
+    /** A station, a device, or a part of the authority. */
+    subject: z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/),
     detail: sentence,
   }),
   /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */

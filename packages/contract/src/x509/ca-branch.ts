@@ -13,6 +13,8 @@ export const branchOfPurpose: Record<LeafPurpose, CaBranch> = {
   device: 'device',
   station: 'station',
   server: 'station',
+  // a device pins its own root, and no other
+  'device-server': 'device',
   responder: 'device',
 };
 

@@ -1,6 +1,6 @@
 /**
- * The four leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's, the authority's own server certificate, and
- * that of the key with which it answers OCSP. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
+ * The five leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), a station's, the authority's own server certificates, one
+ * in the branch of stations and one in that of devices, and that of the key with which it answers OCSP. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
  */
 
 import type { Certificate } from './certificate.ts';
@@ -11,7 +11,7 @@ import type { PublicKey } from './public-key.ts';
 import { deviceUri, type Realm, realmUnit, stationUri } from './realm.ts';
 import { refusal } from './refusal.ts';
 
-export type LeafPurpose = 'device' | 'station' | 'server' | 'responder';
+export type LeafPurpose = 'device' | 'station' | 'server' | 'device-server' | 'responder';
 
 export interface VerifiedLeaf {
   purpose: LeafPurpose;
@@ -31,6 +31,7 @@ const usageOf: Record<LeafPurpose, string> = {
   device: oid.clientAuth,
   station: oid.clientAuth,
   server: oid.serverAuth,
+  'device-server': oid.serverAuth,
   responder: oid.ocspSigning,
 };
 const noNames: SubjectAltName = { hardwareModules: [], uris: [], dnsNames: [], ipAddresses: [] };
@@ -105,7 +106,7 @@ function checkSerialNumber(leaf: Certificate, purpose: LeafPurpose, id: string):
 
 function checkNames(names: SubjectAltName, purpose: LeafPurpose, realm: Realm, id: string): void {
   const { hardwareModules, uris, dnsNames, ipAddresses } = names;
-  if (purpose === 'server') {
+  if (purpose === 'server' || purpose === 'device-server') {
     if (dnsNames.length + ipAddresses.length === 0 || uris.length > 0 || hardwareModules.length > 0) {
       throw refusal('subject_alt_name_wrong');
     }

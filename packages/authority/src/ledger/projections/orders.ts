@@ -36,6 +36,7 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
           completed_index: null,
           rma_count: 0,
           last_seen_firmware: null,
+          reported: null,
           debug_exception: null,
         })),
       )
