@@ -24,6 +24,7 @@ export interface DeviceServerIdentity {
   key: KeyObject;
   /** The certificate and the CA above it, PEM; the root is what devices have. */
   certificateChainPem: string;
+  issuerSha256: string;
   /** When the next one is to be made: at half of its life. */
   renewAtMs: number;
 }
@@ -41,6 +42,7 @@ export async function certifyDeviceServer(core: DeviceServerCore, now: Date): Pr
   return {
     key,
     certificateChainPem: chain.join(''),
+    issuerSha256: issuer.certificate.sha256,
     renewAtMs: now.getTime() + (Date.parse(notAfter) - now.getTime()) / 2,
   };
 }
