@@ -54,6 +54,32 @@ export const limits = {
   /** Requests of one station a lane: at once, and a second after that. A unit takes some ten. */
   requestsPerLane: 400,
   requestsPerLaneASecond: 40,
+  /** Requests of one device: at once, and a minute after that. */
+  requestsPerDevice: 60,
+  requestsPerDeviceAMinute: 60,
+  /** Connections of the listener for devices, those of one certificate, and of these that show none, of one address. */
+  deviceConnections: 8_000,
+  connectionsPerDevice: 4,
+  /** Handshakes of devices that run at once, those that wait for their turn, and how long they may. */
+  handshakesAtOnce: 512,
+  handshakesWaiting: 4_096,
+  handshakeWaitMs: 20_000,
+  /** A device's request: what it says of itself is short, and a certification request fits. */
+  deviceRequestBytes: 16 * 1024,
+  /** Requests of devices that are being decided; who comes when there are more is told to come again. */
+  deviceRequestsAtOnce: 512,
+  /** Changes that a device says of itself: at once, and a day after that. */
+  reportsPerDevice: 6,
+  reportsPerDeviceADay: 24,
+  /** Entries of the log about devices that were refused, an hour, whoever they are. */
+  refusalsLoggedAnHour: 120,
+  /** How often last contacts and refusals are written down, and how many of them are remembered until then. */
+  contactsEveryMs: 10_000,
+  contactsRemembered: 20_000,
+  /** About when a device is wanted again. */
+  contactEverySeconds: 3_600,
+  /** How far apart uses of one key from two places may lie to be uses at once. */
+  samePlaceWindowMs: 60_000,
   /** Badges that nobody has, shown at one station: at once, and a minute after that. */
   wrongBadges: 10,
   wrongBadgesAMinute: 5,

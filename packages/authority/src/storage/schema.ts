@@ -110,6 +110,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    reported: 'text null',
     debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
@@ -234,6 +235,18 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     log_size: 'integer',
   },
   responder: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+  },
+  server_key: {
     issuer_sha256: 'text',
     serial: 'text',
     profile_sha256: 'text',
@@ -405,6 +418,16 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     opened_at: 'text',
     expires_at: 'text',
   },
+  device_contact: { device_id: 'text', last_seen_at: 'text', address: 'text', certificate_sha256: 'text' },
+  device_refusal: {
+    device_id: 'text',
+    kind: 'text',
+    count: 'integer',
+    first_at: 'text',
+    last_at: 'text',
+    address: 'text',
+    certificate_sha256: 'text',
+  },
 };
 
 export type TableName = keyof Tables;
@@ -432,6 +455,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
   responder: ['serial', 'issuer_sha256'],
+  server_key: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -459,6 +483,8 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   policy: ['realm'],
   account_login: ['account_id'],
   account_session: ['session_sha256'],
+  device_contact: ['device_id'],
+  device_refusal: ['device_id', 'kind'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
@@ -506,6 +532,7 @@ export const projectedTables = [
   'disowned_certificate',
   'crl',
   'responder',
+  'server_key',
   'public_key',
   'station',
   'operator',
@@ -685,6 +712,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],
     ['approval_requested', 'approval', ['state', 'requested_at']],
     ['account_session_expiry', 'account_session', ['expires_at']],
+    ['device_refusal_last', 'device_refusal', ['last_at']],
   ];
   for (const [name, table, of] of found) {
     await schema

@@ -3,6 +3,7 @@
  * the ephemeral ones are not. Times are ISO 8601 UTC text, hashes lower-case hex, lists and objects JSON text.
  */
 import type { ApprovalAct } from '@imprint/contract/approval-act';
+import type { ContactRefusal } from '@imprint/contract/contact-refusal';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import type { JobState } from '@imprint/contract/job-state';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
@@ -117,7 +118,10 @@ export interface DeviceTable {
   /** Log index of the job.completed entry. */
   completed_index: number | null;
   rma_count: number;
+  /** The build that it ran when it was made, or that it said last. */
   last_seen_firmware: string | null;
+  /** Canonical JSON of what it said of itself last; null before its first contact. */
+  reported: string | null;
   /** Where its debug port may stay open: the approval, or `person:ID` who allowed it where one person acts. */
   debug_exception: string | null;
 }
@@ -300,6 +304,9 @@ export interface ResponderTable {
   /** DER. */
   certificate: Uint8Array | null;
 }
+
+/** Keys of this authority's processes under which devices reach them. */
+export type ServerKeyTable = ResponderTable;
 
 /** A public key serves one device ID for ever (I-7); the row outlives revocation. */
 export interface PublicKeyTable {
@@ -569,6 +576,27 @@ export interface AccountSessionTable {
   expires_at: string;
 }
 
+/** When a device was last let through, written down now and then. */
+export interface DeviceContactTable {
+  device_id: string;
+  last_seen_at: string;
+  /** From where, as the listener saw it. */
+  address: string;
+  certificate_sha256: string;
+}
+
+/** How often a device was turned away for a reason, and from where; under `-` whoever showed what the registry does not know. */
+export interface DeviceRefusalTable {
+  device_id: string;
+  kind: ContactRefusal;
+  count: number;
+  first_at: string;
+  last_at: string;
+  /** Of the last time. */
+  address: string;
+  certificate_sha256: string;
+}
+
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
@@ -590,6 +618,7 @@ export interface ProjectedTables {
   disowned_certificate: DisownedCertificateTable;
   crl: CrlTable;
   responder: ResponderTable;
+  server_key: ServerKeyTable;
   public_key: PublicKeyTable;
   station: StationTable;
   operator: OperatorTable;
@@ -623,6 +652,8 @@ export interface EphemeralTables {
   crl_file: CrlFileTable;
   account_login: AccountLoginTable;
   account_session: AccountSessionTable;
+  device_contact: DeviceContactTable;
+  device_refusal: DeviceRefusalTable;
 }
 
 export interface Tables extends ProjectedTables, LogTables, EphemeralTables {}

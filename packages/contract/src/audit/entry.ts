@@ -8,6 +8,7 @@ import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { contactEntries } from './entries/contact.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
 import { onboardingEntries } from './entries/onboarding.ts';
@@ -25,6 +26,7 @@ export const entryData = {
   ...stationEntries,
   ...jobEntries,
   ...onboardingEntries,
+  ...contactEntries,
   ...peopleEntries,
   ...watchEntries,
 } as const;

@@ -114,11 +114,13 @@ function lineLines({ route, label, onboarding, rework }: ProvisioningContract): 
   ];
 }
 
-function verificationLines({ revocation }: ProvisioningContract): string[] {
+function verificationLines({ revocation, clone }: ProvisioningContract): string[] {
+  const outcome = { alarm: 'refused, with an alarm', quarantine: 'quarantined' };
   return [
     'Scanned ID, read-back ID and certificate ID are the same.',
     'The unit signs a fresh challenge after the write, and its lock, boot and firmware state after sealing.',
     `The certificate chains to the root of its realm, is in the registry as active, and is not revoked; a revocation is visible within ${revocation.visible_within_minutes} minutes.`,
+    `A device whose key is used from two places at once is ${outcome[clone?.two_places ?? 'alarm']}; one that runs on another board is ${outcome[clone?.other_hardware ?? 'quarantine']}.`,
   ];
 }
 

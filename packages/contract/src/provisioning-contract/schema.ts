@@ -212,6 +212,15 @@ export const contractSchema = z.strictObject({
     /** Whether a refurbished device may get another board; left out: refused. */
     board_swap: z.optional(z.enum(['allowed', 'refused'])),
   }),
+  /** What follows where a device's key is used in a way that one device cannot use it; left out: as each says. */
+  clone: z.optional(
+    z.strictObject({
+      /** Two connections from two places at once. Left out: `alarm`, since a device with two ways out may look so. */
+      two_places: z.optional(z.enum(['alarm', 'quarantine'])),
+      /** The device itself names another board than it was made with. Left out: `quarantine`. */
+      other_hardware: z.optional(z.enum(['alarm', 'quarantine'])),
+    }),
+  ),
   revocation: z.strictObject({ visible_within_minutes: z.int().min(1).max(10_080) }),
 });
 
