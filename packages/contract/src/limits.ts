@@ -16,6 +16,10 @@ export const limits = {
   keysPerLogEntry: 900,
   keysPerFile: 1_000_000,
   deviceIdLength: 64,
+  /** Deferred configuration: names of a contract, bytes of one text, and bytes of all that one version holds. */
+  configurationNames: 64,
+  configurationTextBytes: 4 * 1024,
+  configurationBytes: 16 * 1024,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
   /** A certificate, DER, and the most certificates in one chain. */
