@@ -22,6 +22,8 @@ export const limits = {
   configurationBytes: 16 * 1024,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
+  /** Certificates of one certs-only message of EST. */
+  estCertificates: 64,
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,

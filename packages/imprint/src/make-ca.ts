@@ -25,9 +25,11 @@ import {
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
 import { trustedCas } from '@imprint/authority/trust/issuers';
+import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
+import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
 import type { ActingAuthority } from './act-as.ts';
 import { readCertificate } from './authority-home.ts';
@@ -108,20 +110,32 @@ export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Pro
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
   const certificate = await signedByOwnRoot(authority, signers, ca);
-  const bundle = ca.kind === 'device' ? [await ownBundle(authority, signers, certificate)] : [];
+  const bundle = ca.kind === 'device' ? [await ownBundle(authority, [certificate])] : [];
   return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), bundle);
 }
 
-/** The next bundle, with a further CA, signed by the root of this machine. */
-async function ownBundle(
-  authority: ActingAuthority,
-  signers: CaSigners,
-  further: Uint8Array,
-): Promise<Draft> {
+/** Publishes what the CAs are that devices may trust, where the last bundle says something else. For the dev realm, which has its root here. */
+export async function publishOwnBundle(authority: ActingAuthority): Promise<void> {
+  const { ledger } = authority;
+  const last = await latestBundle(ledger.reader);
+  if (last === undefined) return;
+  const { intermediates } = verifyTrustBundle(last.text, rootsOf(authority));
+  const trusted = (await trustedCas(ledger.reader, 'device')).slice(-limits.bundleCertificates);
+  const isSaid =
+    trusted.length === intermediates.length &&
+    trusted.every((der, at) => equalBytes(der, intermediates[at]!.der));
+  if (isSaid) return;
+  const draft = await ownBundle(authority, []);
+  await ledger.submit(async () => ({ entries: [draft], reply: () => undefined }));
+}
+
+/** The next bundle, with further CAs, signed by the root of this machine. */
+async function ownBundle(authority: ActingAuthority, further: readonly Uint8Array[]): Promise<Draft> {
   const { ledger, person, clock } = authority;
+  const { signers } = await authority.unlock();
   const root = await ownRoot(authority, signers, 'device');
   const last = (await latestBundle(ledger.reader))?.version ?? 0;
-  const cas = [...(await trustedCas(ledger.reader, 'device')), further];
+  const cas = [...(await trustedCas(ledger.reader, 'device')), ...further];
   const text = await signBundle(root, last + 1, cas, clock());
   return bundleDraft(person, text, { ...rootsOf(authority), newerThan: last });
 }

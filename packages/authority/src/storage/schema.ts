@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -56,6 +56,8 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     requested_at: 'text',
     installed_at: 'text null',
     retired_at: 'text null',
+    compromised_at: 'text null',
+    compromised_since: 'text null',
     reason: 'text null',
   },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
@@ -191,6 +193,13 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     not_after: 'text',
     log_index: 'integer',
   },
+  disowned_certificate: {
+    certificate_sha256: 'text',
+    issuer_sha256: 'text',
+    serial: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
   crl: {
     issuer_sha256: 'text',
     partition: 'integer',
@@ -227,6 +236,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate_sha256: 'text null',
     certificate: 'bytes null',
     not_after: 'text null',
+    issuer_sha256: 'text null',
     reason: 'text null',
   },
   operator: { operator_id: 'text', registered_at: 'text' },
@@ -394,6 +404,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
+  disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
   responder: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
@@ -463,6 +474,7 @@ export const projectedTables = [
   'attempt',
   'credential',
   'revocation',
+  'disowned_certificate',
   'crl',
   'responder',
   'public_key',

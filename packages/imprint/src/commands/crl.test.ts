@@ -31,10 +31,10 @@ test('without an authority that serves, CRLs are made by a command, each once, a
   assert.equal(published.length, 64 + 1);
   assert.equal(imprint('crl', 'publish', '--home', home).stdout, 'No CRL is due.\n');
   const { stdout } = imprint('crl', 'list', '--home', home);
-  assert.match(stdout, /Device Issuing CA +63 of 64 +1 +0 +20/);
-  assert.match(stdout, /Station CA +0 of 1 +1 +0 +20/);
+  assert.match(stdout, /device-issuing +63 of 64 +1 +0 +20/);
+  assert.match(stdout, /station-issuing +0 of 1 +1 +0 +20/);
   assert.match(stdout, /within 60 minutes/);
-  assert.match(imprint('crl', 'publish', '--home', home, '--all').stdout, /Device Issuing CA +7 +2 +0 +\d+/);
+  assert.match(imprint('crl', 'publish', '--home', home, '--all').stdout, /device-issuing +7 +2 +0 +\d+/);
 });
 
 test('an authority that serves answers under the name in its certificates, and openssl verifies what it says', async () => {

@@ -1,11 +1,9 @@
 /** `imprint crl list|publish`: which CRLs there are, and making those that are due without an authority that serves. */
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
 import { tightestVisibility } from '@imprint/authority/revocation/visibility';
-import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { nameValue } from '@imprint/contract/x509/name';
+import { listCas } from '@imprint/authority/trust/cas';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
-import { readCertificate } from '../authority-home.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { publisherCore } from '../revocation-of.ts';
 import { say, table } from '../say.ts';
@@ -46,7 +44,7 @@ async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOption
     .orderBy('issuer_sha256')
     .orderBy('partition')
     .execute();
-  const names = caNames(authority);
+  const names = await caNames(authority);
   const now = clock().toISOString();
   const crls = rows.map(({ log_size: _, ...row }) => ({
     ca: names.get(row.issuer_sha256) ?? row.issuer_sha256,
@@ -75,7 +73,7 @@ async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOption
 async function publish(authority: ActingAuthority, options: CrlOptions & { all?: boolean }): Promise<void> {
   const core = publisherCore(authority, await authority.unlock());
   const made = await new CrlPublisher(core).round(options.all ?? false);
-  const names = caNames(authority);
+  const names = await caNames(authority);
   const published = made
     .map(({ issuer, ...crl }) => ({ ca: names.get(issuer.certificate.sha256)!, ...crl }))
     .sort((a, b) => a.ca.localeCompare(b.ca) || a.partition - b.partition);
@@ -97,12 +95,8 @@ async function publish(authority: ActingAuthority, options: CrlOptions & { all?:
   );
 }
 
-/** What people call the CAs: the common names in their certificates. */
-function caNames({ home }: Pick<OpenAuthority, 'home'>): Map<string, string> {
-  return new Map(
-    (['issuing', 'stationCa'] as const).map((which) => {
-      const { sha256, subject } = parseCertificate(readCertificate(home, which));
-      return [sha256, nameValue(subject, 'commonName') ?? which];
-    }),
-  );
+/** The names of the CAs, by the SHA-256 of their certificates. */
+async function caNames({ ledger }: Pick<ActingAuthority, 'ledger'>): Promise<Map<string, string>> {
+  const cas = await listCas(ledger.reader);
+  return new Map(cas.flatMap((ca) => (ca.certificate_sha256 ? [[ca.certificate_sha256, ca.ca_id]] : [])));
 }

@@ -12,6 +12,7 @@ import { Stick } from 'imprint/ceremony/stick';
 import { prepareAuthority } from 'imprint/prepare-authority';
 import { type CommandCase, checkAuthority } from './command-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
+import { compromiseCase } from './compromise-case.ts';
 import { makeQuickAuthority } from './quick-authority.ts';
 
 const people: [string, string] = ['A. Abel', 'B. Baker'];
@@ -28,7 +29,8 @@ export async function trustCases(place: string): Promise<CommandCase[]> {
   await makeQuickAuthority(dev, 'imprint.local/trust');
   const test = join(place, 'test');
   const head = await makeCeremony(test);
-  return [createCa(dev), rootCreate(), rootSign(test), install(test, head)];
+  const stolen = await compromiseCase(dev, join(place, 'stolen'));
+  return [createCa(dev), stolen, rootCreate(), rootSign(test), install(test, head)];
 }
 
 /** A home that waits, a stick with nothing but its roots, and one with all that it waits for. */

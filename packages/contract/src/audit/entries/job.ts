@@ -96,6 +96,7 @@ export const jobEntries = {
       'retired',
       'lost',
       'custody-lost',
+      'ca-compromise',
     ]),
   }),
   'job.written': z.strictObject({ job_id: name, attempt: z.int().min(1), read_back: readBack }),

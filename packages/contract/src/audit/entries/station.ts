@@ -18,6 +18,8 @@ export const stationEntries = {
     serial: serialHex,
     tbs_sha256: hash,
     not_after: instant,
+    /** The station CA; absent in entries from before there could be several: the realm's first one. */
+    issuer_sha256: z.optional(hash),
   }),
   'station.certified': z.strictObject({
     station_id: name,

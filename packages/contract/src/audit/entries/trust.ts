@@ -44,6 +44,18 @@ export const trustEntries = {
   }),
   /** It certifies nobody any more; what it certified stays valid, and its revocations go on. */
   'ca.retired': z.strictObject({ ca_id: caId, reason: sentence }),
+  /** Its key is in other hands, since then at the latest: it certifies nobody, and all that it certified is to be revoked. */
+  'ca.compromised': z.strictObject({ ca_id: caId, since: instant, reason: sentence }),
+  /** A certificate that a compromised CA's key has signed and that this log knows nothing of, as somebody has met it. */
+  'certificate.disowned': z.strictObject({
+    issuer_sha256: hash,
+    serial: serialHex,
+    certificate_sha256: hash,
+    /** As it says; the last moment of 9999 where that cannot be read. */
+    not_after: instant,
+    /** Null where it is longer than anything that belongs into a log. */
+    certificate_b64: z.nullable(base64),
+  }),
   /** What devices may trust, in the exact text that the root signed (trust-bundle.ts). */
   'bundle.published': z.strictObject({
     version: z.int().min(1),
