@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 6;
+export const schemaVersion = 7;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -316,6 +316,50 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     used_at: 'text null',
     used_by: 'text null',
   },
+  configuration_group: { group_id: 'text', product: 'text', created_at: 'text', reason: 'text' },
+  configuration_member: { device_id: 'text', group_id: 'text' },
+  configuration_set: {
+    scope: 'text',
+    subject: 'text',
+    newest: 'integer',
+    offered: 'integer null',
+    fallback: 'integer null',
+  },
+  configuration_version: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    state: 'text',
+    contents: 'text',
+    share: 'integer',
+    steps: 'text',
+    step_minutes: 'integer null',
+    stop_after: 'integer',
+    applied: 'integer',
+    author: 'text',
+    reason: 'text',
+    published_at: 'text',
+    ended_at: 'text null',
+    end_reason: 'text null',
+  },
+  configuration_failure: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    device_id: 'text',
+    detail: 'text null',
+    failed_at: 'text',
+  },
+  device_configuration: {
+    device_id: 'text',
+    etag: 'text',
+    outcome: 'text',
+    detail: 'text null',
+    versions: 'text',
+    applied_versions: 'text',
+    reports: 'integer',
+    reported_at: 'text',
+  },
   policy: { realm: 'text', approvals: 'text', order_limit: 'integer null', site_limits: 'text' },
   log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
@@ -377,6 +421,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     oidc_issuer: 'text null',
     oidc_subject: 'text null',
   },
+  configuration_secret: { secret_sha256: 'text', sealed: 'bytes' },
   account_session: {
     session_sha256: 'text',
     account_id: 'text',
@@ -431,6 +476,13 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   account: ['account_id'],
   api_token: ['token_id'],
   approval: ['approval_id'],
+  configuration_group: ['group_id'],
+  configuration_member: ['device_id'],
+  configuration_set: ['scope', 'subject'],
+  configuration_version: ['scope', 'subject', 'version'],
+  configuration_failure: ['scope', 'subject', 'version', 'device_id'],
+  device_configuration: ['device_id'],
+  configuration_secret: ['secret_sha256'],
   policy: ['realm'],
   account_login: ['account_id'],
   account_session: ['session_sha256'],
@@ -456,6 +508,11 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
   api_token: [['account_id', 'account', 'account_id']],
+  configuration_member: [
+    ['device_id', 'device', 'device_id'],
+    ['group_id', 'configuration_group', 'group_id'],
+  ],
+  device_configuration: [['device_id', 'device', 'device_id']],
 };
 
 /** The tables that the log alone rebuilds (I-15). */
@@ -490,6 +547,12 @@ export const projectedTables = [
   'account',
   'api_token',
   'approval',
+  'configuration_group',
+  'configuration_member',
+  'configuration_set',
+  'configuration_version',
+  'configuration_failure',
+  'device_configuration',
   'policy',
 ] as const satisfies readonly TableName[];
 
@@ -637,6 +700,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['nonce_expiry', 'nonce', ['expires_at']],
     ['request_at', 'request', ['at']],
     ['open_check_expiry', 'open_check', ['expires_at']],
+    ['configuration_member_group', 'configuration_member', ['group_id', 'device_id']],
     ['account_enrolled_by', 'account', ['enrolled_by']],
     ['api_token_account', 'api_token', ['account_id']],
     ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],

@@ -8,6 +8,7 @@ import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { configurationEntries } from './entries/configuration.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
 import { orderEntries } from './entries/order.ts';
@@ -16,6 +17,14 @@ import { stationEntries } from './entries/station.ts';
 import { trustEntries } from './entries/trust.ts';
 import { watchEntries } from './entries/watch.ts';
 
+export {
+  type ConfigurationScope,
+  configurationEtag,
+  configurationOutcome,
+  configurationScope,
+  type VersionRef,
+  versionRef,
+} from './entries/configuration.ts';
 export * from './entries/fields.ts';
 
 export const entryData = {
@@ -24,6 +33,7 @@ export const entryData = {
   ...stationEntries,
   ...jobEntries,
   ...peopleEntries,
+  ...configurationEntries,
   ...watchEntries,
 } as const;
 

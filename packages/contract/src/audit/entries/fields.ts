@@ -22,8 +22,14 @@ export const printable = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 export const realmName = z.enum(['dev', 'test', 'prod']);
 export type RealmName = z.infer<typeof realmName>;
 
-/** Who did it, as the authority knows it: itself, a person, or an enrolled station (whose operator is a claim in the data). */
-export const actor = z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name });
+/**
+ * Who did it, as the authority knows it: itself, a person, an enrolled station (whose operator is a claim in the data), or a device by
+ * a connection that its key opened.
+ */
+export const actor = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name }),
+  z.strictObject({ kind: z.literal('device'), id: deviceIdText }),
+]);
 export type Actor = z.infer<typeof actor>;
 
 export const firmware = z.strictObject({
