@@ -16,6 +16,16 @@ export const limits = {
   keysPerLogEntry: 900,
   keysPerFile: 1_000_000,
   deviceIdLength: 64,
+  /** Deferred configuration: names of a contract, bytes of one text, and bytes of all that one version holds. */
+  configurationNames: 64,
+  configurationTextBytes: 4 * 1024,
+  configurationBytes: 16 * 1024,
+  /** A roll-out: its steps, the minutes of one, and after how many failing devices it may stop at the latest. */
+  configurationSteps: 16,
+  configurationStepMinutes: 30 * 24 * 60,
+  configurationStopAfter: 100_000,
+  /** What one device may say of one configuration: more is no news and only fills the log. */
+  configurationReports: 8,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
   /** Certificates of one certs-only message of EST. */

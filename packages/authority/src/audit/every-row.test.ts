@@ -12,6 +12,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import {
   append,
   caEntries,
+  configured,
   draft,
   h,
   opening,
@@ -36,6 +37,7 @@ const notJudged: Record<string, string> = {
   station_session: 'which session is live; a station opens another one',
   account_login:
     "people's names, and what they sign in with; the log knows accounts by ID and judges what they may do",
+  configuration_secret: 'a sealed value whose hash is in the log: whoever opens it compares',
   account_session: 'an hour of being signed in; whoever loses it signs in again',
   open_check: 'a check that is under way; its result is in the log',
   crl_claim: 'who makes the next CRL; its number is only ever passed over',
@@ -239,6 +241,7 @@ describe('every row', () => {
         { kind: 'device', id },
       ),
       draft('enrolment.granted', { enrolment_id: 'e-1', reason: 'seen' }, { kind: 'person', id: 'ada' }),
+      ...configured(id),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );
     await ledger.close();

@@ -9,6 +9,7 @@ import { accountProjections } from './projections/accounts.ts';
 import { alarmProjections } from './projections/alarms.ts';
 import { approvalProjections } from './projections/approvals.ts';
 import { caProjections } from './projections/cas.ts';
+import { configurationProjections } from './projections/configuration.ts';
 import { contactProjections } from './projections/contacts.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
@@ -36,6 +37,7 @@ const projections: Projections<EntryType> = {
   ...alarmProjections,
   ...accountProjections,
   ...approvalProjections,
+  ...configurationProjections,
 };
 
 /**

@@ -1,6 +1,7 @@
 /** The one-page document of a provisioning contract: what firmware, manufacturing and cloud teams read and sign off. */
 
 import { deviceIdCapacity, deviceIdLength, formatDeviceId } from '../device-id.ts';
+import { deferredTypes, typeText } from './deferred-configuration.ts';
 import { keyStorageName } from './key-storage.ts';
 import type { DeviceIdGrammar, ProvisioningContract } from './schema.ts';
 
@@ -88,10 +89,11 @@ function storageTable({ storage_map: map }: ProvisioningContract): string {
 
 function configurationLines(contract: ProvisioningContract): string[] {
   const { factory_configuration: factory, deferred_configuration: deferred } = contract;
+  const delivered = [...deferredTypes(deferred)].map(([name, type]) => `${name} (${typeText(type)})`);
   const values = Object.entries(factory.values).map(([name, value]) => `${name} = ${escaped(String(value))}`);
   return [
     `Written on the line (version ${factory.version}): ${values.join(', ') || 'nothing'}.`,
-    `Delivered after activation (version ${deferred.version}): ${deferred.names.join(', ') || 'nothing'}.`,
+    `Delivered after activation (version ${deferred.version}): ${delivered.join('; ') || 'nothing'}.`,
   ];
 }
 
