@@ -53,6 +53,19 @@ describe('signing in', () => {
     }
   });
 
+  test('a name that no account can have is asked of no database, is refused as any other, and slowed', async () => {
+    const deaf = { ...people.core.ledger, reader: undefined as never, submit: undefined as never };
+    const attempt = (accountId: string) =>
+      signIn({ ...people.core, ledger: deaf }, { accountId, password }, '192.0.2.1');
+    for (const name of ['cyd\0', '\ud800', 'Cyd', 'c'.repeat(65), "' or 1=1"]) {
+      await refuses(attempt(name), 'login_refused', /^account, password or one-time code is wrong$/);
+    }
+    for (let tried = 1; tried < limits.wrongLoginsPerAccount; tried++) {
+      await refuses(attempt('cyd\0'), 'login_refused');
+    }
+    await refuses(attempt('cyd\0'), 'rate_limited');
+  });
+
   test('a code is good once, also for two who use it at the same moment, and for its neighbours’ time', async () => {
     const seen = code();
     const outcomes = await Promise.allSettled([withCode(seen), withCode(seen)]);
