@@ -13,6 +13,7 @@ import { actingLedger } from './acting-ledger.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
 import { requireActive, type Who } from './authorize.ts';
 import { home, openPeople, type People, signedIn } from './people.test-kit.ts';
+import { takesTwoPeople } from './policy.ts';
 
 const gateway = checkContract(
   readFileSync(new URL('../../../../examples/contracts/gateway.yaml', import.meta.url), 'utf8'),
@@ -42,6 +43,33 @@ test('I-18: two found a realm from its machine, however many the provider brough
   assert.equal((await requireActive({ tx: ledger.reader }, 'kim')).enrolled_by, 'oidc');
   await ledger.close();
   await storage.close();
+});
+
+test('I-18: test and prod take two whatever the log says of it, and so does a realm that nobody knows', async () => {
+  for (const realm of ['test', 'prod'] as const) {
+    const storage = await openScratchSqlite(realm);
+    assert.equal(await takesTwoPeople(storage.reader), true, realm);
+    await storage.writer
+      .insertInto('policy')
+      .values({ realm, approvals: 'not-required', order_limit: null, site_limits: '{}' })
+      .execute();
+    assert.equal(await takesTwoPeople(storage.reader), true, realm);
+    await storage.close();
+  }
+  const dev = await openScratchSqlite('dev');
+  assert.equal(await takesTwoPeople(dev.reader), false);
+  await dev.close();
+});
+
+test('I-18: acts take two only where two are there who were enrolled by nobody', async () => {
+  const people = await openPeople();
+  await disableAccount(people.core.ledger, signedIn('ada'), 'ben', 'left');
+  await refuses(people.takeTwo(), 'bad_request', /two people are needed/);
+  await people.enrol('cyd', ['administrator'], signedIn('ada'));
+  await refuses(people.takeTwo(), 'bad_request', /two people are needed/);
+  await people.enrol('dan', ['administrator']);
+  await people.takeTwo();
+  await people.close();
 });
 
 describe('accounts', () => {
