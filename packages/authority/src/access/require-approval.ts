@@ -27,6 +27,8 @@ export async function requireApproval<A extends ApprovalAct>(
   parameters: ActParameters<A>,
   by: Actor,
 ): Promise<Draft[]> {
+  // one act may bring another along, for which whoever acts, or their token, has no permission
+  await reading.permits?.(actRules[act].ask);
   if (!(await takesTwoPeople(reading.tx))) return [];
   const { sha256 } = parametersOf(act, parameters);
   await requireMayAsk(reading, act, by.id);

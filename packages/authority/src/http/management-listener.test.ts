@@ -115,6 +115,23 @@ describe('the management listener', () => {
     await isRefused(management.call('whoAmI', cookie), 401, 'not_authenticated');
   });
 
+  test('another site’s page signs nobody in, and an account that is over learns nothing of itself', async () => {
+    const code = await management.people.enrolWithCode('cyd', ['line-lead']);
+    const body = { account_id: 'cyd', password, code: code() };
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'same-site' },
+    ]) {
+      await isRefused(management.call('signIn', headers as never, body), 403, 'not_authorized');
+    }
+    const cookie = await signIn('cyd', body.code);
+    await disableAccount(management.people.core.ledger, home, 'cyd', 'left');
+    for (const name of ['whoAmI', 'listTokens'] as const) {
+      await isRefused(management.call(name, cookie), 401, 'not_authenticated');
+    }
+  });
+
   test('wrong sign-ins get one answer, and are slowed', async () => {
     await management.people.enrolWithCode('cyd', ['line-lead']);
     const wrong = (account_id: string) =>
