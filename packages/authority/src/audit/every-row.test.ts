@@ -63,6 +63,7 @@ describe('every row', () => {
         serial: '0123456789abcdef01',
         tbs_sha256: h('station tbs'),
         not_after: '2027-01-09T09:00:00.000Z',
+        issuer_sha256: h('station ca of berlin'),
       }),
       draft('shift.opened', { shift_id: 's-1', station_id: 'st-1', operator_id: 'op-1' }),
     );
@@ -70,8 +71,29 @@ describe('every row', () => {
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
       draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('root-crl.installed', {
+        branch: 'device',
+        number: 2,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2027-01-09T08:00:00.000Z',
+        revoked: 1,
+        crl_sha256: h('root crl'),
+        crl_b64: 'AAAA',
+      }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
+      draft('ca.compromised', {
+        ca_id: 'device-second',
+        since: '2026-01-09T08:00:00.000Z',
+        reason: 'the token is missing',
+      }),
+      draft('certificate.disowned', {
+        issuer_sha256: h('device-second'),
+        serial: '7a01',
+        certificate_sha256: h('forged'),
+        not_after: '2036-01-09T08:00:00.000Z',
+        certificate_b64: null,
+      }),
     );
     await append(
       ledger,

@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -56,7 +56,19 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     requested_at: 'text',
     installed_at: 'text null',
     retired_at: 'text null',
+    compromised_at: 'text null',
+    compromised_since: 'text null',
     reason: 'text null',
+  },
+  root_crl: {
+    branch: 'text',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    revoked: 'integer',
+    crl_sha256: 'text',
+    crl: 'bytes',
+    installed_at: 'text',
   },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
@@ -191,6 +203,13 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     not_after: 'text',
     log_index: 'integer',
   },
+  disowned_certificate: {
+    certificate_sha256: 'text',
+    issuer_sha256: 'text',
+    serial: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
   crl: {
     issuer_sha256: 'text',
     partition: 'integer',
@@ -227,6 +246,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate_sha256: 'text null',
     certificate: 'bytes null',
     not_after: 'text null',
+    issuer_sha256: 'text null',
     reason: 'text null',
   },
   operator: { operator_id: 'text', registered_at: 'text' },
@@ -382,6 +402,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  root_crl: ['branch'],
   trust_bundle: ['version'],
   excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
@@ -394,6 +415,7 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
+  disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
   responder: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
@@ -451,6 +473,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 export const projectedTables = [
   'realm',
   'ca',
+  'root_crl',
   'trust_bundle',
   'excluded_key',
   'contract',
@@ -463,6 +486,7 @@ export const projectedTables = [
   'attempt',
   'credential',
   'revocation',
+  'disowned_certificate',
   'crl',
   'responder',
   'public_key',

@@ -31,7 +31,6 @@ export interface CaTable {
   year: number | null;
   crl_partitions: number;
   replaces: string | null;
-  /** `compromised` is written by nothing yet. */
   status: 'requested' | 'active' | 'retired' | 'compromised';
   certificate_sha256: string | null;
   /** DER. */
@@ -39,7 +38,23 @@ export interface CaTable {
   requested_at: string;
   installed_at: string | null;
   retired_at: string | null;
+  compromised_at: string | null;
+  /** From when on nothing that its key signed is believed. */
+  compromised_since: string | null;
   reason: string | null;
+}
+
+/** The newest CRL of each branch's root. */
+export interface RootCrlTable {
+  branch: 'device' | 'station';
+  number: number;
+  this_update: string;
+  next_update: string;
+  revoked: number;
+  crl_sha256: string;
+  /** DER. */
+  crl: Uint8Array;
+  installed_at: string;
 }
 
 /** A key that another realm has certified, and which one. */
@@ -228,6 +243,15 @@ export interface RevocationTable {
   log_index: number;
 }
 
+/** Certificates that a compromised CA's key has signed and the log knew nothing of. */
+export interface DisownedCertificateTable {
+  certificate_sha256: string;
+  issuer_sha256: string;
+  serial: string;
+  not_after: string;
+  log_index: number;
+}
+
 /** The newest CRL of each partition. */
 export interface CrlTable {
   issuer_sha256: string;
@@ -276,6 +300,8 @@ export interface StationTable {
   /** DER. */
   certificate: Uint8Array | null;
   not_after: string | null;
+  /** The CA of its certificate; null: the realm's first station CA. */
+  issuer_sha256: string | null;
   reason: string | null;
 }
 
@@ -526,6 +552,7 @@ export interface AccountSessionTable {
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
+  root_crl: RootCrlTable;
   trust_bundle: TrustBundleTable;
   excluded_key: ExcludedKeyTable;
   contract: ContractTable;
@@ -538,6 +565,7 @@ export interface ProjectedTables {
   attempt: AttemptTable;
   credential: CredentialTable;
   revocation: RevocationTable;
+  disowned_certificate: DisownedCertificateTable;
   crl: CrlTable;
   responder: ResponderTable;
   public_key: PublicKeyTable;

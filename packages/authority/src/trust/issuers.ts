@@ -67,15 +67,16 @@ export class Issuers {
   }
 
   /**
-   * The CAs of these kinds that tell of revocation: those that are active or retired. Of a retired one the key may be gone from here: it
-   * tells nothing more, and its last CRL ends. @throws as {@link choose} for the key of an active one
+   * The CAs of these kinds that tell of revocation: all that were ever installed, one whose key was stolen among them: its CRL is for those who
+   * have not heard of the root's yet. Of one that is not active the key may be gone from here: it tells nothing more, and its last CRL
+   * ends. @throws as {@link choose} for the key of an active one
    */
   async telling(db: Kysely<Tables>, kinds: readonly CaKind[]): Promise<Issuer[]> {
     const rows = await db
       .selectFrom('ca')
       .select(['ca_id', 'certificate_sha256', 'status'])
       .where('kind', 'in', kinds)
-      .where('status', 'in', ['active', 'retired'])
+      .where('status', 'in', ['active', 'retired', 'compromised'])
       .orderBy('ca_id')
       .execute();
     const telling: Issuer[] = [];

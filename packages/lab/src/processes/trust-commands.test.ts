@@ -1,4 +1,4 @@
-/** A slice of the sweeps over the commands of a realm's trust: `ca create`, `root create`, `root sign`, `ca install`. */
+/** A slice of the sweeps over the commands of a realm's trust: `ca create`, `ca compromise`, `root create`, `root sign`, `ca install`. */
 import { join } from 'node:path';
 import { underFaults } from './commands-under-faults.test-kit.ts';
 import { trustCases } from './trust-cases.ts';
