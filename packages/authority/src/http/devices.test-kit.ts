@@ -4,9 +4,16 @@ import { Agent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { toPem } from '@imprint/contract/x509/pem';
-import { gateway, type Line, openLine, productOf, type TestProduct } from '../jobs/line.test-kit.ts';
-import { deviceOf } from '../jobs/walk.test-kit.ts';
-import { manufactured } from '../lifecycle/lifecycle.test-kit.ts';
+import {
+  gateway,
+  type Line,
+  openLine,
+  productOf,
+  type TestProduct,
+  TestUnit,
+} from '../jobs/line.test-kit.ts';
+import { deviceOf, doneUnit } from '../jobs/walk.test-kit.ts';
+import { bring } from '../lifecycle/lifecycle.test-kit.ts';
 import { GatheredContacts } from '../onboarding/contacts.ts';
 import { type DeviceDecisions, deviceDecisions } from '../onboarding/device-decisions.ts';
 import { certifyDeviceServer, type DeviceServerIdentity } from '../onboarding/device-server.ts';
@@ -95,7 +102,8 @@ export async function openTestDevices(
       monotonicMs += ms;
     },
     unit: async (deviceId, ...states) => {
-      const walk = await manufactured(line, deviceId);
+      const walk = await doneUnit(line, new TestUnit(`unit-${deviceId}`, product), deviceId);
+      await bring(line, deviceId, 'manufactured');
       for (const to of states) await moveTo(line, deviceId, to);
       return {
         deviceId,
