@@ -29,6 +29,8 @@ export const errorCatalogue = {
   signature_wrong: 400,
   // who asks
   account_disabled: 403,
+  /** The contract, or a person, does not let this device have another certificate. */
+  enrolment_refused: 403,
   login_refused: 401,
   not_authenticated: 401,
   not_authorized: 403,
@@ -43,6 +45,7 @@ export const errorCatalogue = {
   unknown_ca: 404,
   unknown_contract: 404,
   unknown_device: 404,
+  unknown_enrolment: 404,
   unknown_job: 404,
   unknown_operator: 404,
   unknown_order: 404,
