@@ -26,6 +26,8 @@ function certificateOf(answer: EnrolmentAnswer): Uint8Array {
   return Uint8Array.from((answer as Extract<EnrolmentAnswer, { kind: 'issued' }>).certificate);
 }
 
+const serialOf = (der: Uint8Array) => new X509Certificate(der).serialNumber.toLowerCase();
+
 const refusedWith = (act: Promise<unknown>, code: ErrorCode, message?: RegExp) =>
   assert.rejects(act, (error) => {
     assert.ok(isImprintError(error, code), String(error));
@@ -75,7 +77,7 @@ describe('a device in the field', () => {
   let devices: FieldDevice[] = [];
   const next = () => devices.shift()!;
   before(async () => {
-    const ids = Array.from({ length: 13 }, (_, at) => `GW-M12600000${'0123456789ABC'[at]}X`);
+    const ids = Array.from({ length: 14 }, (_, at) => `GW-M12600000${'0123456789ABCD'[at]}X`);
     line = await openLine(ids, { closes_at: '2027-12-31T00:00:00.000Z' }, 16);
     for (const id of ids) devices.push(await fieldDevice(line, id));
     enrolment = new Enrolment(line.core);
@@ -227,12 +229,7 @@ describe('a device in the field', () => {
     }
     const operational = certificateOf(await enrolment.enrol(device.known, enrolmentRequest()));
     const known = await knownBy(line, operational);
-    await revokeCredential(
-      line.core.ledger,
-      person,
-      { serial: new X509Certificate(operational).serialNumber.toLowerCase() },
-      'key-compromise',
-    );
+    await revokeCredential(line.core.ledger, person, { serial: serialOf(operational) }, 'key-compromise');
     await refusedWith(enrolment.renew(known, enrolmentRequest()), 'not_authorized', /revoked/);
     await move(line, device.deviceId, 'activated', 'retired');
     await refusedWith(enrolment.enrol(device.known, enrolmentRequest()), 'not_authorized', /retired/);
@@ -295,8 +292,20 @@ describe('a device in the field', () => {
     line.pass(60 * dayMs);
     const third = await enrolment.renew(await knownBy(line, second), enrolmentRequest(key));
     assert.notDeepEqual(certificateOf(third), second);
-    line.pass(91 * dayMs);
-    await refusedWith(enrolment.renew(await knownBy(line, second), enrolmentRequest()), 'not_authorized');
+  });
+
+  test('a key that one serial was revoked for as compromised is renewed under no other; what ran out renews nothing', async () => {
+    const device = next();
+    const key = makeKey('ec-p256');
+    const first = certificateOf(await enrolment.enrol(device.known, enrolmentRequest(key)));
+    line.pass(60 * dayMs);
+    const second = certificateOf(await enrolment.renew(await knownBy(line, first), enrolmentRequest(key)));
+    await revokeCredential(line.core.ledger, person, { serial: serialOf(first) }, 'key-compromise');
+    const known = await knownBy(line, second);
+    line.pass(60 * dayMs);
+    await refusedWith(enrolment.renew(known, enrolmentRequest(key)), 'key_reused', /revoked/);
+    line.pass(31 * dayMs);
+    await refusedWith(enrolment.renew(known, enrolmentRequest()), 'not_authorized', /ran out/);
   });
 });
 
