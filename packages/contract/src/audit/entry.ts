@@ -8,6 +8,8 @@ import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { configurationEntries } from './entries/configuration.ts';
+import { contactEntries } from './entries/contact.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
 import { onboardingEntries } from './entries/onboarding.ts';
@@ -17,6 +19,14 @@ import { stationEntries } from './entries/station.ts';
 import { trustEntries } from './entries/trust.ts';
 import { watchEntries } from './entries/watch.ts';
 
+export {
+  type ConfigurationScope,
+  configurationEtag,
+  configurationOutcome,
+  configurationScope,
+  type VersionRef,
+  versionRef,
+} from './entries/configuration.ts';
 export * from './entries/fields.ts';
 
 export const entryData = {
@@ -25,7 +35,9 @@ export const entryData = {
   ...stationEntries,
   ...jobEntries,
   ...onboardingEntries,
+  ...contactEntries,
   ...peopleEntries,
+  ...configurationEntries,
   ...watchEntries,
 } as const;
 

@@ -123,13 +123,15 @@ function checkRoot(root: Certificate): void {
   if (own === undefined) throw refusal('extension_missing', { extension: 'subjectKeyIdentifier' });
   if (named !== undefined && !equalBytes(named, own)) throw refusal('key_identifier_mismatch');
   checkSignature(root, root);
+  // a root is in nobody's CRL: who pins it decides about it
+  if (root.extensions.crlDistributionPoints !== undefined) throw refusal('extension_not_in_profile');
   if (root.extensions.scope !== undefined) throw refusal('root_wrong', { problem: 'bound to a scope' });
 }
 
 /** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
 function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: CaBranch): void {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
-  const { crlDistributionPoints, authorityInfoAccess, ocspNoCheck } = ca.extensions;
+  const { authorityInfoAccess, ocspNoCheck } = ca.extensions;
   if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
     throw refusal('path_length_exceeded', { pathLength: basicConstraints.pathLength, below });
@@ -137,13 +139,7 @@ function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: Ca
   if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) throw refusal('key_usage_wrong');
   if (keyUsage.some((usage) => usage !== 'keyCertSign' && usage !== 'cRLSign'))
     throw refusal('key_usage_wrong');
-  const ofLeaves = [
-    extendedKeyUsage,
-    subjectAltName,
-    crlDistributionPoints,
-    authorityInfoAccess,
-    ocspNoCheck,
-  ];
+  const ofLeaves = [extendedKeyUsage, subjectAltName, authorityInfoAccess, ocspNoCheck];
   if (ofLeaves.some((one) => one !== undefined)) throw refusal('extension_not_in_profile');
   const [organization, unit, name, ...more] = ca.subject.attributes;
   const hasForm =
