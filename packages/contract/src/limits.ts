@@ -30,6 +30,10 @@ export const limits = {
   csrBytes: 4 * 1024,
   /** Certificates of one certs-only message of EST. */
   estCertificates: 64,
+  /** New keys of one device in the field that are certified, or wait for people, in a day. */
+  fieldKeysADay: 16,
+  /** When a device whose enrolment waits for people asks again. */
+  enrolmentRetrySeconds: 300,
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
