@@ -16,6 +16,16 @@ export const limits = {
   keysPerLogEntry: 900,
   keysPerFile: 1_000_000,
   deviceIdLength: 64,
+  /** Deferred configuration: names of a contract, bytes of one text, and bytes of all that one version holds. */
+  configurationNames: 64,
+  configurationTextBytes: 4 * 1024,
+  configurationBytes: 16 * 1024,
+  /** A roll-out: its steps, the minutes of one, and after how many failing devices it may stop at the latest. */
+  configurationSteps: 16,
+  configurationStepMinutes: 30 * 24 * 60,
+  configurationStopAfter: 100_000,
+  /** What one device may say of one configuration: more is no news and only fills the log. */
+  configurationReports: 8,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
   /** Certificates of one certs-only message of EST. */
@@ -27,7 +37,8 @@ export const limits = {
   caRequestBytes: 16 * 1024,
   bundleBytes: 40 * 1024,
   bundleCertificates: 48,
-  rootCrlBytes: 256 * 1024,
+  /** In base64 it fits into an entry of the log: some 800 CAs that a root has revoked. */
+  rootCrlBytes: 45 * 1024,
   transcriptBytes: 1024 * 1024,
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
@@ -153,6 +164,8 @@ export const limits = {
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
   /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  /** How long the CRL of a dev realm's root holds: its key is on the authority's machine, and each new CA brings another one. */
+  devRootCrlDays: 365,
   caEndsSoonDays: 180,
   serverEndsSoonDays: 30,
   stationEndsSoonDays: 14,

@@ -12,6 +12,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import {
   append,
   caEntries,
+  configured,
   draft,
   h,
   opening,
@@ -36,6 +37,7 @@ const notJudged: Record<string, string> = {
   station_session: 'which session is live; a station opens another one',
   account_login:
     "people's names, and what they sign in with; the log knows accounts by ID and judges what they may do",
+  configuration_secret: 'a sealed value whose hash is in the log: whoever opens it compares',
   account_session: 'an hour of being signed in; whoever loses it signs in again',
   open_check: 'a check that is under way; its result is in the log',
   crl_claim: 'who makes the next CRL; its number is only ever passed over',
@@ -73,6 +75,15 @@ describe('every row', () => {
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
       draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('root-crl.installed', {
+        branch: 'device',
+        number: 2,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2027-01-09T08:00:00.000Z',
+        revoked: 1,
+        crl_sha256: h('root crl'),
+        crl_b64: 'AAAA',
+      }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
       draft('ca.compromised', {
@@ -87,6 +98,10 @@ describe('every row', () => {
         not_after: '2036-01-09T08:00:00.000Z',
         certificate_b64: null,
       }),
+    );
+    await append(
+      ledger,
+      draft('order.quota-raised', { order_id: 'o-1', quantity: 5, scrap_allowance: 2, reason: 'more' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     const [opened, second] = wholeWay('SN-00000002');
@@ -219,6 +234,14 @@ describe('every row', () => {
         site_limits: { berlin: 50 },
         reason: 'line two opens',
       }),
+      draft('onboarding.policy-set', { product: 'gateway', enrolment: 'approval', reason: 'pilot' }),
+      draft(
+        'enrolment.requested',
+        { enrolment_id: 'e-1', device_id: id, public_key_sha256: h('field key') },
+        { kind: 'device', id },
+      ),
+      draft('enrolment.granted', { enrolment_id: 'e-1', reason: 'seen' }, { kind: 'person', id: 'ada' }),
+      ...configured(id),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );
     await ledger.close();

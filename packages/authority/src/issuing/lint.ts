@@ -12,7 +12,7 @@ import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
 import type { Name } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';
 import type { KeyType } from '@imprint/contract/x509/public-key';
-import { deviceUri, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
+import { deviceUri, operationalPolicyOid, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
 import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
 import { hostName } from './host-name.ts';
 import type { Issuer } from './issuer.ts';
@@ -63,6 +63,7 @@ const noSignature = new Uint8Array(0);
 /** The authority's server certificate for stations is made with the realm, and passes no lint. */
 const usageOf: Record<LeafPurpose, string | undefined> = {
   device: oid.clientAuth,
+  operational: oid.clientAuth,
   station: oid.clientAuth,
   server: undefined,
   'device-server': oid.serverAuth,
@@ -78,7 +79,7 @@ export function expectDevice(
 ): Expectation {
   const { terms } = profile;
   return {
-    purpose: 'device',
+    purpose: terms.profile === 'ldevid' ? 'operational' : 'device',
     issuer,
     serial,
     now,
@@ -261,7 +262,11 @@ function lintExtensions(found: Extensions, expected: Expectation): void {
   const usage = usageOf[purpose];
   rule('extended-key-usage', usage !== undefined && found.extendedKeyUsage?.join() === usage);
   rule('authority-key', equalBytes(found.authorityKeyIdentifier!, issuer.keyIdentifier));
-  rule('realm-policy', found.policies?.join() === realmPolicyOid(issuer.realm));
+  const policies = [
+    realmPolicyOid(issuer.realm),
+    ...(purpose === 'operational' ? [operationalPolicyOid] : []),
+  ];
+  rule('policies', found.policies?.join() === policies.join());
   rule('crl-of-its-partition', found.crlDistributionPoints === revocation?.crl);
   rule('ocsp', found.authorityInfoAccess === revocation?.ocsp);
   const names = found.subjectAltName;

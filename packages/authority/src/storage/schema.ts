@@ -60,6 +60,16 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     compromised_since: 'text null',
     reason: 'text null',
   },
+  root_crl: {
+    branch: 'text',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    revoked: 'integer',
+    crl_sha256: 'text',
+    crl: 'bytes',
+    installed_at: 'text',
+  },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
@@ -182,8 +192,20 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate: 'bytes null',
     intended_at: 'text',
     issued_at: 'text null',
+    superseded_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  enrolment_policy: { product: 'text', enrolment: 'text' },
+  enrolment: {
+    enrolment_id: 'text',
+    device_id: 'text',
+    public_key_sha256: 'text',
+    state: 'text',
+    requested_at: 'text',
+    decided_by: 'text null',
+    decided_at: 'text null',
+    reason: 'text null',
   },
   revocation: {
     issuer_sha256: 'text',
@@ -329,6 +351,50 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     used_at: 'text null',
     used_by: 'text null',
   },
+  configuration_group: { group_id: 'text', product: 'text', created_at: 'text', reason: 'text' },
+  configuration_member: { device_id: 'text', group_id: 'text' },
+  configuration_set: {
+    scope: 'text',
+    subject: 'text',
+    newest: 'integer',
+    offered: 'integer null',
+    fallback: 'integer null',
+  },
+  configuration_version: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    state: 'text',
+    contents: 'text',
+    share: 'integer',
+    steps: 'text',
+    step_minutes: 'integer null',
+    stop_after: 'integer',
+    applied: 'integer',
+    author: 'text',
+    reason: 'text',
+    published_at: 'text',
+    ended_at: 'text null',
+    end_reason: 'text null',
+  },
+  configuration_failure: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    device_id: 'text',
+    detail: 'text null',
+    failed_at: 'text',
+  },
+  device_configuration: {
+    device_id: 'text',
+    etag: 'text',
+    outcome: 'text',
+    detail: 'text null',
+    versions: 'text',
+    applied_versions: 'text',
+    reports: 'integer',
+    reported_at: 'text',
+  },
   policy: { realm: 'text', approvals: 'text', order_limit: 'integer null', site_limits: 'text' },
   log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
@@ -390,6 +456,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     oidc_issuer: 'text null',
     oidc_subject: 'text null',
   },
+  configuration_secret: { secret_sha256: 'text', sealed: 'bytes' },
   account_session: {
     session_sha256: 'text',
     account_id: 'text',
@@ -415,6 +482,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  root_crl: ['branch'],
   trust_bundle: ['version'],
   excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
@@ -426,6 +494,8 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  enrolment_policy: ['product'],
+  enrolment: ['enrolment_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
   disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
@@ -455,6 +525,13 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   account: ['account_id'],
   api_token: ['token_id'],
   approval: ['approval_id'],
+  configuration_group: ['group_id'],
+  configuration_member: ['device_id'],
+  configuration_set: ['scope', 'subject'],
+  configuration_version: ['scope', 'subject', 'version'],
+  configuration_failure: ['scope', 'subject', 'version', 'device_id'],
+  device_configuration: ['device_id'],
+  configuration_secret: ['secret_sha256'],
   policy: ['realm'],
   account_login: ['account_id'],
   account_session: ['session_sha256'],
@@ -481,13 +558,20 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
+  enrolment: [['device_id', 'device', 'device_id']],
   api_token: [['account_id', 'account', 'account_id']],
+  configuration_member: [
+    ['device_id', 'device', 'device_id'],
+    ['group_id', 'configuration_group', 'group_id'],
+  ],
+  device_configuration: [['device_id', 'device', 'device_id']],
 };
 
 /** The tables that the log alone rebuilds (I-15). */
 export const projectedTables = [
   'realm',
   'ca',
+  'root_crl',
   'trust_bundle',
   'excluded_key',
   'contract',
@@ -499,6 +583,8 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'enrolment_policy',
+  'enrolment',
   'revocation',
   'disowned_certificate',
   'crl',
@@ -517,6 +603,12 @@ export const projectedTables = [
   'account',
   'api_token',
   'approval',
+  'configuration_group',
+  'configuration_member',
+  'configuration_set',
+  'configuration_version',
+  'configuration_failure',
+  'device_configuration',
   'policy',
 ] as const satisfies readonly TableName[];
 
@@ -605,6 +697,12 @@ async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
     .columns(['device_id', 'profile'])
     .where(sql.ref('status'), '=', 'active')
     .execute();
+  // a device waits with one key
+  await unique('enrolment_one_waiting')
+    .on('enrolment')
+    .column('device_id')
+    .where(sql.ref('state'), '=', 'requested')
+    .execute();
   await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
   // two stations, one ID or one unit: one winner
   await unique('job_one_open_device').on('job').column('device_id').where(isOpenJob).execute();
@@ -624,6 +722,12 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .on('credential')
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
+    .execute();
+  await schema
+    .createIndex('credential_superseded')
+    .on('credential')
+    .column('superseded_at')
+    .where(sql.ref('status'), '=', 'superseded')
     .execute();
   // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
@@ -656,6 +760,8 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['enrolment_device', 'enrolment', ['device_id', 'requested_at']],
+    ['enrolment_state', 'enrolment', ['state', 'requested_at']],
     ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
@@ -664,6 +770,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['nonce_expiry', 'nonce', ['expires_at']],
     ['request_at', 'request', ['at']],
     ['open_check_expiry', 'open_check', ['expires_at']],
+    ['configuration_member_group', 'configuration_member', ['group_id', 'device_id']],
     ['account_enrolled_by', 'account', ['enrolled_by']],
     ['api_token_account', 'api_token', ['account_id']],
     ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],

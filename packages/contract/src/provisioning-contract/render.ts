@@ -1,6 +1,7 @@
 /** The one-page document of a provisioning contract: what firmware, manufacturing and cloud teams read and sign off. */
 
 import { deviceIdCapacity, deviceIdLength, formatDeviceId } from '../device-id.ts';
+import { deferredTypes, typeText } from './deferred-configuration.ts';
 import { keyStorageName } from './key-storage.ts';
 import type { DeviceIdGrammar, ProvisioningContract } from './schema.ts';
 
@@ -88,10 +89,11 @@ function storageTable({ storage_map: map }: ProvisioningContract): string {
 
 function configurationLines(contract: ProvisioningContract): string[] {
   const { factory_configuration: factory, deferred_configuration: deferred } = contract;
+  const delivered = [...deferredTypes(deferred)].map(([name, type]) => `${name} (${typeText(type)})`);
   const values = Object.entries(factory.values).map(([name, value]) => `${name} = ${escaped(String(value))}`);
   return [
     `Written on the line (version ${factory.version}): ${values.join(', ') || 'nothing'}.`,
-    `Delivered after activation (version ${deferred.version}): ${deferred.names.join(', ') || 'nothing'}.`,
+    `Delivered after activation (version ${deferred.version}): ${delivered.join('; ') || 'nothing'}.`,
   ];
 }
 
@@ -124,10 +126,24 @@ function verificationLines({ revocation, clone }: ProvisioningContract): string[
   ];
 }
 
-function rotationLines({ credential: { profile }, rework }: ProvisioningContract): string[] {
+function rotationLines({ credential, operational, rework }: ProvisioningContract): string[] {
+  const { profile } = credential;
   return [
+    ...operationalLines(operational, credential.key_type),
     `A superseded credential is accepted until its successor is first used, at most ${profile.successor_days} days.`,
     ...custodyLines(rework),
+  ];
+}
+
+function operationalLines(
+  operational: ProvisioningContract['operational'],
+  birthKeyType: ProvisioningContract['credential']['key_type'],
+): string[] {
+  if (operational === undefined) return [];
+  const { validity_days, key_type = birthKeyType, renewal_key } = operational;
+  const key = renewal_key === 'new' ? 'each renewal has a new key' : 'a renewal may keep the key';
+  return [
+    `Operational certificate: fetched in the field, ${key_type}, valid ${validity_days} days, same subject; ${key}.`,
   ];
 }
 
