@@ -55,7 +55,7 @@ export class DeviceDoor {
    * @throws unavailable where the address cannot be had
    */
   async open(): Promise<DoorAddresses | null> {
-    this.#timer = setInterval(() => void this.#look().catch(reportFault), lookEveryMs);
+    this.#timer = setInterval(() => void this.look().catch(reportFault), lookEveryMs);
     try {
       await this.#certify();
     } catch (error) {
@@ -65,12 +65,17 @@ export class DeviceDoor {
     return this.#listen();
   }
 
+  get isOpen(): boolean {
+    return this.#thread !== undefined;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#thread?.close();
   }
 
-  async #look(): Promise<void> {
+  /** Certifies anew what is over, and opens what could not be opened before. Called now and then. */
+  async look(): Promise<void> {
     if (this.#identity !== undefined && !(await this.#isOver(this.#identity))) return;
     await this.#certify();
     if (this.#thread !== undefined) return this.#thread.asked.renew(tlsOf(this.#identity!));
