@@ -68,7 +68,7 @@ export function addEstRoutes(
 /** What anybody may ask, and asks before it trusts anybody: it is to be held against a root that is pinned. */
 export function addCaCertsRoutes(listener: FastifyInstance, caCertificates: CaCertificates): void {
   for (const base of bases) {
-    listener.get(`${base}/cacerts`, { config: { openToAnybody: true } as object }, async (request, reply) => {
+    listener.get(`${base}/cacerts`, { config: { openToAnybody: true } }, async (request, reply) => {
       requireLabel(request);
       return send(reply, estMediaType.certificates, writeCertsOnly(await caCertificates()));
     });
