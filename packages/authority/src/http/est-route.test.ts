@@ -173,7 +173,6 @@ test('whatever is no enrolment is refused, and says why', async () => {
   await refused(post(connection, `${est}/%00/simpleenroll`, text), 400, 'bad_request');
   await refused(post(connection, `${est}/serverkeygen`, text), 403, 'enrolment_refused');
   await refused(post(connection, `${est}/a/serverkeygen`, text), 403, 'enrolment_refused');
-  await refused(post(connection, `${est}/simplereenroll`, text), 403, 'enrolment_refused');
   await refused(post(connection, `${est}/fullcmc`, text), 404, 'unknown_route');
   await refused(connection.ask(path), 404, 'unknown_route');
   connection.agent.destroy();

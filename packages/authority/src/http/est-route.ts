@@ -122,9 +122,13 @@ function answer(reply: FastifyReply, given: EnrolmentAnswer): FastifyReply {
 }
 
 function send(reply: FastifyReply, type: string, der: Uint8Array): FastifyReply {
-  return reply
-    .header('cache-control', 'no-store')
-    .header('x-content-type-options', 'nosniff')
-    .type(type)
-    .send(writeBase64Body(der));
+  return (
+    reply
+      .header('cache-control', 'no-store')
+      .header('x-content-type-options', 'nosniff')
+      // clients of RFC 7030 ask for it; RFC 8951 has all others pass over it
+      .header('content-transfer-encoding', 'base64')
+      .type(type)
+      .send(writeBase64Body(der))
+  );
 }
