@@ -12,6 +12,7 @@ import {
   type TestProduct,
   TestUnit,
 } from '../jobs/line.test-kit.ts';
+import type { LineCore } from '../jobs/line-core.ts';
 import { deviceOf, doneUnit } from '../jobs/walk.test-kit.ts';
 import { bring } from '../lifecycle/lifecycle.test-kit.ts';
 import { GatheredContacts } from '../onboarding/contacts.ts';
@@ -53,7 +54,7 @@ export const report = { firmware, configuration: null };
 /** OpenSSL judges certificates by the machine's clock, so this line lives now. `change` replaces text of the contract. */
 export async function openTestDevices(
   ids: string[],
-  options: Partial<DeviceListenerOptions> = {},
+  options: Partial<DeviceListenerOptions> | ((core: LineCore) => Partial<DeviceListenerOptions>) = {},
   change: (contract: string) => string = (text) => text,
 ): Promise<TestDevices> {
   const begin = new Date(Date.now() - 2 * 86_400_000);
@@ -87,7 +88,7 @@ export async function openTestDevices(
     clock: core.clock,
     monotonicMs: () => monotonicMs,
     report: (error) => void faults.push(error),
-    ...options,
+    ...(typeof options === 'function' ? options(core) : options),
   });
   await made.listener.listen({ host: '127.0.0.1', port: 0 });
   return {

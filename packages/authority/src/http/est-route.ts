@@ -68,7 +68,7 @@ export function addEstRoutes(
 /** What anybody may ask, and asks before it trusts anybody: it is to be held against a root that is pinned. */
 export function addCaCertsRoutes(listener: FastifyInstance, caCertificates: CaCertificates): void {
   for (const base of bases) {
-    listener.get(`${base}/cacerts`, { config: { openToAnybody: true } as object }, async (request, reply) => {
+    listener.get(`${base}/cacerts`, { config: { openToAnybody: true } }, async (request, reply) => {
       requireLabel(request);
       return send(reply, estMediaType.certificates, writeCertsOnly(await caCertificates()));
     });
@@ -122,9 +122,13 @@ function answer(reply: FastifyReply, given: EnrolmentAnswer): FastifyReply {
 }
 
 function send(reply: FastifyReply, type: string, der: Uint8Array): FastifyReply {
-  return reply
-    .header('cache-control', 'no-store')
-    .header('x-content-type-options', 'nosniff')
-    .type(type)
-    .send(writeBase64Body(der));
+  return (
+    reply
+      .header('cache-control', 'no-store')
+      .header('x-content-type-options', 'nosniff')
+      // clients of RFC 7030 ask for it; RFC 8951 has all others pass over it
+      .header('content-transfer-encoding', 'base64')
+      .type(type)
+      .send(writeBase64Body(der))
+  );
 }

@@ -78,7 +78,7 @@ export class Enrolment {
    * device), key_unsupported, key_reused, rate_limited, ca_missing, clock_untrusted, unavailable, and as the line's issuing
    */
   async enrol(known: KnownDevice, request: EnrolmentRequest): Promise<EnrolmentAnswer> {
-    return this.#certify(known, request, async (device) => {
+    return this.#certify(known, request, (device) => {
       if (device.credential.profile !== 'idevid') {
         throw new ImprintError(
           'not_authorized',
@@ -93,17 +93,14 @@ export class Enrolment {
   }
 
   /**
-   * simplereenroll (RFC 7030 section 4.2.2): another certificate of the kind that the device asks with. A birth certificate without end has no other.
+   * simplereenroll (RFC 7030 section 4.2.2): another certificate of the kind that the device asks with. A birth certificate without end has no other;
+   * with it a device gets its operational one, since some clients know no other way of asking with a certificate.
    * @throws as {@link enrol}
    */
   async renew(known: KnownDevice, request: EnrolmentRequest): Promise<EnrolmentAnswer> {
-    return this.#certify(known, request, async ({ credential, contract }) => {
-      if (credential.profile === 'idevid' && contract.credential.profile.validity === 'forever') {
-        throw new ImprintError('enrolment_refused', 'A birth certificate without end is not renewed.', {
-          hint: 'Ask for an operational certificate with simpleenroll.',
-        });
-      }
-      return credential.profile as DeviceProfileName;
+    return this.#certify(known, request, ({ credential, contract }) => {
+      if (credential.profile !== 'idevid') return 'ldevid';
+      return contract.credential.profile.validity === 'forever' ? 'ldevid' : 'idevid';
     });
   }
 
@@ -118,7 +115,7 @@ export class Enrolment {
   async #certify(
     known: KnownDevice,
     request: EnrolmentRequest,
-    wanted: (device: EnrollingDevice) => Promise<DeviceProfileName>,
+    wanted: (device: EnrollingDevice) => DeviceProfileName,
   ): Promise<EnrolmentAnswer> {
     const intended = await this.#core.ledger.submit((reading) =>
       this.#intend(reading, known, request, wanted),
@@ -148,11 +145,11 @@ export class Enrolment {
     reading: Reading,
     known: KnownDevice,
     { csr, claims }: EnrolmentRequest,
-    wanted: (device: EnrollingDevice) => Promise<DeviceProfileName>,
+    wanted: (device: EnrollingDevice) => DeviceProfileName,
   ): Promise<Decision<Intended>> {
     const { realm, contracts, entropy, clockGuard, issuers } = this.#core;
     const device = await requireEnrolling(reading, contracts, known);
-    const profile = await wanted(device);
+    const profile = wanted(device);
     requireOwnClaims(claims, device.deviceId, device.contract, realm);
     requireOperational(device, profile);
     const owner = await foreignOwner(reading, device, csr);

@@ -14,7 +14,7 @@ const good: FoundCredential = {
   notAfter: '9999-12-31T23:59:59.000Z',
   caStatus: 'active',
   state: 'activated',
-  activeSince: '2026-11-01T00:00:00.000Z',
+  supersededAt: null,
   superseded: null,
   contractSha256: 'c',
 };
@@ -48,10 +48,10 @@ it('I-11: of all certificates, those that are released, living and of a trusted 
 });
 
 it("I-7: what is superseded passes for the contract's days after its successor came, and no longer", () => {
-  const superseded = { status: 'superseded', activeSince: '2026-11-20T12:00:00.000Z' } as const;
+  const superseded = { status: 'superseded', supersededAt: '2026-11-20T12:00:00.000Z' } as const;
   assert.equal(verdict(superseded, 10), 'passes');
   assert.equal(verdict(superseded, 9), 'credential-revoked');
-  assert.equal(verdict({ ...superseded, activeSince: null }, 10), 'credential-revoked');
+  assert.equal(verdict({ ...superseded, supersededAt: null }, 10), 'credential-revoked');
 });
 
 it('what a stranger is told holds no ID', () => {
