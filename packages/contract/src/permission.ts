@@ -14,6 +14,7 @@ export const permission = z.enum([
   'approval.read',
   'audit.read',
   'ca.manage',
+  'ca.read',
   'clock.accept',
   'contract.register',
   'credential.revoke',
@@ -45,7 +46,7 @@ export const role = z.enum([
 ]);
 export type Role = z.infer<typeof role>;
 
-const reading = ['device.read', 'order.read', 'station.read'] as const;
+const reading = ['ca.read', 'device.read', 'order.read', 'station.read'] as const;
 
 /** One row a role. */
 const permissionsOfRole: Record<Role, readonly Permission[]> = {
