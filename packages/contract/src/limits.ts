@@ -170,6 +170,9 @@ export const limits = {
   /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
   /** How long the CRL of a dev realm's root holds: its key is on the authority's machine, and each new CA brings another one. */
   devRootCrlDays: 365,
+  rootCrlEndsSoonDays: 30,
+  /** Renewed after 36 hours: less left than this, and nobody renews it. */
+  ocspSignerEndsSoonHours: 24,
   caEndsSoonDays: 180,
   serverEndsSoonDays: 30,
   stationEndsSoonDays: 14,
