@@ -16,6 +16,8 @@ export const permission = z.enum([
   'ca.manage',
   'ca.read',
   'clock.accept',
+  /** To publish, widen and take back what devices are configured with, and to make groups of them. */
+  'configuration.manage',
   'contract.register',
   'credential.revoke',
   'debug.except',
@@ -86,7 +88,7 @@ const permissionsOfRole: Record<Role, readonly Permission[]> = {
   ],
   operator: reading,
   auditor: [...reading, 'account.read', 'approval.read', 'audit.read'],
-  support: ['device.read', 'device.service', 'order.read'],
+  support: ['configuration.manage', 'device.read', 'device.service', 'order.read'],
   shipping: ['device.read', 'device.ship', 'order.read'],
 };
 
