@@ -37,19 +37,27 @@ export class SignInPace {
    * @throws rate_limited
    */
   begin(name: string, isKnown: boolean, address: string): SignInAttempt {
-    const from = networkOf(address);
+    const byAddress = this.beginFrom(address);
     const names = isKnown ? this.#accounts : this.#unknown;
-    const isWithin = this.#addresses.take(from) && names.take(name);
-    if (!isWithin) {
-      throw new ImprintError('rate_limited', 'too many wrong sign-ins', {
-        hint: 'Wait a minute. If it was not you, tell an administrator: somebody guesses.',
-      });
-    }
+    if (!names.take(name)) throw tooMany();
     return {
       succeeded: () => {
-        this.#addresses.giveBack(from);
+        byAddress.succeeded();
         names.giveBack(name);
       },
     };
   }
+
+  /** The same for one of whom no name is known before it succeeds. @throws rate_limited */
+  beginFrom(address: string): SignInAttempt {
+    const from = networkOf(address);
+    if (!this.#addresses.take(from)) throw tooMany();
+    return { succeeded: () => this.#addresses.giveBack(from) };
+  }
+}
+
+function tooMany(): ImprintError {
+  return new ImprintError('rate_limited', 'too many wrong sign-ins', {
+    hint: 'Wait a minute. If it was not you, tell an administrator: somebody guesses.',
+  });
 }

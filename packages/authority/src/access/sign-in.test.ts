@@ -119,8 +119,10 @@ describe('signing in', () => {
     };
     const first = await sessionHolder(moment(), await open());
     await may(first);
+    const over = await open();
     people.time.ms += limits.sessionLifeMs;
     await refuses(may(first), 'not_authenticated');
+    await refuses(sessionHolder(moment(), over), 'not_authenticated');
     const secret = await open();
     const second = await sessionHolder(moment(), secret);
     await closeSession(people.core.ledger, (second as { sessionSha256: string }).sessionSha256);

@@ -49,7 +49,7 @@ export async function openManagement(
       : {
           oidc: {
             begin: () => oidc!.begin(),
-            finish: (...back: [URLSearchParams, string]) => oidc!.finish(...back),
+            finish: (...back: [URLSearchParams, string, string]) => oidc!.finish(...back),
           } as OidcSignIn,
         }),
     report: (error) => faults.push(error),

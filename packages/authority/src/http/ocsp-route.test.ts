@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { toHex } from '@imprint/contract/bytes';
 import { limits } from '@imprint/contract/limits';
+import { derBoolean, derOctetString, derOid, derSequence } from '@imprint/contract/x509/der-writer';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { makeSerial } from '../issuing/serial.ts';
 import {
@@ -176,6 +177,15 @@ describe('OCSP over HTTP', () => {
     }
     const twice = [nonceExtension(randomBytes(8)), nonceExtension(randomBytes(8))];
     assert.equal(await status(await post(ocspRequest([id], twice))), malformed);
+  });
+
+  test('I-10: what is critical and unknown is malformed, and what is not critical is passed over', async () => {
+    const id = certId(registry.issuer, registry.devices[4]!.serial);
+    const value = derOctetString(derOctetString(Uint8Array.of(1)));
+    const unknown = (...critical: Uint8Array[]) => derSequence(derOid('1.2.3.4'), ...critical, value);
+    assert.equal(await status(await post(ocspRequest([id], [unknown(derBoolean(true))]))), malformed);
+    const answer = await bytesOf(await post(ocspRequest([id], [unknown()])));
+    assert.equal(answer.subarray(4, 7).toString('hex'), '0a0100');
   });
 
   test('another CA, and several at once, are answered with unauthorized', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sessionCookie } from '@imprint/contract/api/management';
+import { limits } from '@imprint/contract/limits';
 import type { Role } from '@imprint/contract/permission';
 import { Agent } from 'undici';
 import { createAccount, disableAccount, listAccounts } from '../access/accounts.ts';
@@ -149,6 +150,21 @@ describe('signing in at the company’s provider', () => {
     assert.equal((await browser.go(again)).status, 200);
     assert.equal(await refusal(browser, again), 'login_refused');
     assert.equal(await refusal(browser, `${start}/callback?error=access_denied`), 'login_refused');
+  });
+
+  test('whoever comes back with codes that nobody gave is slowed', async () => {
+    provider.claims.set('s-17', { preferred_username: 'kim', groups: ['service'] });
+    // right ones do not count
+    for (let at = 0; at < 2; at++) await signIn('s-17');
+    const back = await browser.signIn(start, 's-17');
+    const made = back.replace(/code=[^&]+/, 'code=made-up');
+    const codeOf = async () => ((await (await browser.go(made)).json()) as { code: string }).code;
+    for (let at = 0; at < limits.wrongLoginsPerAddress; at++) {
+      assert.equal(await codeOf(), 'login_refused');
+    }
+    assert.equal(await codeOf(), 'rate_limited');
+    management.people.time.ms += 60_000;
+    assert.equal((await signIn('s-17')).status, 200);
   });
 
   test('a flow that took too long is over', async () => {

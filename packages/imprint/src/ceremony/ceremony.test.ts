@@ -283,7 +283,7 @@ describe('the ceremony of a root', () => {
     await authority.close();
   });
 
-  test('I-9: an answer with another scope, subject or key than was asked for is refused, however it is recorded', async () => {
+  test('I-9: an answer with another scope, subject, key or organization than was asked for is refused, however it is recorded', async () => {
     const stick = await newRoot(place, 'forged', 'test');
     const { home, text } = await waitingHome(place, 'forged-home', 'test');
     const terms = termsOf(place, stick, 'forged');
@@ -291,14 +291,15 @@ describe('the ceremony of a root', () => {
     const { spki } = softwareSigner(makeKey('ec-p256'));
     const request = JSON.parse(text('device-issuing'));
     const own = readCaRequest(text('device-issuing'));
-    for (const [subject, scope, key] of [
+    for (const [subject, scope, key, of = organization] of [
       [request.subject, { ...anyScope, product: 'gateway' }, own.publicKey.spki],
       ['Device Issuing CA other', anyScope, own.publicKey.spki],
       [request.subject, anyScope, spki],
-    ] as const) {
+      [request.subject, anyScope, own.publicKey.spki, 'Other Works'],
+    ] as [string, typeof anyScope, Uint8Array, string?][]) {
       const folder = copyOf(place, stick, 'spoilt');
       const spoilt = Stick.open(folder);
-      const by = { realm: 'test' as const, organization, now: now(), entropy: systemEntropy };
+      const by = { realm: 'test' as const, organization: of, now: now(), entropy: systemEntropy };
       const der = await issueIntermediate(by, { subject, scope }, root, key);
       const [asked, issued] = [
         spoilt.write('requests/device-issuing.json', text('device-issuing')),

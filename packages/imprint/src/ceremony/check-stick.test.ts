@@ -1,6 +1,6 @@
 /** Lines that follow well and lie: what a line says is held against the files that it names. */
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Act } from '@imprint/authority/trust/transcript';
@@ -61,6 +61,12 @@ describe('a line of the transcript that follows well, and lies', () => {
       out: [copied(of, 'bundles/bundle-1.json', 'bundles/bundle-2.json')],
     }));
     refuses(bundle, /another version than its bundle/);
+  });
+
+  test('a file is the one that was recorded, to the last byte', () => {
+    const spoilt = Stick.ofRoot(copyOf(place, stick, 'spoilt'));
+    appendFileSync(join(spoilt.folder, 'issued/device-issuing.pem'), '\n');
+    refuses(spoilt, /is not the file that line 3 names/);
   });
 
   test('a CA is the one of its request, and a line names the files of its act and no others', () => {

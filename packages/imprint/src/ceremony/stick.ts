@@ -114,6 +114,18 @@ export class Stick {
     return readBoundedBytes(requirePlain(this.folder, file), maxBytes);
   }
 
+  /**
+   * The bytes of a file that a line names, and no others: what is looked at again after it was checked may have been exchanged meanwhile.
+   * @throws ceremony_invalid
+   */
+  recorded({ file, sha256 }: StickFile): Uint8Array {
+    const bytes = this.bytes(file, limits.transcriptBytes);
+    if (sha256Hex(bytes) === sha256) return bytes;
+    throw new ImprintError('ceremony_invalid', `${file} is not the file that the transcript names`, {
+      hint: 'Do not use this stick: it was changed while it was looked at. Compare it with the copy in the other safe.',
+    });
+  }
+
   /** Writes a file, whole or not at all and on the disk, and gives it as the transcript names it. */
   write(file: string, content: Uint8Array | string): StickFile {
     const path = requirePlain(this.folder, file);
