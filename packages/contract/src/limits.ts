@@ -27,7 +27,8 @@ export const limits = {
   caRequestBytes: 16 * 1024,
   bundleBytes: 40 * 1024,
   bundleCertificates: 48,
-  rootCrlBytes: 256 * 1024,
+  /** In base64 it fits into an entry of the log: some 800 CAs that a root has revoked. */
+  rootCrlBytes: 45 * 1024,
   transcriptBytes: 1024 * 1024,
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
@@ -130,6 +131,8 @@ export const limits = {
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
   /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  /** How long the CRL of a dev realm's root holds: its key is on the authority's machine, and each new CA brings another one. */
+  devRootCrlDays: 365,
   caEndsSoonDays: 180,
   serverEndsSoonDays: 30,
   stationEndsSoonDays: 14,

@@ -71,6 +71,15 @@ describe('every row', () => {
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
       draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('root-crl.installed', {
+        branch: 'device',
+        number: 2,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2027-01-09T08:00:00.000Z',
+        revoked: 1,
+        crl_sha256: h('root crl'),
+        crl_b64: 'AAAA',
+      }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
       draft('ca.compromised', {
@@ -85,6 +94,10 @@ describe('every row', () => {
         not_after: '2036-01-09T08:00:00.000Z',
         certificate_b64: null,
       }),
+    );
+    await append(
+      ledger,
+      draft('order.quota-raised', { order_id: 'o-1', quantity: 5, scrap_allowance: 2, reason: 'more' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     const [opened, second] = wholeWay('SN-00000002');

@@ -12,7 +12,7 @@ import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
 import type { Name } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';
 import type { KeyType } from '@imprint/contract/x509/public-key';
-import { deviceUri, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
+import { deviceUri, operationalPolicyOid, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
 import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
 import type { Issuer } from './issuer.ts';
 import type { DeviceFacts, DeviceProfile } from './profile.ts';
@@ -66,7 +66,7 @@ export function expectDevice(
 ): Expectation {
   const { terms } = profile;
   return {
-    purpose: 'device',
+    purpose: terms.profile === 'ldevid' ? 'operational' : 'device',
     issuer,
     serial,
     now,
@@ -219,7 +219,11 @@ function lintExtensions(found: Extensions, expected: Expectation): void {
   const usage = purpose === 'responder' ? oid.ocspSigning : oid.clientAuth;
   rule('extended-key-usage', found.extendedKeyUsage?.join() === usage);
   rule('authority-key', equalBytes(found.authorityKeyIdentifier!, issuer.keyIdentifier));
-  rule('realm-policy', found.policies?.join() === realmPolicyOid(issuer.realm));
+  const policies = [
+    realmPolicyOid(issuer.realm),
+    ...(purpose === 'operational' ? [operationalPolicyOid] : []),
+  ];
+  rule('policies', found.policies?.join() === policies.join());
   rule('crl-of-its-partition', found.crlDistributionPoints === revocation?.crl);
   rule('ocsp', found.authorityInfoAccess === revocation?.ocsp);
   if (uri === undefined) return;

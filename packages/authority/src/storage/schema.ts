@@ -60,6 +60,16 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     compromised_since: 'text null',
     reason: 'text null',
   },
+  root_crl: {
+    branch: 'text',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    revoked: 'integer',
+    crl_sha256: 'text',
+    crl: 'bytes',
+    installed_at: 'text',
+  },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
@@ -392,6 +402,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  root_crl: ['branch'],
   trust_bundle: ['version'],
   excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
@@ -462,6 +473,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 export const projectedTables = [
   'realm',
   'ca',
+  'root_crl',
   'trust_bundle',
   'excluded_key',
   'contract',

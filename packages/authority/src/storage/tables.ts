@@ -44,6 +44,19 @@ export interface CaTable {
   reason: string | null;
 }
 
+/** The newest CRL of each branch's root. */
+export interface RootCrlTable {
+  branch: 'device' | 'station';
+  number: number;
+  this_update: string;
+  next_update: string;
+  revoked: number;
+  crl_sha256: string;
+  /** DER. */
+  crl: Uint8Array;
+  installed_at: string;
+}
+
 /** A key that another realm has certified, and which one. */
 export interface ExcludedKeyTable {
   public_key_sha256: string;
@@ -539,6 +552,7 @@ export interface AccountSessionTable {
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
+  root_crl: RootCrlTable;
   trust_bundle: TrustBundleTable;
   excluded_key: ExcludedKeyTable;
   contract: ContractTable;

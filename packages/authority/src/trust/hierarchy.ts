@@ -38,6 +38,8 @@ export interface HierarchyRequest {
   organization: string;
   /** Names and addresses under which the authority is reached, beside localhost, 127.0.0.1 and ::1. */
   hosts: readonly string[];
+  /** Below it the CRLs of the roots are told. */
+  publicUrl?: string | undefined;
   now: Date;
   entropy: Entropy;
   makeKey: KeyMaker;

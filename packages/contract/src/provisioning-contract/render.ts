@@ -122,10 +122,24 @@ function verificationLines({ revocation }: ProvisioningContract): string[] {
   ];
 }
 
-function rotationLines({ credential: { profile }, rework }: ProvisioningContract): string[] {
+function rotationLines({ credential, operational, rework }: ProvisioningContract): string[] {
+  const { profile } = credential;
   return [
+    ...operationalLines(operational, credential.key_type),
     `A superseded credential is accepted until its successor is first used, at most ${profile.successor_days} days.`,
     ...custodyLines(rework),
+  ];
+}
+
+function operationalLines(
+  operational: ProvisioningContract['operational'],
+  birthKeyType: ProvisioningContract['credential']['key_type'],
+): string[] {
+  if (operational === undefined) return [];
+  const { validity_days, key_type = birthKeyType, renewal_key } = operational;
+  const key = renewal_key === 'new' ? 'each renewal has a new key' : 'a renewal may keep the key';
+  return [
+    `Operational certificate: fetched in the field, ${key_type}, valid ${validity_days} days, same subject; ${key}.`,
   ];
 }
 

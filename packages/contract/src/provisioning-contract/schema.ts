@@ -122,6 +122,15 @@ const credential = z.strictObject({
   }),
 });
 
+/** The operational identity that a device fetches in the field (IEEE 802.1AR LDevID); subject and names are those of its birth identity. */
+const operational = z.strictObject({
+  validity_days: z.int().min(1).max(1_095),
+  /** Left out: as the birth identity's. */
+  key_type: z.optional(z.enum(['ec-p256', 'ec-p384', 'ed25519'])),
+  /** Whether a renewal may keep the key; left out: it may. */
+  renewal_key: z.optional(z.enum(['any', 'new'])),
+});
+
 const storageItem = z.strictObject({
   item: z.enum([
     'trust_anchor',
@@ -193,6 +202,7 @@ export const contractSchema = z.strictObject({
   }),
   route: z.array(routeStep).min(2).max(16),
   onboarding: z.enum(['factory', 'first-boot', 'hybrid']),
+  operational: z.optional(operational),
   rework: z.strictObject({
     attempts_cap: z.int().min(1).max(limits.attemptsPerUnit),
     /** What happens to the credentials of a unit that left our custody and came back. */

@@ -11,6 +11,7 @@ export type CaBranch = 'device' | 'station';
 /** The branch in which a leaf of this purpose stands. */
 export const branchOfPurpose: Record<LeafPurpose, CaBranch> = {
   device: 'device',
+  operational: 'device',
   station: 'station',
   server: 'station',
   responder: 'device',

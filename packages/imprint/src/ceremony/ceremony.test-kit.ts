@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
@@ -46,7 +47,8 @@ export async function newRoot(
 ): Promise<Stick> {
   const stick = Stick.open(at(name));
   const now = () => new Date();
-  const terms = { realm, organization: of, people, keyFolder: at(`${name}-keys`), now };
+  const { least: logN } = scryptLogN;
+  const terms = { realm, organization: of, people, keyFolder: at(`${name}-keys`), now, logN };
   await createRoot(stick, { ...terms, passphrase: async () => passphrase });
   return stick;
 }
@@ -63,7 +65,7 @@ export function termsOf({ at }: Scratch, stick: Stick, name: string): SignTerms 
 export async function waitingHome(scratched: Scratch, name: string, realm: Realm, of = organization) {
   const { at } = scratched;
   writeFileSync(at('pass'), 'a passphrase\n', { mode: 0o600 });
-  await prepareAuthority(at(name), configurationOf(realm, of), at('pass'));
+  await prepareAuthority(at(name), configurationOf(realm, of), at('pass'), undefined, scryptLogN.least);
   const home = authorityHome(at(name));
   const text = (caId: string) => readFileSync(join(home.requests, `${caId}.json`), 'utf8');
   return { home, text };

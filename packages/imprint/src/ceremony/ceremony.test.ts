@@ -338,6 +338,24 @@ describe('the ceremony of a root', () => {
       );
       assert.equal(bundle, 2);
       assert.deepEqual((await installFurther(authority, stick.folder)).installed, []);
+
+      const older = copyOf(place, stick, 'before-its-crl');
+      const order_ = {
+        branch: 'device',
+        revoke: ['device-gateway'],
+        reason: 'ca-compromise',
+        days: 30,
+      } as const;
+      await issueNextCrl(stick, { ...order_, revoke: [] }, terms);
+      await issueNextCrl(stick, order_, terms);
+      const [crl] = (await installFurther(authority, stick.folder)).crls;
+      assert.deepEqual(
+        [crl!.branch, crl!.number, crl!.isNew, crl!.retired],
+        ['device', 2, true, ['device-gateway']],
+      );
+      const stale = Stick.open(older);
+      await issueNextCrl(stale, { ...order_, revoke: [] }, terms);
+      await refuses(installFurther(authority, older), 'ceremony_invalid', /would go back, from 2 to 1/);
     } finally {
       await opened.close();
     }

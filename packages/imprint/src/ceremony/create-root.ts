@@ -33,6 +33,8 @@ export interface RootTerms {
   pinFile?: string | undefined;
   /** Asked once all else is found right; `isNew` where the folder is made with it. */
   passphrase: (isNew: boolean) => Promise<Uint8Array>;
+  /** What a guess at it costs, as `createKeyFolder` takes it. */
+  logN?: number;
   now: () => Date;
 }
 
@@ -52,7 +54,7 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   });
   if (stick.first === undefined) stick.record(act('root.begun'));
   const keys = isNew
-    ? await createKeyFolder(keyFolder, passphrase, systemEntropy)
+    ? await createKeyFolder(keyFolder, passphrase, systemEntropy, terms.logN)
     : await openKeyFolder(keyFolder, passphrase, systemEntropy);
   const signers = caSigners(keys, terms.pinFile);
   const out = [];

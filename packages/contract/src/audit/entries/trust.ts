@@ -86,6 +86,17 @@ export const trustEntries = {
     /** Every revocation among so many first entries of the log is in it. */
     log_size: z.int().min(0),
   }),
+  /** A root's own CRL, as it was signed where the root's key is: what the authority serves in that root's name from now on. */
+  'root-crl.installed': z.strictObject({
+    branch: caKind,
+    number: z.int().min(1),
+    this_update: instant,
+    next_update: instant,
+    /** CAs in it. */
+    revoked: z.int().min(0),
+    crl_sha256: hash,
+    crl_b64: base64,
+  }),
   /** A process made a key that answers OCSP for a CA, and may have it certified once. */
   'responder.intended': z.strictObject({
     issuer_sha256: hash,
