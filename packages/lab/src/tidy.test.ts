@@ -25,6 +25,7 @@ const ranks: Record<string, number> = {
   jobs: 2,
   stations: 2,
   registry: 2,
+  configuration: 2,
   lifecycle: 2,
   onboarding: 2,
   revocation: 2,

@@ -8,14 +8,25 @@ import { fromUtf8 } from '../bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { configurationEntries } from './entries/configuration.ts';
+import { contactEntries } from './entries/contact.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
+import { onboardingEntries } from './entries/onboarding.ts';
 import { orderEntries } from './entries/order.ts';
 import { peopleEntries } from './entries/people.ts';
 import { stationEntries } from './entries/station.ts';
 import { trustEntries } from './entries/trust.ts';
 import { watchEntries } from './entries/watch.ts';
 
+export {
+  type ConfigurationScope,
+  configurationEtag,
+  configurationOutcome,
+  configurationScope,
+  type VersionRef,
+  versionRef,
+} from './entries/configuration.ts';
 export * from './entries/fields.ts';
 
 export const entryData = {
@@ -23,7 +34,10 @@ export const entryData = {
   ...orderEntries,
   ...stationEntries,
   ...jobEntries,
+  ...onboardingEntries,
+  ...contactEntries,
   ...peopleEntries,
+  ...configurationEntries,
   ...watchEntries,
 } as const;
 

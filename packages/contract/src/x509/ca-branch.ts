@@ -14,6 +14,8 @@ export const branchOfPurpose: Record<LeafPurpose, CaBranch> = {
   operational: 'device',
   station: 'station',
   server: 'station',
+  // a device pins its own root, and no other
+  'device-server': 'device',
   responder: 'device',
 };
 

@@ -1,6 +1,7 @@
 /**
- * The five leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), its operational one (LDevID), a station's, the authority's own server certificate, and
- * that of the key with which it answers OCSP. It looks at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
+ * The six leaf profiles: a device's birth certificate (IEEE 802.1AR IDevID), its operational one (LDevID), a station's, the authority's own
+ * server certificates, one in the branch of stations and one in that of devices, and that of the key with which it answers OCSP. It looks
+ * at the leaf alone: its chain is verified before (verify-chain.ts, TLS), or it is not signed yet (the lint).
  */
 
 import type { Certificate } from './certificate.ts';
@@ -12,7 +13,7 @@ import { deviceUri, operationalPolicyOid, type Realm, realmUnit, stationUri } fr
 import { refusal } from './refusal.ts';
 
 /** `device` is the birth certificate: who asks for one is not content with the other. */
-export type LeafPurpose = 'device' | 'operational' | 'station' | 'server' | 'responder';
+export type LeafPurpose = 'device' | 'operational' | 'station' | 'server' | 'device-server' | 'responder';
 
 export interface VerifiedLeaf {
   purpose: LeafPurpose;
@@ -33,6 +34,7 @@ const usageOf: Record<LeafPurpose, string> = {
   operational: oid.clientAuth,
   station: oid.clientAuth,
   server: oid.serverAuth,
+  'device-server': oid.serverAuth,
   responder: oid.ocspSigning,
 };
 const isDevice = (purpose: LeafPurpose) => purpose === 'device' || purpose === 'operational';
@@ -109,7 +111,7 @@ function checkSerialNumber(leaf: Certificate, purpose: LeafPurpose, id: string):
 
 function checkNames(names: SubjectAltName, purpose: LeafPurpose, realm: Realm, id: string): void {
   const { hardwareModules, uris, dnsNames, ipAddresses } = names;
-  if (purpose === 'server') {
+  if (purpose === 'server' || purpose === 'device-server') {
     if (dnsNames.length + ipAddresses.length === 0 || uris.length > 0 || hardwareModules.length > 0) {
       throw refusal('subject_alt_name_wrong');
     }

@@ -9,6 +9,7 @@ import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts
 import { installFirst } from '../install-answers.ts';
 import { prepareAuthority } from '../prepare-authority.ts';
 import { createRoot } from './create-root.ts';
+import { noteTranscript } from './known-transcript.ts';
 import { openRoot } from './root-keys.ts';
 import { type SignTerms, signRequest } from './sign-request.ts';
 import { Stick } from './stick.ts';
@@ -79,6 +80,11 @@ export async function ceremony(scratched: Scratch, realm: Realm, name: string = 
   for (const caId of ['device-issuing', 'station-issuing']) await signRequest(stick, text(caId), terms);
   await installFirst(home, stick.folder, stick.transcript.head, scratched.at('pass'));
   return { stick, home, terms };
+}
+
+/** What a stop leaves: the keys know of no line that did not come onto the stick. */
+export function stoppedAt(folder: string, keyFolder: string): void {
+  noteTranscript(keyFolder, Stick.open(folder).transcript);
 }
 
 /** All files below a folder with what they hold, to see that nothing was changed. */

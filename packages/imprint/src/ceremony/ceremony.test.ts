@@ -30,6 +30,7 @@ import {
   passphrase,
   people,
   scratch,
+  stoppedAt,
   termsOf,
   waitingHome,
 } from './ceremony.test-kit.ts';
@@ -134,6 +135,7 @@ describe('the ceremony of a root', () => {
         const folder = copyOf(place, whole, 'begun');
         writeFileSync(join(folder, 'transcript.jsonl'), `${lines[0]}\n${torn}`);
         for (const file of missing) rmSync(join(folder, 'certificates', file));
+        stoppedAt(folder, at('whole-keys'));
         throws(() => Stick.ofRoot(folder), 'ceremony_invalid', /begun and not created/);
         await refuses(createRoot(Stick.open(folder), { ...terms, realm: 'prod' }), 'realm_mismatch');
         const stick = Stick.open(folder);
@@ -164,6 +166,7 @@ describe('the ceremony of a root', () => {
     for (const kept of [length - 1, length - 2]) {
       const folder = copyOf(place, stick, 'stopped');
       writeFileSync(join(folder, 'transcript.jsonl'), `${lines.slice(0, kept).join('\n')}\n{"act`);
+      stoppedAt(folder, at('once-keys'));
       const stopped = Stick.open(folder);
       await signRequest(stopped, text('device-issuing'), termsOf(place, stopped, 'once'));
       checkStick(stopped);
@@ -387,6 +390,7 @@ describe('the ceremony of a root', () => {
     // one that was signed before a stop counts
     const lines = readFileSync(join(stick.folder, 'transcript.jsonl'), 'utf8').split('\n').slice(0, -2);
     writeFileSync(join(stick.folder, 'transcript.jsonl'), `${lines.join('\n')}\n`);
+    stoppedAt(stick.folder, at('crl-keys'));
     const stopped = Stick.open(stick.folder);
     const third = await issueNextCrl(stopped, order, termsOf(place, stopped, 'crl'));
     assert.deepEqual([third.crl.number, third.crl.revoked.length], [3, 1]);

@@ -20,6 +20,7 @@ import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
 import { type CaSigners, caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
+import { requireKnownTranscript } from './known-transcript.ts';
 import { type Branch, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
 
@@ -47,6 +48,7 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   refuseSecondRoot(stick, terms);
   const isNew = !existsSync(keyFolder);
   if (stick.first === undefined && !isNew) await refuseForeignKeys(keyFolder);
+  requireKnownTranscript(keyFolder, stick.transcript);
   const passphrase = await terms.passphrase(isNew);
   const act = (name: Act['act']): Act => ({
     ...{ at: terms.now().toISOString(), act: name, realm, organization, people: terms.people },
@@ -56,6 +58,7 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   const keys = isNew
     ? await createKeyFolder(keyFolder, passphrase, systemEntropy, terms.logN)
     : await openKeyFolder(keyFolder, passphrase, systemEntropy);
+  stick.usedWith(keyFolder);
   const signers = caSigners(keys, terms.pinFile);
   const out = [];
   try {

@@ -19,6 +19,8 @@ const dayMs = 86_400_000;
 const validMs = 30 * dayMs;
 /** So many boards more than their order was opened for. */
 const laterBoards = 3;
+/** CRLs of each CA for devices. */
+export const crlPartitions = 2;
 
 /** `lanes` by station. */
 export async function enrolStations(
@@ -34,6 +36,7 @@ export async function enrolStations(
         logOrigin,
         logPublicKey,
         certificates,
+        crlPartitions,
       }),
       ...Object.entries(lanes).flatMap(([station_id, count]) => [
         {

@@ -38,6 +38,7 @@ export const orderProjections: Projections<OrderEntries> = {
           completed_index: null,
           rma_count: 0,
           last_seen_firmware: null,
+          reported: null,
           debug_exception: null,
         })),
       )

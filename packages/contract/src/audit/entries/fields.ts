@@ -22,8 +22,14 @@ export const printable = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 export const realmName = z.enum(['dev', 'test', 'prod']);
 export type RealmName = z.infer<typeof realmName>;
 
-/** Who did it, as the authority knows it: itself, a person, or an enrolled station (whose operator is a claim in the data). */
-export const actor = z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name });
+/**
+ * Who did it, as the authority knows it: itself, a person, an enrolled station (whose operator is a claim in the data), or a device by
+ * a connection that its key opened.
+ */
+export const actor = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['authority', 'person', 'station']), id: name }),
+  z.strictObject({ kind: z.literal('device'), id: deviceIdText }),
+]);
 export type Actor = z.infer<typeof actor>;
 
 export const firmware = z.strictObject({
@@ -31,6 +37,27 @@ export const firmware = z.strictObject({
   sha256: hash,
   rollback_counter: z.int().min(0),
 });
+
+/** The configuration that a device applied, by its version. */
+export const appliedConfiguration = z.strictObject({ version: z.int().min(1).max(1_000_000_000) });
+
+/** A key in the memory of one process, before and after it is certified. */
+export const processKey = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  profile_sha256: hash,
+  tbs_sha256: hash,
+  public_key_sha256: hash,
+  not_before: instant,
+  not_after: instant,
+  owner: name,
+};
+export const processCertificate = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  certificate_sha256: hash,
+  certificate_b64: base64,
+};
 
 /** Where on the line an attempt took place, as the station says. */
 export const position = z.strictObject({

@@ -9,7 +9,8 @@ import {
   crlPartitions,
   hash,
   instant,
-  name,
+  processCertificate,
+  processKey,
   realmName,
   sentence,
   serialHex,
@@ -98,20 +99,6 @@ export const trustEntries = {
     crl_b64: base64,
   }),
   /** A process made a key that answers OCSP for a CA, and may have it certified once. */
-  'responder.intended': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    profile_sha256: hash,
-    tbs_sha256: hash,
-    public_key_sha256: hash,
-    not_before: instant,
-    not_after: instant,
-    owner: name,
-  }),
-  'responder.certified': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    certificate_sha256: hash,
-    certificate_b64: base64,
-  }),
+  'responder.intended': z.strictObject(processKey),
+  'responder.certified': z.strictObject(processCertificate),
 } as const;
