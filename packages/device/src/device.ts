@@ -10,6 +10,7 @@ import { parseCertificate } from '@imprint/contract/x509/certificate';
 import type { KeyType } from '@imprint/contract/x509/public-key';
 import { acceptCertificate } from './accept-certificate.ts';
 import { type Connection, connectTo } from './authority-connection.ts';
+import { BelievedTime } from './believed-time.ts';
 import { makeCertificationRequest } from './certification-request.ts';
 import {
   type DeviceProfile,
@@ -46,11 +47,21 @@ export interface Contact {
   /** Milliseconds since 1970. */
   nextAtMs: number;
   /** What this contact did, in the order of doing. */
-  did: ('activated' | 'heartbeat' | 'bundle' | 'enrolled' | 'renewed' | 'pending')[];
+  did: ('hello' | 'heartbeat' | 'bundle' | 'enrolled' | 'renewed' | 'pending')[];
 }
+
+interface Greeted {
+  state: DeviceState;
+  connection: Connection;
+  nextAtMs: number;
+}
+
+/** The floor of time is written now and then: a device that is switched off forgets so much of it at most. */
+const floorEveryMs = 3_600_000;
 
 export class Device {
   readonly #options: DeviceOptions;
+  #time: BelievedTime | undefined;
   #isStarted = false;
 
   constructor(options: DeviceOptions) {
@@ -65,10 +76,11 @@ export class Device {
     const { store } = this.#options;
     const did: Contact['did'] = [];
     let state = await readState(store);
+    this.#time ??= new BelievedTime(this.#options.clock, state.clock_floor);
     const greeted = await this.#greet(state);
     state = greeted.state;
     try {
-      did.push(this.#isStarted ? 'heartbeat' : 'activated');
+      did.push(this.#isStarted ? 'heartbeat' : 'hello');
       this.#isStarted = true;
       state = await this.#takeBundle(state, did);
       state = await this.#enroll(state, greeted.connection, did);
@@ -84,34 +96,40 @@ export class Device {
    * Shows the newest credential, and where that is refused what stood in its place before: the authority accepts that one until the
    * newest was used. Once the newest is accepted, the former is of no use any more.
    */
-  async #greet(
-    state: DeviceState,
-  ): Promise<{ state: DeviceState; connection: Connection; nextAtMs: number }> {
-    const { store, clock, report } = this.#options;
-    const newest = state.ldevid ?? state.idevid!;
-    const shown = { ...report(), configuration: null };
-    const connection = await this.#connect(state, newest);
+  async #greet(state: DeviceState): Promise<Greeted> {
     try {
-      const { nextContactMs } = await sayHello(connection, shown, this.#isStarted);
-      const next = { ...state, former: null };
-      if (state.former !== null) await writeState(store, next);
-      return { state: next, connection, nextAtMs: clock().getTime() + nextContactMs };
+      return await this.#greetAs(state, state.ldevid ?? state.idevid!);
+    } catch (error) {
+      const isRefused = isImprintError(error, 'not_authenticated', 'credential_revoked');
+      if (state.former === null || !isRefused) throw error;
+    }
+    const { profile, credential } = state.former;
+    return this.#greetAs({ ...state, [profile]: credential }, credential);
+  }
+
+  async #greetAs(state: DeviceState, shown: StoredCredential): Promise<Greeted> {
+    const { store, report } = this.#options;
+    const time = this.#time!;
+    const connection = await this.#connect(state, shown);
+    try {
+      const said = await sayHello(connection, { ...report(), configuration: null }, this.#isStarted);
+      time.learn(said.serverTime, connection.serverLife()!);
+      const next = { ...state, former: null, clock_floor: time.now().toISOString() };
+      const isOld = Date.parse(next.clock_floor) - Date.parse(state.clock_floor) > floorEveryMs;
+      if (state.former !== null || isOld) await writeState(store, next);
+      return { state: next, connection, nextAtMs: time.now().getTime() + said.nextContactMs };
     } catch (error) {
       connection.close();
-      if (state.former === null || !isImprintError(error, 'not_authenticated', 'credential_revoked'))
-        throw error;
+      throw error;
     }
-    const back = { ...state, [state.former.profile]: state.former.credential, former: null };
-    const again = await this.#connect(back, state.former.credential);
-    const { nextContactMs } = await sayHello(again, shown, this.#isStarted);
-    await writeState(store, back);
-    return { state: back, connection: again, nextAtMs: clock().getTime() + nextContactMs };
   }
 
   async #connect(state: DeviceState, shown: StoredCredential): Promise<Connection> {
     const { connect = connectTo, slot, url } = this.#options;
     const { tls } = await slot.open(shown.key);
-    return connect(url, { anchors: ders(state.anchors_b64), chain: ders(shown.chain_b64), key: tls });
+    const { realm, anchors_b64 } = state;
+    const chain = ders(shown.chain_b64);
+    return connect(url, { realm, anchors: ders(anchors_b64), chain, key: tls, time: this.#time! });
   }
 
   async #takeBundle(state: DeviceState, did: Contact['did']): Promise<DeviceState> {
@@ -136,10 +154,11 @@ export class Device {
 
   /** The key is in the record before it is asked with, so that a device that is broken off asks again with the same one. */
   async #enroll(state: DeviceState, connection: Connection, did: Contact['did']): Promise<DeviceState> {
-    const { store, slot, clock } = this.#options;
+    const { store, slot } = this.#options;
     const due = this.#renewalOf(state);
     const profile = state.asked?.profile ?? due?.profile;
-    if (profile === undefined || (state.asked === null && due!.atMs > clock().getTime())) return state;
+    if (profile === undefined || (state.asked === null && due!.atMs > this.#time!.now().getTime()))
+      return state;
     const key = state.asked === null ? await this.#newKey(state, profile) : await slot.open(state.asked.key);
     const asking = { ...state, asked: { profile, key: key.handle } };
     if (state.asked === null) await writeState(store, asking);
@@ -173,7 +192,7 @@ export class Device {
     const anchors = ders(state.anchors_b64);
     const known = [state.idevid, state.ldevid].flatMap((one) => ders(one?.chain_b64.slice(1) ?? []));
     const { realm, device_id: deviceId } = state;
-    const at = this.#options.clock();
+    const at = this.#time!.now();
     const chain = acceptCertificate(certificates, known, { deviceId, realm, spki: key.spki, anchors, at });
     const before = state[profile];
     return {
