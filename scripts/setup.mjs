@@ -34,6 +34,11 @@ const programsForTests = [
     package: 'faketime',
     why: 'a machine whose clock is wrong',
   },
+  {
+    file: '/usr/sbin/nginx',
+    package: 'nginx-light',
+    why: 'a foreign door that asks whether a device may pass',
+  },
   { program: 'g++', package: 'g++', why: 'compiles pkcs11js, which speaks to HSMs' },
   { program: 'softhsm2-util', package: 'softhsm2', why: 'the HSM that keys in tokens are tried on' },
   { program: 'pkcs11-tool', package: 'opensc', why: 'the foreign judge of keys in tokens' },

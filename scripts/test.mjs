@@ -1,6 +1,7 @@
 // Runs every test: all *.test.ts beside the code, with Node's own runner, each file in a process of its own. Arguments narrow
 // it down to files whose path holds one of them: `npm test -- merkle station`.
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +23,8 @@ if (files.length === 0) {
 run({
   files,
   cwd: root,
-  concurrency: 2,
+  // some files wait for a disk or a database's server, and one more works meanwhile
+  concurrency: availableParallelism() + 1,
   timeout: 300_000,
   execArgv: [`--import=${new URL('light-hooks.mjs', import.meta.url)}`],
   // what some hundred processes load is compiled once; beside what npm has installed, as the lab keeps it

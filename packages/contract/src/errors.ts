@@ -31,6 +31,8 @@ export const errorCatalogue = {
   signature_wrong: 400,
   // who asks
   account_disabled: 403,
+  /** The contract, or a person, does not let this device have another certificate. */
+  enrolment_refused: 403,
   /** What one device alone cannot do was done under its key. */
   clone_suspected: 403,
   /** The certificate was revoked, or superseded and past its time. */
@@ -56,6 +58,7 @@ export const errorCatalogue = {
   unknown_contract: 404,
   unknown_configuration: 404,
   unknown_device: 404,
+  unknown_enrolment: 404,
   unknown_group: 404,
   unknown_job: 404,
   unknown_operator: 404,

@@ -14,6 +14,7 @@ export const permission = z.enum([
   'approval.read',
   'audit.read',
   'ca.manage',
+  'ca.read',
   'clock.accept',
   /** To publish, widen and take back what devices are configured with, and to make groups of them. */
   'configuration.manage',
@@ -47,7 +48,7 @@ export const role = z.enum([
 ]);
 export type Role = z.infer<typeof role>;
 
-const reading = ['device.read', 'order.read', 'station.read'] as const;
+const reading = ['ca.read', 'device.read', 'order.read', 'station.read'] as const;
 
 /** One row a role. */
 const permissionsOfRole: Record<Role, readonly Permission[]> = {

@@ -47,7 +47,7 @@ const parts: readonly Part[] = [
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
   {
     name: 'device',
-    under: ['show', 'list', 'allow-debug'],
+    under: ['show', 'list', 'contacts', 'allow-debug'],
     add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
   },
   {

@@ -49,6 +49,8 @@ export interface DeviceListenerOptions extends Omit<DeviceGateOptions, 'decision
 export interface DeviceListener {
   /** Not yet listening. */
   listener: FastifyInstance;
+  /** Decides for other doors too. */
+  gate: DeviceGate;
   /** From here on new connections meet this key and these CAs; those that are there go on. */
   renew(tls: DeviceListenerTls): void;
 }
@@ -131,7 +133,7 @@ export function createDeviceListener(options: DeviceListenerOptions): DeviceList
     });
   }
   options.mount?.(listener, deviceOf);
-  return { listener, renew: (tls) => server.setSecureContext(contextOf(tls)) };
+  return { listener, gate, renew: (tls) => server.setSecureContext(contextOf(tls)) };
 }
 
 function contextOf({ key, certificateChainPem, deviceCaPem }: DeviceListenerTls): SecureContextOptions {

@@ -4,9 +4,17 @@ import { Agent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { toPem } from '@imprint/contract/x509/pem';
-import { gateway, type Line, openLine, productOf, type TestProduct } from '../jobs/line.test-kit.ts';
-import { deviceOf } from '../jobs/walk.test-kit.ts';
-import { manufactured } from '../lifecycle/lifecycle.test-kit.ts';
+import {
+  gateway,
+  type Line,
+  openLine,
+  productOf,
+  type TestProduct,
+  TestUnit,
+} from '../jobs/line.test-kit.ts';
+import type { LineCore } from '../jobs/line-core.ts';
+import { deviceOf, doneUnit } from '../jobs/walk.test-kit.ts';
+import { bring } from '../lifecycle/lifecycle.test-kit.ts';
 import { GatheredContacts } from '../onboarding/contacts.ts';
 import { type DeviceDecisions, deviceDecisions } from '../onboarding/device-decisions.ts';
 import { certifyDeviceServer, type DeviceServerIdentity } from '../onboarding/device-server.ts';
@@ -46,7 +54,7 @@ export const report = { firmware, configuration: null };
 /** OpenSSL judges certificates by the machine's clock, so this line lives now. `change` replaces text of the contract. */
 export async function openTestDevices(
   ids: string[],
-  options: Partial<DeviceListenerOptions> = {},
+  options: Partial<DeviceListenerOptions> | ((core: LineCore) => Partial<DeviceListenerOptions>) = {},
   change: (contract: string) => string = (text) => text,
 ): Promise<TestDevices> {
   const begin = new Date(Date.now() - 2 * 86_400_000);
@@ -80,7 +88,7 @@ export async function openTestDevices(
     clock: core.clock,
     monotonicMs: () => monotonicMs,
     report: (error) => void faults.push(error),
-    ...options,
+    ...(typeof options === 'function' ? options(core) : options),
   });
   await made.listener.listen({ host: '127.0.0.1', port: 0 });
   return {
@@ -95,7 +103,8 @@ export async function openTestDevices(
       monotonicMs += ms;
     },
     unit: async (deviceId, ...states) => {
-      const walk = await manufactured(line, deviceId);
+      const walk = await doneUnit(line, new TestUnit(`unit-${deviceId}`, product), deviceId);
+      await bring(line, deviceId, 'manufactured');
       for (const to of states) await moveTo(line, deviceId, to);
       return {
         deviceId,

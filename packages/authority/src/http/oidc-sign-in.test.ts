@@ -101,6 +101,17 @@ describe('signing in at the company’s provider', () => {
     assert.deepEqual(await rolesOf('kim'), ['support']);
   });
 
+  test('the provider does not take the last administrator away', async () => {
+    const { ledger } = management.people.core;
+    const login = { name: 'Kim', oidc: { issuer: provider.issuer, subject: 's-17' } };
+    const roles: Role[] = ['administrator', 'support'];
+    await createAccount(ledger, home, { accountId: 'kim', roles, login, reason: 'officer' });
+    for (const other of ['ada', 'ben']) await disableAccount(ledger, home, other, 'left');
+    provider.claims.set('s-17', { groups: ['service'] });
+    assert.match((await signIn('s-17')).json.detail!, /kim is the last administrator/);
+    assert.deepEqual(await rolesOf('kim'), roles);
+  });
+
   test('an account that was made by hand needs no name of the provider’s', async () => {
     const login = { name: 'Kim', oidc: { issuer: provider.issuer, subject: 'AAD|Kim' } };
     const made = { accountId: 'kim', roles: ['support' as const], login, reason: 'by hand' };

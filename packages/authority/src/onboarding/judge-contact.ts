@@ -51,10 +51,10 @@ export function judgeContact(
 }
 
 /** I-7: a superseded credential is good until its successor is first used, which revokes it, and for the contract's days at most. */
-function isAccepted({ status, activeSince }: FoundCredential, at: string, successorDays: number): boolean {
+function isAccepted({ status, supersededAt }: FoundCredential, at: string, successorDays: number): boolean {
   if (status === 'active' || status === 'expired') return true;
-  if (status !== 'superseded' || activeSince === null) return false;
-  return Date.parse(at) <= Date.parse(activeSince) + successorDays * dayMs;
+  if (status !== 'superseded' || supersededAt === null) return false;
+  return Date.parse(at) <= Date.parse(supersededAt) + successorDays * dayMs;
 }
 
 const words: Record<ContactRefusal, readonly [ErrorCode, string, string]> = {

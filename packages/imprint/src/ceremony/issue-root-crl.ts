@@ -30,6 +30,7 @@ export async function issueNextCrl(
   { branch, revoke, reason, days }: CrlOrder,
   terms: SignTerms,
 ): Promise<{ file: string; crl: RootCrl }> {
+  stick.requireClock(terms.now().toISOString());
   recordFound(stick, branch, terms);
   const last = lastCrl(stick, branch);
   const now = terms.now();

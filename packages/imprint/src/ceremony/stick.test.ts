@@ -151,6 +151,24 @@ describe('a stick that was in other hands', () => {
     assert.equal(readFileSync(victim, 'utf8'), 'of the machine');
   });
 
+  test('a clock that went back spoils no stick, and has nothing signed', async () => {
+    const clocked = await newRoot(place, 'clocked', 'test');
+    const terms = termsOf(place, clocked, 'clocked');
+    const before_ = readFileSync(join(clocked.folder, 'transcript.jsonl'), 'utf8');
+    const yesterday = { ...terms, now: () => new Date(Date.now() - 86_400_000) };
+    await refuses(signRequest(clocked, request, yesterday), 'ceremony_invalid', /clock of this machine/);
+    await refuses(issueNextCrl(clocked, order, yesterday), 'ceremony_invalid', /clock of this machine/);
+    const { v: _v, seq: _s, previous: _p, ...act } = clocked.transcript.lines.at(-1)!;
+    const at_ = yesterday.now().toISOString();
+    assert.throws(() => clocked.record({ ...act, at: at_ }), { code: 'ceremony_invalid' });
+    assert.equal(readFileSync(join(clocked.folder, 'transcript.jsonl'), 'utf8'), before_);
+    assert.throws(() => statSync(join(clocked.folder, 'crl')), /ENOENT/);
+    const issued = join(clocked.folder, 'issued/station-issuing.pem');
+    assert.throws(() => statSync(issued), /ENOENT/);
+    await signRequest(Stick.ofRoot(clocked.folder), request, termsOf(place, clocked, 'clocked'));
+    checkStick(Stick.ofRoot(clocked.folder));
+  });
+
   test('a key folder on the stick is refused by whatever name', () => {
     for (const name of ['keys', '..keys', '.../keys', 'a/../keys']) {
       assert.throws(

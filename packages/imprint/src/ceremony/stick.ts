@@ -133,8 +133,20 @@ export class Stick {
     return { file, sha256: sha256Hex(this.bytes(file, limits.transcriptBytes)) };
   }
 
+  /** To be asked before anything is signed. @throws ceremony_invalid where the clock is before the last line: no line could follow */
+  requireClock(at: string): void {
+    const last = this.transcript.lines.at(-1);
+    if (last === undefined || last.at <= at) return;
+    throw new ImprintError(
+      'ceremony_invalid',
+      `the clock of this machine says ${at}, and the last line of the transcript was written at ${last.at}`,
+      { hint: 'Set the clock right, to the minute, and run the same command again. Nothing was signed.' },
+    );
+  }
+
   /** Adds a line to the transcript, on the disk. What was cut off by a stop in the midst of writing is taken away before. */
   record(act: Act): void {
+    this.requireClock(act.at);
     makeFolder(this.folder);
     const path = requirePlain(this.folder, transcriptFile);
     if (existsSync(path) && statSync(path).size > this.transcript.wholeBytes) {

@@ -161,6 +161,20 @@ test('an officer with a second factor is made by two, and signs in with the code
   await json('account', 'disable', 'otto', '--reason', 'left', ...as('ben'));
 });
 
+test('a person changes their password: the old one does nothing more', async () => {
+  const next = secretFile('next', 'correct horse battery, and a cart');
+  const change = (from: string, to: string) => [
+    ...['account', 'password', '--as', 'lee', '--password-file', from, '--new-password-file', to],
+  ];
+  assert.match((await imprint(...change(passwordFile, next))).stdout, /^The password of lee is changed; 0 /);
+  await refused('login_refused', ...createOrder('PO-5', '1'), ...as('lee'));
+  await json(...createOrder('PO-5', '1'), '--as', 'lee', '--password-file', next);
+  await refused('login_refused', ...change(passwordFile, next));
+  await refused('bad_request', ...change(next, next));
+  assert.equal((await imprint('account', 'password')).status, 2);
+  await json(...change(next, passwordFile));
+});
+
 test('I-19: no password stands in the home', () => {
   const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).map((name) => join(home, name));
   const found = files.filter(

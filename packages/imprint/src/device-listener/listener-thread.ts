@@ -3,6 +3,7 @@
  * the tables over a connection of its own, at every request, so that what another process decided counts at once.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { createAuthorizeListener } from '@imprint/authority/http/authorize-listener';
 import { createDeviceListener, type DeviceListenerTls } from '@imprint/authority/http/device-listener';
 import { GatheredContacts } from '@imprint/authority/onboarding/contacts';
 import { findCredential } from '@imprint/authority/onboarding/found-credential';
@@ -32,15 +33,16 @@ let tls: DeviceListenerTls = { ...server, deviceCaPem: await casPem() };
 
 const deciding = callsBetweenThreads<DeviceDeciding, DeviceListening>(parentPort, {
   listen: (host, port) => listenOn(listener, host, port, '--device-port'),
+  listenToDoors: (host, port) => listenOn(doors, host, port, '--authorize-port'),
   renew: async (next) => change({ ...next }),
   close: async () => {
     for (const timer of timers) clearInterval(timer);
-    await listener.close();
+    await Promise.all([listener.close(), doors.close()]);
     await writeDown();
     await reader.destroy();
   },
 });
-const { listener, renew } = createDeviceListener({
+const { listener, gate, renew } = createDeviceListener({
   realm: configuration.realm,
   hosts: configuration.hosts,
   tls,
@@ -57,6 +59,7 @@ const { listener, renew } = createDeviceListener({
   monotonicMs: () => performance.now(),
   report: reportFault,
 });
+const doors = createAuthorizeListener(gate, reportFault);
 const every = (ms: number, work: () => Promise<void>) =>
   setInterval(() => void work().catch(reportFault), ms);
 const timers = [

@@ -15,6 +15,8 @@ export interface DeviceListenerData {
 
 /** What the thread is asked. */
 export interface DeviceListening extends Listening {
+  /** Where other doors of this machine ask. */
+  listenToDoors(host: string, port: string | number): Promise<string>;
   renew(server: DeviceServerTls): Promise<void>;
 }
 

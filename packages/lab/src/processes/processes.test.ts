@@ -1,4 +1,7 @@
-/** A slice of the sweeps over authority and station: real processes, one point for each class of operation and fault. */
+/**
+ * A slice of the sweeps over authority and station: real processes. Of the pairs of a class of operation and a fault each of the
+ * two meets every other one, so that together they meet all; `npm run lab -- processes` tries every operation of both.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Role } from './fault-line.ts';
@@ -14,16 +17,16 @@ describe(`processes under faults of their system calls (seed ${seed})`, {
   concurrency: 2,
   timeout: 240_000,
 }, () => {
-  for (const [role, name] of [
-    ['serve', 'an authority'],
-    ['station', 'a station'],
-  ] as const satisfies [Role, string][]) {
-    it(`I-1, I-2, I-7, I-15, I-16, I-23, I-24, I-25, I-27: ${name} killed, failed or cut off at any class of operation leaves every unit to be finished`, async () => {
+  for (const [turn, role, name] of [
+    [0, 'serve', 'an authority'],
+    [1, 'station', 'a station'],
+  ] as const satisfies [number, Role, string][]) {
+    it(`I-1, I-2, I-7, I-15, I-16, I-23, I-24, I-25, I-27: ${name} killed, failed or cut off at operations of every class leaves every unit to be finished`, async () => {
       const line = await newLine();
       // Within a start a fault takes three more starts to try; a few stand for them here, the command tries all.
       const [starts, lives] = split(await countRole(line, role), ({ part }) => /first|start/.test(part));
       const draw = seeded(seed);
-      const points = onePointEach(lives, draw);
+      const points = onePointEach(lives, draw).filter((_, at) => at % 2 === turn);
       const known = new Set(points.map((point) => point.class));
       points.push(
         ...onePointEach(starts, draw).filter((point) => !known.has(point.class) || draw() < startShare),
@@ -42,8 +45,7 @@ describe(`processes under faults of their system calls (seed ${seed})`, {
         if (fault === 'short') assert.ok(outcome === 'unnoticed' || outcome === 'not-reached');
       }
       const missed = outcomes.filter(({ outcome }) => outcome === 'not-reached').length;
-      // what an authority publishes by itself comes at its own time, in one life and not in the next
-      assert.ok(missed <= points.length / 2, `${missed} of ${points.length} operations never came`);
+      assert.ok(missed <= points.length / 4, `${missed} of ${points.length} operations never came`);
     });
   }
 });

@@ -7,6 +7,7 @@ import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import { checkStick } from 'imprint/ceremony/check-stick';
 import { createRoot } from 'imprint/ceremony/create-root';
+import { noteTranscript } from 'imprint/ceremony/known-transcript';
 import { openRoot } from 'imprint/ceremony/root-keys';
 import { signRequest } from 'imprint/ceremony/sign-request';
 import { Stick } from 'imprint/ceremony/stick';
@@ -127,6 +128,8 @@ function rootSign(template: string): CommandCase {
       mkdirSync(disk);
       cpSync(join(template, 'roots'), stick(disk), { recursive: true });
       cpSync(join(template, 'keys'), join(disk, 'keys'), { recursive: true });
+      // the template's keys have signed since
+      noteTranscript(join(disk, 'keys'), Stick.open(stick(disk)).transcript);
       cpSync(join(template, 'pass'), join(disk, 'pass'));
       writeFileSync(join(disk, 'request.json'), request);
     },
