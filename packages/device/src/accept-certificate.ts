@@ -10,6 +10,7 @@ import { verifyChain } from '@imprint/contract/x509/verify-chain';
 
 export interface Expected {
   deviceId: string;
+  profile: 'idevid' | 'ldevid';
   realm: Realm;
   /** SubjectPublicKeyInfo, DER. */
   spki: Uint8Array;
@@ -43,12 +44,13 @@ export function acceptCertificate(
 /** The id that a chain certifies, beneath the first root that it stands under. @throws certificate_refused */
 function verifiedUnderAny(
   chain: readonly Uint8Array[],
-  { anchors, realm, at }: Expected,
+  { anchors, realm, at, profile }: Expected,
 ): string | undefined {
   let last: unknown;
   for (const root of anchors) {
     try {
-      return verifyChain({ chain, root, at, realm, purpose: 'device' }).id;
+      return verifyChain({ chain, root, at, realm, purpose: profile === 'idevid' ? 'device' : 'operational' })
+        .id;
     } catch (error) {
       if (!isImprintError(error, 'certificate_refused')) throw error;
       last = error;

@@ -5,7 +5,7 @@
  */
 import type { DeviceReport } from '@imprint/contract/api/device';
 import { fromBase64, toBase64 } from '@imprint/contract/bytes';
-import { isImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
 import type { KeyType } from '@imprint/contract/x509/public-key';
 import { acceptCertificate } from './accept-certificate.ts';
@@ -20,7 +20,7 @@ import {
   type StoredCredential,
   writeState,
 } from './device-state.ts';
-import { enroll } from './est-client.ts';
+import { caCertificates, enroll } from './est-client.ts';
 import type { DeviceKey, KeySlot } from './key-slot.ts';
 import { renewAtMs } from './renewal.ts';
 import { sayHello } from './say-hello.ts';
@@ -93,18 +93,50 @@ export class Device {
   }
 
   /**
-   * Shows the newest credential, and where that is refused what stood in its place before: the authority accepts that one until the
-   * newest was used. Once the newest is accepted, the former is of no use any more.
+   * Shows the newest credential, and where that is refused what it has besides: the one before it, which the authority accepts until the
+   * newest was used, and its birth certificate. Where the key of the CA of that was stolen, it is certified anew first.
    */
   async #greet(state: DeviceState): Promise<Greeted> {
-    try {
-      return await this.#greetAs(state, state.ldevid ?? state.idevid!);
-    } catch (error) {
-      const isRefused = isImprintError(error, 'not_authenticated', 'credential_revoked');
-      if (state.former === null || !isRefused) throw error;
+    const { former } = state;
+    const ways: DeviceState[] = [state];
+    if (former !== null) ways.push({ ...state, [former.profile]: former.credential });
+    if (state.ldevid !== null) ways.push({ ...state, ldevid: null });
+    let refused: unknown;
+    for (const way of ways) {
+      try {
+        return await this.#greetAs(way, way.ldevid ?? way.idevid!);
+      } catch (error) {
+        if (isImprintError(error, 'certify_anew')) return this.#greetAnew(way);
+        if (!isImprintError(error, 'not_authenticated', 'credential_revoked')) throw error;
+        refused = error;
+      }
     }
-    const { profile, credential } = state.former;
-    return this.#greetAs({ ...state, [profile]: credential }, credential);
+    throw refused;
+  }
+
+  /** Another birth certificate for the key that the device has, and a hello with it. */
+  async #greetAnew(state: DeviceState): Promise<Greeted> {
+    const { store, slot } = this.#options;
+    const connection = await this.#connect(state, state.idevid!);
+    let next: DeviceState;
+    try {
+      const key = await slot.open(state.idevid!.key);
+      const answer = await enroll(
+        connection,
+        'reenroll',
+        await makeCertificationRequest(key, state.device_id),
+      );
+      if (answer.kind === 'pending') {
+        throw new ImprintError('unavailable', 'a person has to agree to another certificate first', {
+          context: { retryAfterMs: answer.retryAfterMs },
+        });
+      }
+      next = await this.#accepted(state, 'idevid', key, answer.certificates, connection);
+    } finally {
+      connection.close();
+    }
+    await writeState(store, next);
+    return this.#greetAs(next, next.idevid!);
   }
 
   async #greetAs(state: DeviceState, shown: StoredCredential): Promise<Greeted> {
@@ -169,7 +201,7 @@ export class Device {
       did.push('pending');
       return asking;
     }
-    const next = this.#accepted(asking, profile, key, answer.certificates);
+    const next = await this.#accepted(asking, profile, key, answer.certificates, connection);
     await writeState(store, next);
     did.push(isRenewal ? 'renewed' : 'enrolled');
     return next;
@@ -183,22 +215,26 @@ export class Device {
   }
 
   /** The record in which the new credential stands, and what it stands in the place of is kept until it was used. */
-  #accepted(
+  async #accepted(
     state: DeviceState,
     profile: DeviceProfile,
     key: DeviceKey,
     certificates: readonly Uint8Array[],
-  ): DeviceState {
+    connection: Connection,
+  ): Promise<DeviceState> {
     const anchors = ders(state.anchors_b64);
-    const known = [state.idevid, state.ldevid].flatMap((one) => ders(one?.chain_b64.slice(1) ?? []));
+    // the answer has the certificate alone, and it may be another CA's than the last one
+    const known = await caCertificates(connection);
     const { realm, device_id: deviceId } = state;
     const at = this.#time!.now();
-    const chain = acceptCertificate(certificates, known, { deviceId, realm, spki: key.spki, anchors, at });
+    const chain = acceptCertificate(certificates, known, {
+      ...{ deviceId, profile, realm, spki: key.spki, anchors, at },
+    });
     const before = state[profile];
     return {
       ...state,
       [profile]: { key: key.handle, chain_b64: chain.map(toBase64) },
-      former: before === null ? null : { profile, credential: before },
+      former: before === null || before.key === key.handle ? null : { profile, credential: before },
       asked: null,
       clock_floor: at.toISOString(),
     };

@@ -19,6 +19,13 @@ const paths = {
   reenroll: '/.well-known/est/simplereenroll',
 } as const;
 
+/** The CAs that the authority has, DER (RFC 7030 section 4.1): none is trusted for it. @throws as {@link enroll} */
+export async function caCertificates(connection: Connection): Promise<Uint8Array[]> {
+  const answer = await connection.ask({ method: 'GET', path: '/.well-known/est/cacerts' });
+  if (answer.status !== 200) throw refusalOf(answer);
+  return readCertsOnly(readBase64Body(answer.body, longestMessage));
+}
+
 const longestMessage = limits.estCertificates * limits.certificateBytes + 256;
 
 /**
