@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { declareCompromised } from '@imprint/authority/compromise/declare';
-import { planOf } from '@imprint/authority/compromise/plan';
+import { awaitedBy, planOf } from '@imprint/authority/compromise/plan';
 import { revokeIssued } from '@imprint/authority/compromise/revoke-issued';
 import { openTestDevices, type TestDevices } from '@imprint/authority/http/devices.test-kit';
 import { estRoutes } from '@imprint/authority/http/est-route';
@@ -102,8 +102,10 @@ describe('a device gets its certificates', () => {
     const plan = await planOf(core.ledger.reader, ca, since);
     await revokeIssued(core.ledger, { by, ca, plan, contracts: core.contracts });
 
+    assert.equal(await awaitedBy(core.ledger.reader, ca), 3);
     const { did } = await device.contact();
     assert.deepEqual(did, ['heartbeat', 'enrolled']);
+    assert.equal(await awaitedBy(core.ledger.reader, ca), 2);
     const state = await readState(options.store);
     assert.equal(state.idevid!.key, before.idevid!.key);
     assert.notDeepEqual(state.idevid!.chain_b64, before.idevid!.chain_b64);
