@@ -35,6 +35,8 @@ export const errorCatalogue = {
   enrolment_refused: 403,
   /** What one device alone cannot do was done under its key. */
   clone_suspected: 403,
+  /** The key of the certificate's CA was stolen: the device asks for another one, with the key that it has. */
+  certify_anew: 403,
   /** The certificate was revoked, or superseded and past its time. */
   credential_revoked: 403,
   /** Set aside, returned, lost, retired or scrapped: the context says which. */

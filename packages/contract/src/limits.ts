@@ -105,6 +105,9 @@ export const limits = {
   dutLineBytesMin: 256,
   /** A command's payload or a reply, put together from chunks. */
   dutMessageBytes: 64 * 1024,
+  /** The longest answer that a device takes from the authority, and how long it waits for one. */
+  deviceAnswerBytes: 1024 * 1024,
+  deviceAnswerMs: 30_000,
   /** Requests that a unit may be asked before the first of them is answered: as many lines as one at work keeps. */
   dutWindow: 8,
   dutReplyTimeoutMs: 4_000,

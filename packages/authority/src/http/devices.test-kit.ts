@@ -51,13 +51,17 @@ export interface TestDevices extends DeviceListener {
 export const firmware = { build_id: 'fw-9', sha256: 'ab'.repeat(32), rollback_counter: 9 };
 export const report = { firmware, configuration: null };
 
-/** OpenSSL judges certificates by the machine's clock, so this line lives now. `change` replaces text of the contract. */
+/**
+ * OpenSSL judges certificates by the machine's clock, so this line lives now, or so many days behind for tests in which time passes.
+ * `change` replaces text of the contract.
+ */
 export async function openTestDevices(
   ids: string[],
   options: Partial<DeviceListenerOptions> | ((core: LineCore) => Partial<DeviceListenerOptions>) = {},
   change: (contract: string) => string = (text) => text,
+  daysBehind = 0,
 ): Promise<TestDevices> {
-  const begin = new Date(Date.now() - 2 * 86_400_000);
+  const begin = new Date(Date.now() - (2 + daysBehind) * 86_400_000);
   const daysLater = (days: number) => new Date(begin.getTime() + days * 86_400_000).toISOString();
   const order = { opens_at: daysLater(-1), closes_at: daysLater(30) };
   const product: TestProduct = productOf(change(gateway.text));

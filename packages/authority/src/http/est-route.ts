@@ -58,8 +58,11 @@ export function addEstRoutes(
     listener.post(`${base}/simpleenroll`, posted, async (request, reply) =>
       answer(reply, await enrolment.enrol(deviceOf(request), readEnrolment(request))),
     );
-    listener.post(`${base}/simplereenroll`, posted, async (request, reply) =>
-      answer(reply, await enrolment.renew(deviceOf(request), readEnrolment(request))),
+    listener.post(
+      `${base}/simplereenroll`,
+      { ...posted, config: { door: 'renewal' } },
+      async (request, reply) =>
+        answer(reply, await enrolment.renew(deviceOf(request), readEnrolment(request))),
     );
     listener.post(`${base}/serverkeygen`, { onRequest: refuseServerKeys }, refuseServerKeys);
   }

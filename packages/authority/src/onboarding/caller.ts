@@ -9,6 +9,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
 import { statement } from '../storage/statement.ts';
 import type { CaTable, CredentialTable, Tables } from '../storage/tables.ts';
+import { isCertifiedAnew } from './certified-anew.ts';
 import type { KnownDevice } from './known-device.ts';
 
 export type Credential = Selectable<CredentialTable>;
@@ -23,6 +24,8 @@ export interface EnrollingDevice {
   credential: Credential;
   /** The one that it was made under. */
   contract: ProvisioningContract;
+  /** The key of its CA was stolen: it gets another certificate for the key that it has, and nothing else. */
+  isAnew: boolean;
 }
 
 const dayMs = 86_400_000;
@@ -41,15 +44,17 @@ export async function requireEnrolling(
   ) {
     throw noMore('This certificate is of no device that is known here.');
   }
-  const { state, hardware_uid, made_by, contract_sha256, site, ca_status, ...credential } = row;
+  const isAnew = isCertifiedAnew(row);
+  const { state, hardware_uid, made_by, contract_sha256, site, ca_status, compromised_since, ...credential } =
+    row;
   if (state !== 'shipped' && state !== 'activated') throw noMore(`This device is ${state}.`);
   if (made_by === null || made_by !== credential.job_id || site === null) {
     throw noMore('This certificate is of an earlier life of the device.');
   }
-  if (ca_status !== 'active' && ca_status !== 'retired')
+  if (!isAnew && ca_status !== 'active' && ca_status !== 'retired')
     throw noMore('The CA of this certificate is not trusted.');
   const contract = await contracts.get(reading.tx, contract_sha256);
-  if (!isAccepted(credential, reading.at, contract)) {
+  if (!isAnew && !isAccepted(credential, reading.at, contract)) {
     throw noMore('This certificate was revoked, replaced, or ran out.');
   }
   return {
@@ -59,6 +64,7 @@ export async function requireEnrolling(
     site,
     credential,
     contract,
+    isAnew,
   };
 }
 
@@ -91,6 +97,7 @@ type Row = Credential & {
   contract_sha256: string;
   site: string | null;
   ca_status: CaTable['status'] | null;
+  compromised_since: string | null;
 };
 
 const select = statement<{ credential_id: string }, Row>((db, arg) =>
@@ -106,6 +113,7 @@ const select = statement<{ credential_id: string }, Row>((db, arg) =>
       'job.hardware_uid',
       'job.contract_sha256',
       'ca.status as ca_status',
+      'ca.compromised_since',
       row
         .selectFrom('attempt')
         .select('attempt.site')

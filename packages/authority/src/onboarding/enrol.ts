@@ -79,6 +79,11 @@ export class Enrolment {
    */
   async enrol(known: KnownDevice, request: EnrolmentRequest): Promise<EnrolmentAnswer> {
     return this.#certify(known, request, (device) => {
+      if (device.isAnew) {
+        throw new ImprintError('certify_anew', 'The key of the CA of this birth certificate was stolen.', {
+          hint: 'Ask for another birth certificate with simplereenroll first.',
+        });
+      }
       if (device.credential.profile !== 'idevid') {
         throw new ImprintError(
           'not_authorized',
@@ -94,11 +99,16 @@ export class Enrolment {
 
   /**
    * simplereenroll (RFC 7030 section 4.2.2): another certificate of the kind that the device asks with. A birth certificate without end has no other;
-   * with it a device gets its operational one, since some clients know no other way of asking with a certificate.
+   * with it a device gets its operational one, since some clients know no other way of asking with a certificate. Where the key of its CA was
+   * stolen, it is certified anew, for the key that it has.
    * @throws as {@link enrol}
    */
   async renew(known: KnownDevice, request: EnrolmentRequest): Promise<EnrolmentAnswer> {
-    return this.#certify(known, request, ({ credential, contract }) => {
+    return this.#certify(known, request, ({ credential, contract, isAnew }) => {
+      if (isAnew) {
+        requireSameKey(credential, request);
+        return 'idevid';
+      }
       if (credential.profile !== 'idevid') return 'ldevid';
       return contract.credential.profile.validity === 'forever' ? 'ldevid' : 'idevid';
     });
@@ -231,6 +241,16 @@ export class Enrolment {
     }
     return successionDrafts(reading, actorOf(known), device, profile);
   }
+}
+
+/** @throws enrolment_refused */
+function requireSameKey({ public_key_sha256 }: Credential, { csr }: EnrolmentRequest): void {
+  if (csr.publicKeySha256 === public_key_sha256) return;
+  throw new ImprintError(
+    'enrolment_refused',
+    'This device is certified anew for the key that it has, and no other.',
+    { hint: 'Ask with the key of the birth certificate.' },
+  );
 }
 
 const actorOf = ({ deviceId }: KnownDevice): Actor => ({ kind: 'device', id: deviceId });

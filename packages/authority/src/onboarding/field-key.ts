@@ -39,8 +39,7 @@ export function refuseSpentKey(
   const isHeld = uses.some(({ status }) => status === 'active' || status === 'superseded');
   if (
     revoked.some(({ revocation_reason }) => revocation_reason === 'key-compromise') ||
-    // an intent that was broken off was never the device's
-    (!isHeld && revoked.some(({ revocation_reason }) => revocation_reason !== 'intent-uncertain'))
+    (!isHeld && revoked.some(({ revocation_reason }) => !sparing.includes(revocation_reason ?? '')))
   ) {
     throw reused('a certificate with this key was revoked');
   }
@@ -48,6 +47,9 @@ export function refuseSpentKey(
     throw reused('the contract asks for a new key at each renewal');
   }
 }
+
+/** An intent that was broken off was never the device's; and whose CA's key was stolen has not lost its own. */
+const sparing: readonly string[] = ['intent-uncertain', 'ca-compromise'];
 
 function reused(what: string): ImprintError {
   return new ImprintError('key_reused', what, { hint: 'Make a new key on the device, and ask with it.' });

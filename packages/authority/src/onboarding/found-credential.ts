@@ -10,8 +10,11 @@ export interface FoundCredential {
   profile: CredentialTable['profile'];
   status: CredentialTable['status'];
   notAfter: string;
+  revocationReason: string | null;
+  intendedAt: string;
   /** Null where the log names no such CA. */
   caStatus: CaTable['status'] | null;
+  compromisedSince: string | null;
   state: LifecycleState;
   /** When its successor was issued; null where it has none. */
   supersededAt: string | null;
@@ -41,7 +44,10 @@ const select = statement<{ sha256: string }, FoundCredential>((db, arg) =>
       'credential.status',
       'credential.not_after as notAfter',
       'credential.superseded_at as supersededAt',
+      'credential.revocation_reason as revocationReason',
+      'credential.intended_at as intendedAt',
       'ca.status as caStatus',
+      'ca.compromised_since as compromisedSince',
       'device.state',
       'production_order.contract_sha256 as contractSha256',
       row

@@ -12,7 +12,10 @@ const good: FoundCredential = {
   profile: 'idevid',
   status: 'active',
   notAfter: '9999-12-31T23:59:59.000Z',
+  revocationReason: null,
+  intendedAt: '2026-10-01T00:00:00.000Z',
   caStatus: 'active',
+  compromisedSince: null,
   state: 'activated',
   supersededAt: null,
   superseded: null,
@@ -45,6 +48,19 @@ it('I-11: of all certificates, those that are released, living and of a trusted 
   assert.equal(verdict({ caStatus: 'compromised' }), 'credential-revoked');
   assert.equal(verdict({ caStatus: null }), 'credential-revoked');
   assert.deepEqual(judgeContact(undefined, at, 30), { passes: false, refusal: 'unknown-certificate' });
+});
+
+it('a birth certificate from before its CA’s key was stolen is certified anew, where its device lives; any other one is refused', () => {
+  const stolen = { caStatus: 'compromised', compromisedSince: '2026-11-01T00:00:00.000Z' } as const;
+  const revoked = { ...stolen, status: 'revoked', revocationReason: 'ca-compromise' } as const;
+  assert.equal(verdict(revoked), 'certify-anew');
+  assert.equal(verdict(stolen), 'certify-anew');
+  assert.equal(verdict({ ...revoked, state: 'shipped' }), 'certify-anew');
+  assert.equal(verdict({ ...revoked, state: 'stocked' }), 'credential-revoked');
+  assert.equal(verdict({ ...revoked, state: 'quarantined' }), 'barred');
+  assert.equal(verdict({ ...revoked, intendedAt: stolen.compromisedSince }), 'credential-revoked');
+  assert.equal(verdict({ ...revoked, profile: 'ldevid' }), 'credential-revoked');
+  assert.equal(verdict({ ...revoked, revocationReason: 'key-compromise' }), 'credential-revoked');
 });
 
 it("I-7: what is superseded passes for the contract's days after its successor came, and no longer", () => {
