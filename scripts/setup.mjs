@@ -41,6 +41,13 @@ const programsForTests = [
   },
   { program: 'g++', package: 'g++', why: 'compiles pkcs11js, which speaks to HSMs' },
   { program: 'softhsm2-util', package: 'softhsm2', why: 'the HSM that keys in tokens are tried on' },
+  { program: 'pki', package: 'strongswan-pki', why: 'an EST client that others wrote' },
+  {
+    file: '/usr/lib/ipsec/plugins/libstrongswan-openssl.so',
+    package: 'libstrongswan-standard-plugins',
+    why: 'the curves of that client',
+  },
+  { program: 'curl', package: 'curl', why: 'EST by hand' },
   { program: 'pkcs11-tool', package: 'opensc', why: 'the foreign judge of keys in tokens' },
 ];
 

@@ -56,6 +56,11 @@ const parts: readonly Part[] = [
     add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
   },
   {
+    name: 'device',
+    under: ['enrolment'],
+    add: async (to) => (await import('./commands/device-enrolment.ts')).addDeviceEnrolmentCommands(to),
+  },
+  {
     name: 'credential',
     add: async (to) => (await import('./commands/credential.ts')).addCredentialCommands(to),
   },

@@ -12,16 +12,21 @@ import { readRequestClaims } from '@imprint/contract/est/request-claims';
 import { limits } from '@imprint/contract/limits';
 import { fromPem } from '@imprint/contract/x509/pem';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Kysely } from 'kysely';
 import { readCertificationRequest } from '../issuing/certification-request.ts';
 import type { LineCore } from '../jobs/line-core.ts';
 import { Enrolment, type EnrolmentAnswer, type EnrolmentRequest } from '../onboarding/enrol.ts';
 import type { KnownDevice } from '../onboarding/known-device.ts';
+import type { Tables } from '../storage/tables.ts';
 import { trustedCas } from '../trust/issuers.ts';
 import { isWord } from './answer-route.ts';
 import { requireBound } from './channel-binding.ts';
 
+/** What the routes ask for: every decision. It may be taken in another thread. */
+export type EnrolmentDecisions = Pick<Enrolment, 'enrol' | 'renew' | 'keyTypeFor'>;
+
 export interface EstOptions {
-  enrolment: Pick<Enrolment, 'enrol' | 'renew' | 'keyTypeFor'>;
+  enrolment: EnrolmentDecisions;
   /** The device that the gate let through with this request. */
   deviceOf: (request: FastifyRequest) => KnownDevice;
   caCertificates: CaCertificates;
@@ -37,7 +42,11 @@ const bases = ['/.well-known/est', '/.well-known/est/:label'] as const;
 export function estRoutes(core: LineCore) {
   const enrolment = new Enrolment(core);
   return (listener: FastifyInstance, deviceOf: EstOptions['deviceOf']): void =>
-    addEstRoutes(listener, { enrolment, deviceOf, caCertificates: caCertificatesOf(core) });
+    addEstRoutes(listener, {
+      enrolment,
+      deviceOf,
+      caCertificates: caCertificatesOf(core.ledger.reader, core.rootPem),
+    });
 }
 
 export function addEstRoutes(
@@ -78,8 +87,8 @@ export function addCaCertsRoutes(listener: FastifyInstance, caCertificates: CaCe
   }
 }
 
-export function caCertificatesOf({ ledger, rootPem }: Pick<LineCore, 'ledger' | 'rootPem'>): CaCertificates {
-  return async () => [...fromPem('CERTIFICATE', rootPem), ...(await trustedCas(ledger.reader, 'device'))];
+export function caCertificatesOf(reader: Kysely<Tables>, rootPem: string): CaCertificates {
+  return async () => [...fromPem('CERTIFICATE', rootPem), ...(await trustedCas(reader, 'device'))];
 }
 
 /** @throws request_too_large, bad_request, csr_invalid, csr_proof_wrong, key_unsupported */

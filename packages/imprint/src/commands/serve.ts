@@ -2,12 +2,14 @@
 import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
+import { caCertificatesOf } from '@imprint/authority/http/est-route';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { endOverdue } from '@imprint/authority/onboarding/successor';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { trustedCas } from '@imprint/authority/trust/issuers';
@@ -168,6 +170,7 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
   return [
     every(limits.intentLeaseMs, () => closeStaleIntents(line)),
     every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => endOverdue(line)),
     every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
     every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
   ];
@@ -230,6 +233,7 @@ function publicListenerOf(
       const cas = await trustedCas(ledger.reader, 'device');
       return cas.map((der) => toPem('CERTIFICATE', der)).join('');
     },
+    caCertificates: caCertificatesOf(ledger.reader, line.rootPem),
     bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),

@@ -5,6 +5,7 @@
 import { createPublicKey } from 'node:crypto';
 import { deviceDecisions } from '@imprint/authority/onboarding/device-decisions';
 import { certifyDeviceServer, type DeviceServerIdentity } from '@imprint/authority/onboarding/device-server';
+import { Enrolment } from '@imprint/authority/onboarding/enrol';
 import { makeKey } from '@imprint/authority/signer/software';
 import type { OpenAuthority, UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
@@ -96,8 +97,12 @@ export class DeviceDoor {
   #deciding(): DeviceDeciding {
     const { line } = this.#unlocked;
     const decisions = deviceDecisions(line);
+    const enrolment = new Enrolment(line);
     return {
       ...decisions,
+      enrol: (...asked) => enrolment.enrol(...asked),
+      renew: (...asked) => enrolment.renew(...asked),
+      keyTypeFor: (known) => enrolment.keyTypeFor(known),
       writeContacts: (contacts) => {
         for (const { kind, count } of contacts.refused) this.#options.refused?.(kind, count);
         return decisions.writeContacts(contacts);

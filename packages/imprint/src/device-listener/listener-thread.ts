@@ -5,6 +5,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { createAuthorizeListener } from '@imprint/authority/http/authorize-listener';
 import { createDeviceListener, type DeviceListenerTls } from '@imprint/authority/http/device-listener';
+import { addEstRoutes, caCertificatesOf } from '@imprint/authority/http/est-route';
 import { GatheredContacts } from '@imprint/authority/onboarding/contacts';
 import { findCredential } from '@imprint/authority/onboarding/found-credential';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
@@ -58,6 +59,16 @@ const { listener, gate, renew } = createDeviceListener({
   clock: () => new Date(),
   monotonicMs: () => performance.now(),
   report: reportFault,
+  mount: (to, deviceOf) =>
+    addEstRoutes(to, {
+      enrolment: {
+        enrol: (...asked) => deciding.enrol(...asked),
+        renew: (...asked) => deciding.renew(...asked),
+        keyTypeFor: (known) => deciding.keyTypeFor(known),
+      },
+      deviceOf,
+      caCertificates: caCertificatesOf(reader, rootPem),
+    }),
 });
 const doors = createAuthorizeListener(gate, reportFault);
 const every = (ms: number, work: () => Promise<void>) =>

@@ -1,5 +1,6 @@
 /** Starts the listener for devices on a thread of its own. */
 import type { DeviceListenerTls } from '@imprint/authority/http/device-listener';
+import type { EnrolmentDecisions } from '@imprint/authority/http/est-route';
 import type { DeviceDecisions } from '@imprint/authority/onboarding/device-decisions';
 import { type ListenerThread, type Listening, startThread } from '../start-thread.ts';
 
@@ -21,7 +22,7 @@ export interface DeviceListening extends Listening {
 }
 
 /** What the thread asks: every decision. */
-export type DeviceDeciding = DeviceDecisions;
+export type DeviceDeciding = DeviceDecisions & EnrolmentDecisions;
 
 const program = new URL('./listener-thread.ts', import.meta.url);
 
