@@ -196,7 +196,7 @@ test('a halted clock, an intent left open and an alarm are told, and an alarm no
     sql(
       one,
       `insert into credential values ('c', 'j', 'd', 'idevid', 'p', 'i', '01', 't', 'ec-p256', 'k', '2026', '2027', 'p-1',
-        '2026-01-01T00:00:00.000Z', 'intended', null, null, '2026-01-01T00:00:00.000Z', null, null, null)`,
+        '2026-01-01T00:00:00.000Z', 'intended', null, null, '2026-01-01T00:00:00.000Z', null, null, null, null)`,
     ),
   );
   assert.equal(left.verdict, 'warn');
