@@ -51,9 +51,9 @@ it('what is over is certified anew under a CA that lives, and connections from t
   const first = await shownAt(device, folder);
   await door.look();
   assert.deepEqual(await shownAt(device, folder), first, 'what is not over stays');
-  await actOn({ home: folder }, 'ca.manage', (acting) =>
-    makeDevCa(acting, { kind: 'device', scope: { ...anyScope, product: 'gateway' } }),
-  );
+  await actOn({ home: folder }, 'ca.manage', async (acting) => {
+    await makeDevCa(acting, { kind: 'device', scope: { ...anyScope, product: 'gateway' } });
+  });
   await retire(folder, 'device-issuing');
   await door.look();
   const second = await shownAt(device, folder);
@@ -74,9 +74,9 @@ it('a door without a CA that may certify it stays shut and says why, and opens w
   });
   assert.equal(await door.open(), null);
   await assert.rejects(door.look(), { code: 'ca_missing' });
-  await actOn({ home: folder }, 'ca.manage', (acting) =>
-    makeDevCa(acting, { kind: 'device', scope: anyScope }),
-  );
+  await actOn({ home: folder }, 'ca.manage', async (acting) => {
+    await makeDevCa(acting, { kind: 'device', scope: anyScope });
+  });
   await door.look();
   assert.equal(door.isOpen, true);
 });
