@@ -31,6 +31,14 @@ export const errorCatalogue = {
   signature_wrong: 400,
   // who asks
   account_disabled: 403,
+  /** What one device alone cannot do was done under its key. */
+  clone_suspected: 403,
+  /** The certificate was revoked, or superseded and past its time. */
+  credential_revoked: 403,
+  /** Set aside, returned, lost, retired or scrapped: the context says which. */
+  device_barred: 403,
+  /** A device is inert until people ship it. */
+  device_not_shipped: 403,
   /** Only an activated device is given its configuration. */
   device_not_activated: 403,
   login_refused: 401,

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ImprintError } from './errors.ts';
 import type { Finding } from './finding.ts';
-import { parseProvisioningContract } from './provisioning-contract.ts';
+import { parseProvisioningContract, renderContract } from './provisioning-contract.ts';
 
 const example = (name: string) =>
   readFileSync(new URL(`../../../examples/contracts/${name}.yaml`, import.meta.url), 'utf8');
@@ -245,6 +245,20 @@ const wrongInGateway: [name: string, from: string, to: string, at: string, says:
     'allowed }',
     /how units are refurbished/,
   ],
+  [
+    'an operational credential that ends before its predecessor',
+    'validity_days: 90',
+    'validity_days: 14',
+    'validity_days: |14 }',
+    /longer than it is valid/,
+  ],
+  [
+    'an operational credential for ever',
+    'validity_days: 90',
+    'validity_days: forever',
+    'validity_days: |forever',
+    /"validity_days"/,
+  ],
   ['an alias', 'region: eu', 'region: *x', '*x', /alias/],
   [
     'a duplicate key',
@@ -296,6 +310,21 @@ for (const text of ['', '\n', '# nothing\n', '[]', '"text"', '1', 'null', '{}'])
     refusalOf(text);
   });
 }
+
+test('a contract without an operational credential is valid, and says where it would be refused as a new one', () => {
+  const text = changed(gateway, 'operational: { validity_days: 90 }\n', '');
+  const { warnings, ifNew } = parseProvisioningContract(text, 'g.yaml');
+  assert.deepEqual(warnings, []);
+  assert.match(ifNew[0]!.message, /onboarding hybrid fetches an operational credential/);
+  assert.deepEqual([ifNew[0]!.line, ifNew[0]!.column], placeOf(text, 'hybrid'));
+  assert.deepEqual(parseProvisioningContract(gateway, 'g.yaml').ifNew, []);
+  assert.deepEqual(parseProvisioningContract(sensor, 's.yaml').ifNew, []);
+});
+
+test('the page of a contract says how its operational credential rotates', () => {
+  const { contract } = parseProvisioningContract(gateway, 'g.yaml');
+  assert.match(renderContract(contract, 'x'), /fetched in the field, ec-p256, valid 90 days/);
+});
 
 test('every byte counts for the hash: a comment makes another contract', () => {
   const one = parseProvisioningContract(gateway, 'g.yaml');

@@ -148,6 +148,7 @@ describe('a CA whose key was stolen', { timeout: 120_000 }, () => {
       ...['--seen', forged, '--list', list],
     );
     assert.deepEqual([report.revoked_now, report.disowned, report.successors], [2, 1, []]);
+    assert.equal(report.is_revoked_by_root, true);
     const [head, ...rows] = readFileSync(list, 'utf8').trim().split('\r\n');
     assert.match(head!, /"device_id","profile","serial"/);
     assert.deepEqual(rows.map((row) => row.split(',').at(-1)).sort(), ['"certify-anew"', '"set-aside"']);

@@ -21,16 +21,16 @@ export type ApprovedAct =
         order_id: string | null;
       };
     }
-  | { act: 'quarantine.release'; parameters: { device_id: string; to: LifecycleState } }
   | {
       act: 'credential.revoke-bulk';
       parameters: {
-        /** SHA-256 (hex) over the serials, each with a newline. */
+        /** SHA-256 (hex) over what names the list: sorted lines of a file, or the serials of a CA. */
         credentials_sha256: string;
         count: number;
         reason: string;
       };
-    };
+    }
+  | { act: 'quarantine.release'; parameters: { device_id: string; to: LifecycleState } };
 
 /** The entries to put before the act's own. @throws approval_required, approval_invalid, not_authorized, account_disabled */
 export type Approved = (reading: Reading, by: Actor, act: ApprovedAct) => Promise<Draft[]>;
@@ -44,7 +44,7 @@ export const nobodyApproved: Approved = async (_reading, _by, { act, parameters 
 };
 
 /**
- * As the log has it. A list is worked off by many decisions, and its approval is used up by the first of them; until that approval runs
+ * As the log has it. A list takes many decisions, and its approval is used up by the first of them; until that approval runs
  * out the same person may go on with the same list, as after an interruption.
  */
 export const approvedInLog: Approved = async (reading, by, asked) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { limits } from '@imprint/contract/limits';
 import { replay } from '../audit/replay.ts';
+import { acceptClock } from '../clock/clock-guard.ts';
 import { partitionOf } from '../issuing/crl-partition.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import { append, draft, h } from '../ledger/history.test-kit.ts';
@@ -100,6 +101,26 @@ describe('CRL publisher', () => {
     const made = await registry.publisher('a-2').round();
     assert.deepEqual(new Set(made.map(({ partition }) => partition)), new Set(wanted));
     assert.deepEqual(await registry.publisher('a-3').round(), []);
+  });
+
+  test('I-17: what a clock that was ahead made is made anew once the clock is right, and nothing that lasts leaves with it', async () => {
+    const registry = await begin(0, 1);
+    const { certificate, serial } = await registry.certify('2026-06-01T00:00:00.000Z');
+    const publisher = registry.publisher();
+    await registry.revoke(registry.devices[0]!);
+    await publisher.round();
+    registry.pass(365 * 86_400_000);
+    await publisher.round();
+    registry.pass(-365 * 86_400_000);
+    await acceptClock(registry.ledger, { kind: 'person', id: 'p-1' }, 'it was set right');
+    // the one that was there before is not, and what it had taken is nobody's any more
+    const another = registry.publisher('a-2');
+    assert.equal((await another.round()).length, 2, 'that of the devices and that of the stations');
+    const { crl, thisUpdate, number } = await registry.served(0);
+    assert.deepEqual([thisUpdate, number], ['2026-01-09T08:00:00.000Z', 3]);
+    assert.match(opensslCrlText(crl, registry.realm.hierarchy.certificates.issuing), new RegExp(serial, 'i'));
+    assert.match(opensslCrlCheck(registry.realm, certificate, [crl], registry.clock()), /revoked/);
+    assert.deepEqual(await another.round(), []);
   });
 
   test('a CRL is made anew before it ends, not all at once, and at once where a contract asks for less', async () => {

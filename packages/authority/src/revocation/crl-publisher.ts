@@ -2,6 +2,7 @@
  * Keeps every CRL of the authority's CAs as it has to be: made where there is none, anew where something was revoked that is not on it, and
  * before it ends (I-17). It works in rounds, in each process of an authority; which of them makes a CRL is decided in the ledger.
  */
+import { limits } from '@imprint/contract/limits';
 import { partitionOf } from '../issuing/crl-partition.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import type { ContractShelf } from '../registry/contract-shelf.ts';
@@ -72,7 +73,10 @@ export class CrlPublisher {
     if ((this.#newest.get(name) ?? -1) >= crl.log_size) return true;
     // a contract that came since asks for less
     if (Date.parse(crl.next_update) - Date.parse(crl.this_update) > validityMs) return true;
-    return this.#core.clock().getTime() >= refreshAtMs(crl);
+    const nowMs = this.#core.clock().getTime();
+    // a clock that was ahead made it, and until then nobody whose clock is right believes it
+    if (Date.parse(crl.this_update) - nowMs > limits.clockBoundMs) return true;
+    return nowMs >= refreshAtMs(crl);
   }
 
   async #publish(

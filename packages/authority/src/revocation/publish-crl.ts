@@ -54,7 +54,7 @@ export async function publishCrl(
   const { crlPartitions } = issuer.revocation;
   const claim = await ledger.submit((reading) => claimNumber(reading, issuer, partition, processId, follows));
   if (claim === undefined) return undefined;
-  const revoked = await revokedSerials(ledger.reader, issuer, partition, claim.before);
+  const revoked = await revokedSerials(ledger.reader, issuer, partition, claim);
   const { thisUpdate, number } = claim;
   const nextUpdate = wholeSecond(thisUpdate.getTime() + validityMs);
   const tbs = encodeCrlTbs(
@@ -113,7 +113,10 @@ async function claimNumber(
     );
   }
   const isMade = follows !== undefined && (before?.number ?? 0) !== follows;
-  const isBeingMade = claimed !== undefined && claimed.owner !== owner && claimed.expires_at > at;
+  // one that ends later than any does was taken under a clock that was ahead
+  const latest = new Date(now.getTime() + limits.crlClaimMs + limits.clockBoundMs).toISOString();
+  const isHeld = claimed !== undefined && claimed.expires_at > at && claimed.expires_at <= latest;
+  const isBeingMade = isHeld && claimed.owner !== owner;
   if (isMade || isBeingMade) {
     return { entries: [], reply: () => undefined };
   }
@@ -184,14 +187,17 @@ const pageRows = 2_000;
 
 /**
  * All of the partition that belong on the list that follows on `before`. What ended before that one was made has stood on it after its
- * certificate's end, and leaves (RFC 5280 section 3.3), unless it was revoked since.
+ * certificate's end, and leaves (RFC 5280 section 3.3), unless it was revoked since. Where a clock that was ahead made that one, nothing
+ * leaves that has not ended by now.
  */
 async function revokedSerials(
   reader: Kysely<Tables>,
   issuer: Issuer,
   partition: number,
-  before: CrlTable | undefined,
+  { before, thisUpdate }: Pick<Claim, 'before' | 'thisUpdate'>,
 ): Promise<RevokedSerial[]> {
+  const now = wholeSecond(thisUpdate.getTime());
+  const madeAt = before?.this_update ?? '';
   const { first, last } = bucketsOf(partition, issuer.revocation.crlPartitions);
   const found: RevocationTable[] = [];
   let [bucket, serial] = [first, ''];
@@ -201,7 +207,7 @@ async function revokedSerials(
       bucket,
       serial,
       last,
-      ended_after: before?.this_update ?? '',
+      ended_after: madeAt < now ? madeAt : now,
       since: before?.log_size ?? 0,
     });
     for (const row of rows) found.push(row);

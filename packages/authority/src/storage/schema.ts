@@ -60,6 +60,16 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     compromised_since: 'text null',
     reason: 'text null',
   },
+  root_crl: {
+    branch: 'text',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    revoked: 'integer',
+    crl_sha256: 'text',
+    crl: 'bytes',
+    installed_at: 'text',
+  },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
   contract: {
@@ -100,6 +110,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    reported: 'text null',
     debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
@@ -181,8 +192,20 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate: 'bytes null',
     intended_at: 'text',
     issued_at: 'text null',
+    superseded_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  enrolment_policy: { product: 'text', enrolment: 'text' },
+  enrolment: {
+    enrolment_id: 'text',
+    device_id: 'text',
+    public_key_sha256: 'text',
+    state: 'text',
+    requested_at: 'text',
+    decided_by: 'text null',
+    decided_at: 'text null',
+    reason: 'text null',
   },
   revocation: {
     issuer_sha256: 'text',
@@ -212,6 +235,18 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     log_size: 'integer',
   },
   responder: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+  },
+  server_key: {
     issuer_sha256: 'text',
     serial: 'text',
     profile_sha256: 'text',
@@ -428,6 +463,16 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     opened_at: 'text',
     expires_at: 'text',
   },
+  device_contact: { device_id: 'text', last_seen_at: 'text', address: 'text', certificate_sha256: 'text' },
+  device_refusal: {
+    device_id: 'text',
+    kind: 'text',
+    count: 'integer',
+    first_at: 'text',
+    last_at: 'text',
+    address: 'text',
+    certificate_sha256: 'text',
+  },
 };
 
 export type TableName = keyof Tables;
@@ -437,6 +482,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  root_crl: ['branch'],
   trust_bundle: ['version'],
   excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
@@ -448,10 +494,13 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  enrolment_policy: ['product'],
+  enrolment: ['enrolment_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
   disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
   responder: ['serial', 'issuer_sha256'],
+  server_key: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -486,6 +535,8 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   policy: ['realm'],
   account_login: ['account_id'],
   account_session: ['session_sha256'],
+  device_contact: ['device_id'],
+  device_refusal: ['device_id', 'kind'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
@@ -507,6 +558,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
+  enrolment: [['device_id', 'device', 'device_id']],
   api_token: [['account_id', 'account', 'account_id']],
   configuration_member: [
     ['device_id', 'device', 'device_id'],
@@ -519,6 +571,7 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
 export const projectedTables = [
   'realm',
   'ca',
+  'root_crl',
   'trust_bundle',
   'excluded_key',
   'contract',
@@ -530,10 +583,13 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'enrolment_policy',
+  'enrolment',
   'revocation',
   'disowned_certificate',
   'crl',
   'responder',
+  'server_key',
   'public_key',
   'station',
   'operator',
@@ -641,6 +697,12 @@ async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
     .columns(['device_id', 'profile'])
     .where(sql.ref('status'), '=', 'active')
     .execute();
+  // a device waits with one key
+  await unique('enrolment_one_waiting')
+    .on('enrolment')
+    .column('device_id')
+    .where(sql.ref('state'), '=', 'requested')
+    .execute();
   await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
   // two stations, one ID or one unit: one winner
   await unique('job_one_open_device').on('job').column('device_id').where(isOpenJob).execute();
@@ -660,6 +722,12 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .on('credential')
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
+    .execute();
+  await schema
+    .createIndex('credential_superseded')
+    .on('credential')
+    .column('superseded_at')
+    .where(sql.ref('status'), '=', 'superseded')
     .execute();
   // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
@@ -692,6 +760,8 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['enrolment_device', 'enrolment', ['device_id', 'requested_at']],
+    ['enrolment_state', 'enrolment', ['state', 'requested_at']],
     ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
@@ -706,6 +776,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],
     ['approval_requested', 'approval', ['state', 'requested_at']],
     ['account_session_expiry', 'account_session', ['expires_at']],
+    ['device_refusal_last', 'device_refusal', ['last_at']],
   ];
   for (const [name, table, of] of found) {
     await schema

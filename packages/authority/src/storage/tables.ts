@@ -4,6 +4,7 @@
  */
 import type { ApprovalAct } from '@imprint/contract/approval-act';
 import type { ConfigurationScope } from '@imprint/contract/audit/entry';
+import type { ContactRefusal } from '@imprint/contract/contact-refusal';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import type { JobState } from '@imprint/contract/job-state';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
@@ -43,6 +44,19 @@ export interface CaTable {
   /** From when on nothing that its key signed is believed. */
   compromised_since: string | null;
   reason: string | null;
+}
+
+/** The newest CRL of each branch's root. */
+export interface RootCrlTable {
+  branch: 'device' | 'station';
+  number: number;
+  this_update: string;
+  next_update: string;
+  revoked: number;
+  crl_sha256: string;
+  /** DER. */
+  crl: Uint8Array;
+  installed_at: string;
 }
 
 /** A key that another realm has certified, and which one. */
@@ -105,7 +119,10 @@ export interface DeviceTable {
   /** Log index of the job.completed entry. */
   completed_index: number | null;
   rma_count: number;
+  /** The build that it ran when it was made, or that it said last. */
   last_seen_firmware: string | null;
+  /** Canonical JSON of what it said of itself last; null before its first contact. */
+  reported: string | null;
   /** Where its debug port may stay open: the approval, or `person:ID` who allowed it where one person acts. */
   debug_exception: string | null;
 }
@@ -213,8 +230,28 @@ export interface CredentialTable {
   certificate: Uint8Array | null;
   intended_at: string;
   issued_at: string | null;
+  superseded_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+}
+
+/** How devices of a product come by their first operational certificate; without a row: by themselves. */
+export interface EnrolmentPolicyTable {
+  product: string;
+  enrolment: 'automatic' | 'approval';
+}
+
+/** A device that asks for its first operational certificate where people decide. */
+export interface EnrolmentTable {
+  enrolment_id: string;
+  device_id: string;
+  public_key_sha256: string;
+  /** `replaced`: it asked again with another key before anybody had decided. */
+  state: 'requested' | 'granted' | 'refused' | 'replaced';
+  requested_at: string;
+  decided_by: string | null;
+  decided_at: string | null;
+  reason: string | null;
 }
 
 /** Every serial that was ever revoked, under its CA: what CRLs are made of. */
@@ -268,6 +305,9 @@ export interface ResponderTable {
   /** DER. */
   certificate: Uint8Array | null;
 }
+
+/** Keys of this authority's processes under which devices reach them. */
+export type ServerKeyTable = ResponderTable;
 
 /** A public key serves one device ID for ever (I-7); the row outlives revocation. */
 export interface PublicKeyTable {
@@ -616,9 +656,31 @@ export interface AccountSessionTable {
   expires_at: string;
 }
 
+/** When a device was last let through, written down now and then. */
+export interface DeviceContactTable {
+  device_id: string;
+  last_seen_at: string;
+  /** From where, as the listener saw it. */
+  address: string;
+  certificate_sha256: string;
+}
+
+/** How often a device was turned away for a reason, and from where; under `-` whoever showed what the registry does not know. */
+export interface DeviceRefusalTable {
+  device_id: string;
+  kind: ContactRefusal;
+  count: number;
+  first_at: string;
+  last_at: string;
+  /** Of the last time. */
+  address: string;
+  certificate_sha256: string;
+}
+
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
+  root_crl: RootCrlTable;
   trust_bundle: TrustBundleTable;
   excluded_key: ExcludedKeyTable;
   contract: ContractTable;
@@ -630,10 +692,13 @@ export interface ProjectedTables {
   job_document: JobDocumentTable;
   attempt: AttemptTable;
   credential: CredentialTable;
+  enrolment_policy: EnrolmentPolicyTable;
+  enrolment: EnrolmentTable;
   revocation: RevocationTable;
   disowned_certificate: DisownedCertificateTable;
   crl: CrlTable;
   responder: ResponderTable;
+  server_key: ServerKeyTable;
   public_key: PublicKeyTable;
   station: StationTable;
   operator: OperatorTable;
@@ -674,6 +739,8 @@ export interface EphemeralTables {
   account_login: AccountLoginTable;
   configuration_secret: ConfigurationSecretTable;
   account_session: AccountSessionTable;
+  device_contact: DeviceContactTable;
+  device_refusal: DeviceRefusalTable;
 }
 
 export interface Tables extends ProjectedTables, LogTables, EphemeralTables {}

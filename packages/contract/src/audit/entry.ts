@@ -9,8 +9,10 @@ import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts';
 import { ImprintError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { configurationEntries } from './entries/configuration.ts';
+import { contactEntries } from './entries/contact.ts';
 import { type Actor, actor, instant, type RealmName, realmName } from './entries/fields.ts';
 import { jobEntries } from './entries/job.ts';
+import { onboardingEntries } from './entries/onboarding.ts';
 import { orderEntries } from './entries/order.ts';
 import { peopleEntries } from './entries/people.ts';
 import { stationEntries } from './entries/station.ts';
@@ -32,6 +34,8 @@ export const entryData = {
   ...orderEntries,
   ...stationEntries,
   ...jobEntries,
+  ...onboardingEntries,
+  ...contactEntries,
   ...peopleEntries,
   ...configurationEntries,
   ...watchEntries,

@@ -25,6 +25,22 @@ export function crossChecks(contract: ProvisioningContract): Remark[] {
     ...routeRemarks(contract),
     ...validityRemarks(contract),
     ...custodyRemarks(contract),
+    ...operationalRemarks(contract),
+  ];
+}
+
+/**
+ * What stands against registering a contract that is new, beside {@link crossChecks}: contracts that were registered before there was this
+ * rule stay valid under their hash.
+ */
+export function newContractRemarks({ onboarding, operational }: ProvisioningContract): Remark[] {
+  if (onboarding === 'factory' || operational !== undefined) return [];
+  return [
+    {
+      path: ['onboarding'],
+      message: `onboarding ${onboarding} fetches an operational credential, and the contract does not say what it is`,
+      hint: 'Add operational: { validity_days: 30 }, or set onboarding to factory.',
+    },
   ];
 }
 
@@ -252,6 +268,18 @@ function validityRemarks({ credential: { profile } }: ProvisioningContract): Rem
       path: ['credential', 'profile', 'successor_days'],
       message: 'a superseded credential would be accepted for longer than it is valid',
       hint: 'Make successor_days smaller than validity.days.',
+    },
+  ];
+}
+
+function operationalRemarks({ operational, credential }: ProvisioningContract): Remark[] {
+  const { successor_days } = credential.profile;
+  if (operational === undefined || successor_days < operational.validity_days) return [];
+  return [
+    {
+      path: ['operational', 'validity_days'],
+      message: 'a superseded operational credential would be accepted for longer than it is valid',
+      hint: 'Make it larger than credential.profile.successor_days.',
     },
   ];
 }

@@ -117,6 +117,15 @@ const credential = z.strictObject({
   }),
 });
 
+/** The operational identity that a device fetches in the field (IEEE 802.1AR LDevID); subject and names are those of its birth identity. */
+const operational = z.strictObject({
+  validity_days: z.int().min(1).max(1_095),
+  /** Left out: as the birth identity's. */
+  key_type: z.optional(z.enum(['ec-p256', 'ec-p384', 'ed25519'])),
+  /** Whether a renewal may keep the key; left out: it may. */
+  renewal_key: z.optional(z.enum(['any', 'new'])),
+});
+
 const storageItem = z.strictObject({
   item: z.enum([
     'trust_anchor',
@@ -185,6 +194,7 @@ export const contractSchema = z.strictObject({
   }),
   route: z.array(routeStep).min(2).max(16),
   onboarding: z.enum(['factory', 'first-boot', 'hybrid']),
+  operational: z.optional(operational),
   rework: z.strictObject({
     attempts_cap: z.int().min(1).max(limits.attemptsPerUnit),
     /** What happens to the credentials of a unit that left our custody and came back. */
@@ -194,6 +204,15 @@ export const contractSchema = z.strictObject({
     /** Whether a refurbished device may get another board; left out: refused. */
     board_swap: z.optional(z.enum(['allowed', 'refused'])),
   }),
+  /** What follows where a device's key is used in a way that one device cannot use it; left out: as each says. */
+  clone: z.optional(
+    z.strictObject({
+      /** Two connections from two places at once. Left out: `alarm`, since a device with two ways out may look so. */
+      two_places: z.optional(z.enum(['alarm', 'quarantine'])),
+      /** The device itself names another board than it was made with. Left out: `quarantine`. */
+      other_hardware: z.optional(z.enum(['alarm', 'quarantine'])),
+    }),
+  ),
   revocation: z.strictObject({ visible_within_minutes: z.int().min(1).max(10_080) }),
 });
 

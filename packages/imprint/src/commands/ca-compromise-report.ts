@@ -10,6 +10,8 @@ import { facts, table } from '../say.ts';
 export interface CompromiseReport {
   dryRun: boolean;
   ca: Ca;
+  /** Whether the kept CRL of its root says so. */
+  isRevokedByRoot: boolean;
   since: string;
   /** As it was before this run. */
   plan: Plan;
@@ -75,7 +77,11 @@ export function remainingLines(of: CompromiseReport, home: string): string[] {
     ...(successors.length === 0
       ? [`- No other ${ca.kind} CA may certify in its place: imprint ca create --home ${home}`]
       : []),
-    `- The root has to revoke it, which is what others believe: imprint root crl --revoke ${ca.ca_id} --reason ca-compromise, at a ceremony.`,
+    ...(of.isRevokedByRoot
+      ? []
+      : [
+          `- The root has to revoke it, which is what others believe: imprint root crl --revoke ${ca.ca_id} --reason ca-compromise, at a ceremony; then imprint ca install.`,
+        ]),
     ...(of.plan.stations.length === 0
       ? []
       : ['- Each of its stations is enrolled anew: imprint station invite.']),

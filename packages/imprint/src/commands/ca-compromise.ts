@@ -10,10 +10,11 @@ import { openReplacements, replacementsFor } from '@imprint/authority/compromise
 import { revokeIssued } from '@imprint/authority/compromise/revoke-issued';
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
 import { type Ca, requireCa } from '@imprint/authority/trust/cas';
+import { isRevokedByRoot } from '@imprint/authority/trust/root-crls';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addApprovalOptions } from '../act-as.ts';
-import { publishOwnBundle } from '../make-ca.ts';
+import { revokeDevCa, rootsOf } from '../make-ca.ts';
 import { collect, instantOf, wholeNumber } from '../parse-option.ts';
 import { progressLine } from '../progress-line.ts';
 import { readSeenCertificates } from '../read-seen-certificates.ts';
@@ -109,6 +110,7 @@ async function compromise(
     const orders = await replacementsFor(ledger.reader, known);
     report(options, {
       dryRun: true,
+      isRevokedByRoot: false,
       ca: known,
       since,
       plan,
@@ -141,7 +143,7 @@ async function carryOut(
   tell(options, `${ca.ca_id} is stopped: it certifies nobody from now on.`);
   const seen = await recognise(ledger.reader, ca, ders);
   const disowned = await disown(ledger, person, ca, seen);
-  if (ca.kind === 'device' && authority.configuration.realm === 'dev') await publishOwnBundle(authority);
+  if (authority.configuration.realm === 'dev') await revokeDevCa(authority, ca);
   const plan = await listed(authority, ca, since, options);
   const progress = progressLine(options);
   const of = plan.credentials - plan.outcomes.revoked;
@@ -152,7 +154,19 @@ async function carryOut(
   await new CrlPublisher(publisherCore(authority, await authority.unlock())).round();
   const orders = await replacementsFor(ledger.reader, ca);
   const successors = await successorsOf(ledger.reader, ca);
-  report(options, { dryRun: false, ca, since, plan, seen, disowned, revoked, orders, successors });
+  const revokedByRoot = await isRevokedByRoot(ledger.reader, ca, rootsOf(authority));
+  report(options, {
+    dryRun: false,
+    isRevokedByRoot: revokedByRoot,
+    ca,
+    since,
+    plan,
+    seen,
+    disowned,
+    revoked,
+    orders,
+    successors,
+  });
 }
 
 function report(options: CompromiseOptions, of: CompromiseReport): void {
@@ -161,7 +175,18 @@ function report(options: CompromiseOptions, of: CompromiseReport): void {
   const { dryRun, since, plan, disowned, revoked, orders, successors } = of;
   say(
     options,
-    { dry_run: dryRun, ca, since, ...plan, seen, disowned, revoked_now: revoked, orders, successors },
+    {
+      dry_run: dryRun,
+      ca,
+      is_revoked_by_root: of.isRevokedByRoot,
+      since,
+      ...plan,
+      seen,
+      disowned,
+      revoked_now: revoked,
+      orders,
+      successors,
+    },
     [...planLines(of), ...seenLines(of), ...remainingLines(of, options.home)],
   );
 }

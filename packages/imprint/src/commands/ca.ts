@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { type Ca, listCas, requireCa, retireCa, scopeOf } from '@imprint/authority/trust/cas';
+import type { InstalledRootCrl } from '@imprint/authority/trust/root-crls';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
@@ -225,13 +226,24 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
     return;
   }
   await actOn(options, 'ca.manage', async (authority) => {
-    const { installed, bundle: version } = await installFurther(authority, options.from, options.head);
-    say(options, { ready: true, installed: installed.map(caView), bundle: version }, [
-      ...(installed.length === 0 ? ['No CA waits for its certificate.'] : []),
+    const { installed, crls, bundle: version } = await installFurther(authority, options.from, options.head);
+    const asked = (await listCas(authority.ledger.reader)).filter(({ status }) => status === 'requested');
+    const waiting = asked.map(({ ca_id }) => ca_id);
+    say(options, { ready: true, installed: installed.map(caView), waiting, crls, bundle: version }, [
+      ...(installed.length + waiting.length === 0 ? ['No CA waits for its certificate.'] : []),
+      ...(waiting.length === 0 ? [] : [`The stick has no answer to ${waiting.join(', ')} yet.`]),
+      ...crls.flatMap(crlLines),
       ...installed.map((one) => `The CA ${one.ca_id} certifies from now on: ${scopeText(scopeOf(one))}.`),
       ...(version === null ? [] : [`Devices are told of version ${version} of the trust anchors.`]),
     ]);
   });
+}
+
+function crlLines({ branch, number, nextUpdate, isNew, retired }: InstalledRootCrl): string[] {
+  return [
+    ...(isNew ? [`CRL ${number} of the ${branch} root is installed, and holds until ${nextUpdate}.`] : []),
+    ...retired.map((ca) => `${ca} is revoked by its root: it is retired, and certifies nobody any more.`),
+  ];
 }
 
 async function bundle(options: HomeOptions & { out?: string }): Promise<void> {

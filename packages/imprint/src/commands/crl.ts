@@ -2,6 +2,8 @@
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
 import { tightestVisibility } from '@imprint/authority/revocation/visibility';
 import { listCas } from '@imprint/authority/trust/cas';
+import { rootNames } from '@imprint/authority/trust/issue-ca';
+import { keptRootCrls } from '@imprint/authority/trust/root-crls';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
 import type { OpenAuthority } from '../open-authority.ts';
@@ -19,7 +21,7 @@ export function addCrlCommands(program: Command): void {
   const crl = program.command('crl').description('revocation lists of the CAs');
   crl
     .command('list')
-    .description('the newest CRL of each CA and partition: number, size, and until when it holds')
+    .description('the newest CRL of each root, CA and partition: number, size, and until when it holds')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint crl list --home ./authority')
@@ -51,20 +53,30 @@ async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOption
     ...row,
     ended: row.next_update <= now,
   }));
-  say(options, { visible_within_minutes: boundMs / 60_000, crls }, [
+  const root_crls = (await keptRootCrls(ledger.reader)).map(({ crl: _, ...row }) => ({
+    ...row,
+    ended: row.next_update <= now,
+  }));
+  const ofRoots = root_crls.map(({ branch, ...row }) => ({ ca: rootNames[branch], ...whole, ...row }));
+  say(options, { visible_within_minutes: boundMs / 60_000, crls, root_crls }, [
     ...(crls.length === 0
-      ? ['No CRL was published yet: imprint serve does it, or imprint crl publish.']
+      ? ['No CRL of a CA was published yet: imprint serve does it, or imprint crl publish.']
+      : []),
+    ...(crls.length + ofRoots.length === 0
+      ? []
       : table([
           ['CA', 'CRL', 'number', 'revoked', 'made', 'holds until', ''],
-          ...crls.map(({ ca, partition, partitions, number, revoked, this_update, next_update, ended }) => [
-            ca,
-            `${partition} of ${partitions}`,
-            number,
-            revoked,
-            this_update,
-            next_update,
-            ended ? 'ended' : '',
-          ]),
+          ...[...ofRoots, ...crls].map(
+            ({ ca, partition, partitions, number, revoked, this_update, next_update, ended }) => [
+              ca,
+              `${partition} of ${partitions}`,
+              number,
+              revoked,
+              this_update,
+              next_update,
+              ended ? 'ended' : '',
+            ],
+          ),
         ])),
     `By the contracts a revocation shows within ${boundMs / 60_000} minutes.`,
   ]);
@@ -94,6 +106,9 @@ async function publish(authority: ActingAuthority, options: CrlOptions & { all?:
         ]),
   );
 }
+
+/** A root has one list. */
+const whole = { partition: 0, partitions: 1 };
 
 /** The names of the CAs, by the SHA-256 of their certificates. */
 async function caNames({ ledger }: Pick<ActingAuthority, 'ledger'>): Promise<Map<string, string>> {

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fingerprintOf } from '@imprint/authority/trust/ca-request-file';
+import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import { checkStick } from 'imprint/ceremony/check-stick';
 import { createRoot } from 'imprint/ceremony/create-root';
@@ -33,7 +34,7 @@ export async function trustCases(place: string): Promise<CommandCase[]> {
   return [createCa(dev), stolen, rootCreate(), rootSign(test), install(test, head)];
 }
 
-/** A home that waits, a stick with nothing but its roots, and one with all that it waits for. */
+/** A home that waits, a stick with nothing but its roots, and one with all that it waits for; keys are sealed at the least cost, since a sweep opens them often. */
 async function makeCeremony(folder: string): Promise<string> {
   mkdirSync(folder);
   writeFileSync(join(folder, 'pass'), `${passphrase}\n`, { mode: 0o600 });
@@ -45,12 +46,15 @@ async function makeCeremony(folder: string): Promise<string> {
       minimum_station_version: '0.1.0',
     },
     join(folder, 'pass'),
+    undefined,
+    scryptLogN.least,
   );
   const stick = Stick.open(join(folder, 'roots'));
   const keyFolder = join(folder, 'keys');
   const now = () => new Date();
   const secret = async () => toUtf8(passphrase);
-  await createRoot(stick, { realm: 'test', organization, people, keyFolder, now, passphrase: secret });
+  const terms = { realm: 'test' as const, organization, people, keyFolder, now };
+  await createRoot(stick, { ...terms, passphrase: secret, logN: scryptLogN.least });
   cpSync(stick.folder, join(folder, 'signed'), { recursive: true });
   const signed = Stick.ofRoot(join(folder, 'signed'));
   for (const caId of ['device-issuing', 'station-issuing']) {

@@ -16,6 +16,8 @@ export interface Authorities {
   readonly file: string;
   /** Some process that lives. */
   readonly process: AuthorityProcess | undefined;
+  /** All that live. */
+  readonly processes: readonly AuthorityProcess[];
   /** Begins before the factory's time does, with a process to which nothing happens yet. */
   setUp(): AuthorityProcess;
   /** From now on things happen, and people look after it. */
@@ -70,6 +72,10 @@ class SoleAuthority implements Authorities {
 
   get process(): AuthorityProcess | undefined {
     return this.#host.process;
+  }
+
+  get processes(): AuthorityProcess[] {
+    return this.process === undefined ? [] : [this.process];
   }
 
   setUp(): AuthorityProcess {

@@ -3,8 +3,9 @@
  * more, sets a wrong clock right and accepts it. Faults of its key and its clock come in here.
  */
 import { acceptClock } from '@imprint/authority/clock/clock-guard';
+import type { Signer } from '@imprint/authority/signer/signer';
 import type { Storage } from '@imprint/authority/storage/storage';
-import { isImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { drawKey } from '@imprint/sim/key-slot';
 import type { AuthorityIdentity } from './authority-identity.ts';
 import { AuthorityProcess } from './authority-process.ts';
@@ -12,13 +13,13 @@ import { failingSigner } from './failing-signer.ts';
 import type { Faults } from './faults.ts';
 import { Life } from './life.ts';
 import type { Network } from './network.ts';
-import { SeededKey, seededSigner } from './seeded-keys.ts';
+import { SeededKey } from './seeded-keys.ts';
 import { type Chance, chance, type World } from './world.ts';
 
 export interface AuthorityWatcher {
   /** A commit came back, or was kept though it did not: the file may hold more than before. */
   mayHaveCommitted(): void;
-  /** The issuing key has signed these bytes. */
+  /** The key of a CA for devices has signed these bytes. */
   signed(bytes: Uint8Array): void;
   /** What only the authority's own log would show. */
   fault(error: unknown): void;
@@ -56,6 +57,8 @@ export class AuthorityHost {
   #process: AuthorityProcess | undefined;
   #starts = 0;
   #clockOffMs = 0;
+  /** That nobody has set right yet: two of them can be none, to whoever began before the second. */
+  #jumps = 0;
   /** The person has set the clock right and has to tell the authority so. */
   #mustAccept = false;
   #stopped = false;
@@ -73,7 +76,7 @@ export class AuthorityHost {
   }
 
   get isClockRight(): boolean {
-    return this.#clockOffMs === 0;
+    return this.#clockOffMs === 0 && this.#jumps === 0;
   }
 
   /** Starts the program; where its database has to be waited for, it is there later or ends. */
@@ -112,7 +115,9 @@ export class AuthorityHost {
   /** The clock jumps, and is set right after a while. */
   jumpClock(ms: number): void {
     this.#clockOffMs += ms;
+    this.#jumps++;
     this.#parts.world.after(clockWrongMs, () => {
+      this.#jumps--;
       this.#clockOffMs = 0;
       this.#mustAccept = true;
       this.kill();
@@ -121,20 +126,26 @@ export class AuthorityHost {
 
   #run(life: Life, storage: Storage): void {
     const { world, faults, network, watcher, identity, skewMs = 0 } = this.#parts;
+    const openSigner = (caId: string): Signer => {
+      const sound = identity.caSigners.get(caId);
+      if (sound === undefined) throw new ImprintError('file_invalid', `there is no key of ${caId}`);
+      if (!caId.startsWith('device-')) return sound;
+      return failingSigner({
+        sound,
+        otherKey: this.#otherKey,
+        life,
+        faults,
+        draw: this.#draw,
+        signed: (bytes) => watcher.signed(bytes),
+      });
+    };
     const process: AuthorityProcess = new AuthorityProcess({
       world,
       life,
       name: `${this.#prefix}${this.#starts}`,
       identity,
       storage,
-      signer: failingSigner({
-        sound: seededSigner('ec-p256', identity.hierarchy.keys.issuing),
-        otherKey: this.#otherKey,
-        life,
-        faults,
-        draw: this.#draw,
-        signed: (bytes) => watcher.signed(bytes),
-      }),
+      openSigner,
       clockOffMs: () => skewMs + this.#clockOffMs,
       report: (error) => {
         if (life.alive) watcher.fault(error);

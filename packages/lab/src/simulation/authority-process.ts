@@ -2,6 +2,7 @@
  * One life of the authority in the simulation: the real core from the edge of the API down to SQLite, put together as `imprint
  * serve` does, over a disk, a clock and keys that fail. What survives its death is its database file and its keys.
  */
+import { expireApprovals } from '@imprint/authority/access/approvals';
 import { Checkpoints } from '@imprint/authority/audit/checkpoints';
 import { ClockGuard, haltForClock } from '@imprint/authority/clock/clock-guard';
 import { answerRoute } from '@imprint/authority/http/answer-route';
@@ -15,7 +16,7 @@ import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
 import type { Signer } from '@imprint/authority/signer/signer';
 import type { Storage } from '@imprint/authority/storage/storage';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
-import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
+import { logId } from '@imprint/authority/trust/hierarchy';
 import { Issuers } from '@imprint/authority/trust/issuers';
 import { toProblem } from '@imprint/contract/api/problem';
 import { verifierKey } from '@imprint/contract/audit/checkpoint';
@@ -25,8 +26,10 @@ import { toPem } from '@imprint/contract/x509/pem';
 import type { Answer } from '@imprint/station/read-answer';
 import { stationVersion } from '@imprint/station/start-line';
 import type { AuthorityIdentity } from './authority-identity.ts';
+import { AuthorityRevocation } from './authority-revocation.ts';
 import type { Life } from './life.ts';
 import type { Listener, Message } from './network.ts';
+import { drawSeededKey, signerOf } from './seeded-keys.ts';
 import { beginning, settled, type World } from './world.ts';
 
 export const logOrigin = 'imprint.local/lab';
@@ -39,7 +42,8 @@ export interface AuthorityParts {
   name: string;
   identity: AuthorityIdentity;
   storage: Storage;
-  signer: Signer;
+  /** The key of a CA by the CA's name. */
+  openSigner: (caId: string) => Signer;
   /** How far its clock is off, in milliseconds, at this moment. */
   clockOffMs: () => number;
   /** What only its own log would show: a fault of the program. */
@@ -55,6 +59,7 @@ export class AuthorityProcess implements Listener {
   readonly identity: AuthorityIdentity;
   readonly line: LineCore;
   readonly ledger: TickLedger;
+  readonly revocation: AuthorityRevocation;
   readonly #handlers;
   readonly #report: (error: unknown) => void;
   readonly #guard: ClockGuard;
@@ -62,7 +67,7 @@ export class AuthorityProcess implements Listener {
   readonly #beforeReply: (message: Message) => void;
 
   constructor(parts: AuthorityParts) {
-    const { world, life, identity, storage, signer, clockOffMs, name } = parts;
+    const { world, life, identity, storage, openSigner, clockOffMs, name } = parts;
     const { certificates, logPublicKey } = identity.hierarchy;
     this.life = life;
     this.identity = identity;
@@ -87,9 +92,7 @@ export class AuthorityProcess implements Listener {
       gather: settled,
     });
     const key = verifierKey(logOrigin, logPublicKey);
-    const issuers = new Issuers('dev', async (caId) =>
-      caId === keyNames.issuing ? signer : identity.stationSigner,
-    );
+    const issuers = new Issuers('dev', async (caId) => openSigner(caId));
     this.line = {
       ledger: this.ledger,
       realm: 'dev',
@@ -120,12 +123,24 @@ export class AuthorityProcess implements Listener {
     };
     // a fault of ours is answered as internal, and the model judges answers
     this.#handlers = lineHandlers(this.line, stations, () => undefined);
+    const responderKeys = world.entropy(`responder ${name}`);
     // as it does before it listens
     this.#duty(this.#watchClock());
     this.#duty(closeStaleIntents(this.line));
     life.every(limits.intentLeaseMs, () => this.#duty(closeStaleIntents(this.line)));
     life.every(forgetEveryMs, () => this.#duty(forgetEphemeral(this.line)));
     life.every(limits.clockWatchMs, () => this.#duty(this.#watchClock()));
+    life.every(forgetEveryMs, () => this.#duty(expireApprovals(this.ledger, this.line.processId)));
+    this.revocation = new AuthorityRevocation(
+      life,
+      {
+        ...this.line,
+        organization: 'Example Devices',
+        newSigner: () => signerOf(drawSeededKey('ec-p256', responderKeys)),
+        report: (error) => this.#duty(Promise.reject(error)),
+      },
+      issuers,
+    );
   }
 
   async answer(message: Message): Promise<Answer> {

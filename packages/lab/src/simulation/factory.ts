@@ -12,6 +12,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { type HostileMode, hostileModes } from '@imprint/sim/hostile';
 import type { LineEvent } from '@imprint/station/line-event';
 import { computeByOpenssl } from 'imprint/compute-by-openssl';
+import { actsDone } from './acts-done.ts';
 import { type Authorities, makeAuthorities } from './authorities.ts';
 import { minder } from './authority-host.ts';
 import { type BoardOnFloor, makeBoard } from './boards.ts';
@@ -25,8 +26,11 @@ import { lostAgain, lostBoards } from './lost-boards.ts';
 import { Model, type Violation } from './model.ts';
 import { moveByPerson } from './move-by-person.ts';
 import { Network } from './network.ts';
+import { Office, openOffice } from './office/office.ts';
+import { WorkDay } from './office/work-day.ts';
 import { workAllBoards } from './people.ts';
 import { gateways, sensors } from './products.ts';
+import { RelyingParty } from './relying-party.ts';
 import { enrolStations, placeOrder, placeStolenOrders } from './setup.ts';
 import { StationHost } from './station-host.ts';
 import type { Bench, Fate, Shop } from './worker.ts';
@@ -98,6 +102,7 @@ class Factory {
   readonly #fateOf = new Map<number, Fate>();
   #stolenLabels!: StolenLabels;
   #thief: Thief | undefined;
+  #day: WorkDay | undefined;
   #floor!: Floor;
   #network!: Network;
   #authority!: Authorities;
@@ -153,20 +158,11 @@ class Factory {
       violations: this.#model.violations,
       struck: this.#faults.struck,
       planned: this.#planned,
-      acts: this.#acts(),
+      acts: actsDone(this.#floor?.boards ?? [], this.#thief?.done, this.#day?.done),
       entries: this.#model.entries,
       events: world.events,
       simulatedHours: world.nowMs / 3_600_000,
     };
-  }
-
-  #acts(): Record<string, number> {
-    const acts: Record<string, number> = {};
-    for (const { hostile } of this.#floor?.boards ?? []) {
-      if (hostile !== undefined) acts[`unit: ${hostile}`] = (acts[`unit: ${hostile}`] ?? 0) + 1;
-    }
-    for (const [act, times] of Object.entries(this.#thief?.done ?? {})) acts[`station: ${act}`] = times;
-    return acts;
   }
 
   close(): void {
@@ -184,12 +180,11 @@ class Factory {
       this.#folder,
       this.#options.replicas ?? 1,
     );
-    const { hierarchy } = this.#authority.identity;
     model.begin(this.#authority.file, this.#authority.identity, (this.#options.replicas ?? 1) > 1);
     const every = Object.keys(hostileModes) as HostileMode[];
     const first = chance(world.entropy('hostile boards')).below(every.length);
     const modes = [...every.slice(first), ...every.slice(0, first)];
-    const rootSha256 = sha256Hex(hierarchy.certificates.root);
+    const rootSha256 = sha256Hex(this.#authority.identity.hierarchy.certificates.root);
     const boards: BoardOnFloor[] = Array.from({ length: this.#options.units }, (_, unit) =>
       makeBoard(world, this.#faults, rootSha256, unit, modes, (board, fuse) => this.#burning(board, fuse)),
     );
@@ -214,6 +209,7 @@ class Factory {
     await placeOrder(world, authority, this.#floor, gateways, ['gw-1', 'gw-2', 'pk-1']);
     await placeOrder(world, authority, this.#floor, sensors, ['sn-1', 'pk-1']);
     this.#stolenLabels = await placeStolenOrders(world, authority, stolenStation, stolenOrder, stolenUnits);
+    await openOffice(authority);
     this.#authority.begin();
     this.#addHost('gw-1', ['provision', 'provision', 'provision']);
     this.#addHost('gw-2', ['provision', 'provision']);
@@ -280,7 +276,12 @@ class Factory {
       this.#fateOf.set(unit, fate);
       this.#say(`board ${unit} is ${fate}`);
     });
-    await Promise.all([people, theft.over]);
+    const relying = new RelyingParty(this.#world, this.#model, () => this.#authority.processes);
+    relying.begin();
+    this.#day = new WorkDay(new Office(this.#world, this.#authority, this.#model));
+    await Promise.all([people, theft.over, this.#day.work()]);
+    await this.#day.atEnd();
+    await relying.atEnd();
   }
 
   /** An ID of the gateways' grammar that is in no order. */

@@ -1,4 +1,4 @@
-/** The issuing key of one process, with the faults of its token. */
+/** The key of a CA in one process, with the faults of its token. */
 import type { Signer } from '@imprint/authority/signer/signer';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Faults } from './faults.ts';
@@ -15,6 +15,8 @@ export interface SignerParts {
   /** Told what the key has signed. */
   signed: (bytes: Uint8Array) => void;
 }
+
+const hangsMs = 20_000;
 
 export function failingSigner({ sound, otherKey, life, faults, draw, signed }: SignerParts): Signer {
   const sign = (bytes: Uint8Array) => {
@@ -38,7 +40,9 @@ export function failingSigner({ sound, otherKey, life, faults, draw, signed }: S
           throw new ImprintError('unavailable', 'the session with the token was lost');
         case 'signer-hangs':
           await sign(bytes);
-          return new Promise<never>(() => undefined);
+          // past every lease; whoever speaks to a token gives it up in the end
+          await new Promise<void>((resolve) => life.after(hangsMs, resolve));
+          throw new ImprintError('unavailable', 'the token was given up');
         case 'signer-wrong-key':
           return otherKey.sign(bytes);
         case 'signer-wrong-bytes':

@@ -14,8 +14,11 @@ import type { Struck } from './faults.ts';
 import { Life } from './life.ts';
 import { ActsModel } from './model/acts-model.ts';
 import { BoardModel } from './model/board-model.ts';
+import { CaModel } from './model/ca-model.ts';
 import { sha256 } from './model/certificate-bytes.ts';
 import { LogModel } from './model/log-model.ts';
+import { PeopleModel } from './model/people-model.ts';
+import { RevocationModel } from './model/revocation-model.ts';
 import { type Violation, Violations } from './model/violation.ts';
 import { WireModel } from './model/wire-model.ts';
 import type { Message, NetworkWatcher } from './network.ts';
@@ -25,7 +28,10 @@ export type { Violation } from './model/violation.ts';
 
 export class Model implements AuthorityWatcher, NetworkWatcher {
   readonly log: LogModel;
+  readonly cas: CaModel;
+  readonly people: PeopleModel;
   readonly acts: ActsModel;
+  readonly revocation: RevocationModel;
   readonly #violations: Violations;
   readonly #wire: WireModel;
   readonly #boards: BoardModel;
@@ -39,8 +45,12 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
     this.#world = world;
     this.#violations = new Violations(world);
     this.log = new LogModel(world, this.#violations);
+    this.cas = new CaModel(this.#violations);
+    this.people = new PeopleModel(this.#violations);
+    for (const model of [this.cas, this.people]) this.log.alsoRead.push((entry) => model.take(entry));
     this.acts = new ActsModel(this.log, this.#violations);
-    this.#wire = new WireModel(this.log, this.#violations);
+    this.revocation = new RevocationModel(world, this.log, this.cas, this.#violations);
+    this.#wire = new WireModel(this.log, this.cas, this.#violations);
     this.#boards = new BoardModel(this.log, this.#violations);
   }
 
@@ -60,9 +70,10 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
   begin(file: string, identity: AuthorityIdentity, hasReplicas: boolean): void {
     this.#file = file;
     this.#hasReplicas = hasReplicas;
-    this.log.open(file);
     const { certificates, logPublicKey } = identity.hierarchy;
-    this.#wire.begin(logPublicKey, certificates.issuing);
+    this.#wire.begin(logPublicKey);
+    this.cas.begin([certificates.root, certificates.stationRoot]);
+    this.log.open(file);
   }
 
   mayHaveCommitted(): void {
@@ -75,6 +86,7 @@ export class Model implements AuthorityWatcher, NetworkWatcher {
    */
   signed(bytes: Uint8Array): void {
     this.#pull();
+    if (this.revocation.takes(bytes)) return;
     const tbs = sha256(bytes);
     const intent = this.log.byTbs.get(tbs);
     this.#violations.unless(intent !== undefined, 'I-2', () => `TBS ${tbs} is signed without an intent`);

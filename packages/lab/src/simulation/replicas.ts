@@ -67,7 +67,11 @@ export class Replicas implements Authorities {
   }
 
   get process(): AuthorityProcess | undefined {
-    return this.#hosts.find(({ process }) => process !== undefined)?.process;
+    return this.processes[0];
+  }
+
+  get processes(): AuthorityProcess[] {
+    return this.#hosts.flatMap(({ process }) => process ?? []);
   }
 
   /** As it is done on the machine of the database, before anybody else is there. */

@@ -1,6 +1,7 @@
 /** What a run of many factories has to say, for people and for programs. */
+import { actNames } from './acts-done.ts';
 import { cellName, faultNames, impossible, phases } from './catalogue.ts';
-import { actNames, cellsImpossible, reasons, type Totals } from './summary.ts';
+import { cellsImpossible, reasons, type Totals } from './summary.ts';
 
 const nameWidth = 30;
 const columnWidth = 9;

@@ -50,10 +50,13 @@ export function drawSeededKey(type: KeyType, entropy: Entropy): SeededKey {
 
 /** The port of the authority's signing keys; faults are put before it by whoever wants some. */
 export function seededSigner(type: KeyType, key: KeyObject): Signer {
-  const seeded = new SeededKey(type, key);
+  return signerOf(new SeededKey(type, key));
+}
+
+export function signerOf(seeded: SeededKey): Signer {
   return {
     custody: 'process',
-    keyType: type,
+    keyType: seeded.type,
     spki: seeded.spki,
     sign: async (message) => seeded.sign(message),
   };

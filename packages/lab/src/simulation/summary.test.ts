@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { actNames } from './acts-done.ts';
 import { coverageText, violationsText } from './report.ts';
-import { actNames, Totals } from './summary.ts';
+import { Totals } from './summary.ts';
 
 const summary = {
   units: 20,

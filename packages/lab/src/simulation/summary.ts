@@ -1,9 +1,8 @@
 /** What is kept of a factory that ran, and of many together. */
 
-import { hostileModes } from '@imprint/sim/hostile';
+import { actNames } from './acts-done.ts';
 import { type Cell, cellName, faultNames, impossible, phases, possibleCells } from './catalogue.ts';
 import type { FactoryReport } from './factory.ts';
-import { thiefsActs } from './hostile/thief.ts';
 import type { Violation } from './model.ts';
 import type { Fate } from './worker.ts';
 
@@ -88,12 +87,6 @@ export class Totals {
     return possibleCells.filter((cell) => this.tried[cellName(cell)] === undefined);
   }
 }
-
-/** All that hostile boards and a stolen station can do, as `acts` names it. */
-export const actNames: readonly string[] = [
-  ...Object.keys(hostileModes).map((mode) => `unit: ${mode}`),
-  ...thiefsActs.map((act) => `station: ${act}`),
-];
 
 export const cellsImpossible = faultNames.length * phases.length - possibleCells.length;
 

@@ -1,9 +1,9 @@
-/** Entries of the CAs under the realm's roots: asked for, installed, retired; of what devices are told to trust, and of keys of other realms. */
+/** Entries of the CAs under the realm's roots: asked for, installed, retired; of the roots' CRLs, of what devices are told to trust, and of keys of other realms. */
 import { fromBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Kysely } from 'kysely';
 import type { CaTable, Tables } from '../../storage/tables.ts';
-import type { Projections } from './projections.ts';
+import { mustChangeOne, type Projections } from './projections.ts';
 import { recordRevocation } from './revocations.ts';
 
 export const caProjections: Projections<
@@ -12,6 +12,7 @@ export const caProjections: Projections<
   | 'ca.retired'
   | 'ca.compromised'
   | 'certificate.disowned'
+  | 'root-crl.installed'
   | 'bundle.published'
   | 'keys.excluded'
 > = {
@@ -75,6 +76,25 @@ export const caProjections: Projections<
       reason: 'unknown-to-log',
       log_index: index,
     });
+  },
+  /** A number that does not go up is refused (I-17). */
+  'root-crl.installed': async (tx, { at, data }) => {
+    const { crl_b64, ...rest } = data;
+    const values = { ...rest, crl: fromBase64(crl_b64), installed_at: at };
+    const { branch: _, ...changed } = values;
+    const rows = await tx
+      .insertInto('root_crl')
+      .values(values)
+      .onConflict((conflict) =>
+        conflict.column('branch').doUpdateSet(changed).whereRef('root_crl.number', '<', 'excluded.number'),
+      )
+      .returning('number')
+      .execute();
+    mustChangeOne(
+      { rows },
+      'log_inconsistent',
+      `CRL ${data.number} of the ${data.branch} root does not follow on the one before it`,
+    );
   },
   /** One that two realms have certified stays the first one's. */
   'keys.excluded': async (tx, { data }) => {

@@ -38,6 +38,27 @@ export const firmware = z.strictObject({
   rollback_counter: z.int().min(0),
 });
 
+/** The configuration that a device applied, by its version. */
+export const appliedConfiguration = z.strictObject({ version: z.int().min(1).max(1_000_000_000) });
+
+/** A key in the memory of one process, before and after it is certified. */
+export const processKey = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  profile_sha256: hash,
+  tbs_sha256: hash,
+  public_key_sha256: hash,
+  not_before: instant,
+  not_after: instant,
+  owner: name,
+};
+export const processCertificate = {
+  issuer_sha256: hash,
+  serial: serialHex,
+  certificate_sha256: hash,
+  certificate_b64: base64,
+};
+
 /** Where on the line an attempt took place, as the station says. */
 export const position = z.strictObject({
   lane: z.int().min(1).max(limits.lanesPerStation),

@@ -32,6 +32,13 @@ export const orderEntries = {
     order_id: name,
     device_ids: z.array(deviceIdText).min(1).max(limits.idsPerLogEntry),
   }),
+  /** The order's numbers from then on: neither is less than before, and one is more (I-18). */
+  'order.quota-raised': z.strictObject({
+    order_id: name,
+    quantity: z.int().min(1).max(limits.orderQuantity),
+    scrap_allowance: z.int().min(0).max(limits.orderQuantity),
+    reason: sentence,
+  }),
   'order.closed': z.strictObject({ order_id: name, reason: sentence }),
   'device.transitioned': z.strictObject({
     device_id: deviceIdText,

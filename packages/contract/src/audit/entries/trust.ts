@@ -9,7 +9,8 @@ import {
   crlPartitions,
   hash,
   instant,
-  name,
+  processCertificate,
+  processKey,
   realmName,
   sentence,
   serialHex,
@@ -86,21 +87,18 @@ export const trustEntries = {
     /** Every revocation among so many first entries of the log is in it. */
     log_size: z.int().min(0),
   }),
+  /** A root's own CRL, as it was signed where the root's key is: what the authority serves in that root's name from now on. */
+  'root-crl.installed': z.strictObject({
+    branch: caKind,
+    number: z.int().min(1),
+    this_update: instant,
+    next_update: instant,
+    /** CAs in it. */
+    revoked: z.int().min(0),
+    crl_sha256: hash,
+    crl_b64: base64,
+  }),
   /** A process made a key that answers OCSP for a CA, and may have it certified once. */
-  'responder.intended': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    profile_sha256: hash,
-    tbs_sha256: hash,
-    public_key_sha256: hash,
-    not_before: instant,
-    not_after: instant,
-    owner: name,
-  }),
-  'responder.certified': z.strictObject({
-    issuer_sha256: hash,
-    serial: serialHex,
-    certificate_sha256: hash,
-    certificate_b64: base64,
-  }),
+  'responder.intended': z.strictObject(processKey),
+  'responder.certified': z.strictObject(processCertificate),
 } as const;

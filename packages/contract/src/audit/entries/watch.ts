@@ -1,7 +1,7 @@
 /** What the log says of the authority's own state: alarms, its clock, a restored log. */
 import { z } from 'zod';
 import { limits } from '../../limits.ts';
-import { hash, instant, name, sentence } from './fields.ts';
+import { hash, instant, sentence } from './fields.ts';
 
 export const watchEntries = {
   'alarm.raised': z.strictObject({
@@ -14,8 +14,11 @@ export const watchEntries = {
       'boards-set-aside',
       'asks-too-fast',
       'guesses-badges',
+      'device-clone',
+      'unknown-devices',
     ]),
-    subject: name,
+    /** A station, a device, or a part of the authority. */
+    subject: z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/),
     detail: sentence,
   }),
   /** A person has set the clock right, or found it right: what a clock alarm halted goes on. */

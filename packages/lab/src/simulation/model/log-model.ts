@@ -26,6 +26,9 @@ export interface LoggedCredential {
   serial: string;
   tbsSha256: string;
   keySha256: string;
+  issuerSha256: string;
+  /** On the factory's own clock. */
+  revokedAtMs: number | undefined;
   status: 'intended' | 'active' | 'revoked' | 'superseded';
   certificate: Buffer | undefined;
 }
@@ -71,7 +74,9 @@ export class LogModel {
   readonly #violations: Violations;
   readonly #reach: ReachModel;
   readonly #lives: LifeModel;
-  readonly #serials = new Set<string>();
+  /** What else reads each entry, after this model has taken it. */
+  readonly alsoRead: ((entry: LoggedEntry) => void)[] = [];
+  readonly #serials = new Map<string, string>();
   readonly #deviceOfKey = new Map<string, string>();
   #log: StoredLog | undefined;
   /** How far the authority's clock may be off what is true, in milliseconds: more while a fault has it wrong. */
@@ -114,6 +119,7 @@ export class LogModel {
     }
     this.#takers[entry.type]?.(entry);
     this.#reach.take(entry);
+    for (const read of this.alsoRead) read(entry);
   }
 
   readonly #takers: Record<string, (entry: LoggedEntry) => void> = {
@@ -165,7 +171,9 @@ export class LogModel {
         'I-5',
         () => `${data.serial} is revoked, which no intent has`,
       );
-      if (credential !== undefined) credential.status = 'revoked';
+      if (credential === undefined) return;
+      credential.status = 'revoked';
+      credential.revokedAtMs ??= this.#world.nowMs;
     },
     'job.written': ({ data }) => {
       const job = this.#job(data.job_id);
@@ -228,6 +236,10 @@ export class LogModel {
     return this.#byDevice.get(deviceId)?.find(({ status }) => status === 'active');
   }
 
+  bySerial(serial: string): LoggedCredential | undefined {
+    return this.credentials.get(this.#serials.get(serial) ?? '');
+  }
+
   readonly #byDevice = new Map<string, LoggedCredential[]>();
 
   #intended({ at, data }: LoggedEntry): void {
@@ -239,7 +251,7 @@ export class LogModel {
       'I-4',
       () => `serial ${serial} is short or negative`,
     );
-    this.#serials.add(serial);
+    this.#serials.set(serial, data.credential_id);
     const owner = this.#deviceOfKey.get(keySha256);
     violations.unless(
       owner === undefined || owner === deviceId,
@@ -283,6 +295,8 @@ export class LogModel {
       serial,
       tbsSha256,
       keySha256,
+      issuerSha256: data.issuer_sha256,
+      revokedAtMs: undefined,
       status: 'intended',
       certificate: undefined,
     };

@@ -7,6 +7,7 @@ import type { StationRequest } from '@imprint/contract/api/station';
 import type { Answer } from '@imprint/station/read-answer';
 import { askedAlone } from '../asked-alone.ts';
 import type { Message } from '../network.ts';
+import type { CaModel } from './ca-model.ts';
 import { sha256, tbsOf } from './certificate-bytes.ts';
 import type { LogModel } from './log-model.ts';
 import type { Violations } from './violation.ts';
@@ -33,22 +34,22 @@ interface Numbered {
 
 export class WireModel {
   readonly #log: LogModel;
+  readonly #cas: CaModel;
   readonly #violations: Violations;
   /** By station and request ID: the body, and what was answered with 200. */
   readonly #told = new Map<string, { asked: Asked; certificate?: string }>();
   readonly #judged = new Set<string>();
   #logKey: KeyObject | undefined;
-  #issuer: X509Certificate | undefined;
 
-  constructor(log: LogModel, violations: Violations) {
+  constructor(log: LogModel, cas: CaModel, violations: Violations) {
     this.#log = log;
+    this.#cas = cas;
     this.#violations = violations;
   }
 
-  begin(logPublicKey: Uint8Array, issuer: Uint8Array): void {
+  begin(logPublicKey: Uint8Array): void {
     const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), logPublicKey]);
     this.#logKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-    this.#issuer = new X509Certificate(issuer);
   }
 
   answered(message: Message, { status, text }: Answer): void {
@@ -144,11 +145,11 @@ export class WireModel {
     const fingerprint = certificate.fingerprint256;
     if (this.#judged.has(fingerprint)) return;
     this.#judged.add(fingerprint);
-    const issuer = this.#issuer!;
+    const issuer = this.#cas.installed.get(logged.issuerSha256)?.certificate;
     this.#violations.unless(
-      certificate.verify(issuer.publicKey) && certificate.checkIssued(issuer),
+      issuer !== undefined && certificate.verify(issuer.publicKey) && certificate.checkIssued(issuer),
       'I-3',
-      () => `the certificate of ${logged.deviceId} is not signed by the issuing CA`,
+      () => `the certificate of ${logged.deviceId} is not signed by the CA that was to sign it`,
     );
     const spki = certificate.publicKey.export({ format: 'der', type: 'spki' });
     this.#violations.unless(
