@@ -55,6 +55,11 @@ const parts: readonly Part[] = [
     under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
     add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
   },
+  { name: 'group', add: async (to) => (await import('./commands/group.ts')).addGroupCommands(to) },
+  {
+    name: 'configuration',
+    add: async (to) => (await import('./commands/configuration.ts')).addConfigurationCommands(to),
+  },
   {
     name: 'device',
     under: ['enrolment'],

@@ -138,6 +138,24 @@ describe('configuration', () => {
     assert.equal((await field.values(b)).wifi_psk, secretPsk);
   });
 
+  test('I-16: a former secret that was put back in the place of the present one is not given to anybody', async () => {
+    await field.publish({ secrets: { wifi_psk: 'former-one' } });
+    const [former] = await field.storage.reader.selectFrom('configuration_secret').selectAll().execute();
+    await field.publish({ secrets: { wifi_psk: secretPsk } });
+    await field.core.ledger.submit(async () => ({
+      entries: [],
+      remember: async (tx) => {
+        await tx
+          .updateTable('configuration_secret')
+          .set({ sealed: former!.sealed })
+          .where('secret_sha256', '!=', former!.secret_sha256)
+          .execute();
+      },
+      reply: () => undefined,
+    }));
+    await refuses(field.get(a), 'log_inconsistent', /wifi_psk is not that of the log/);
+  });
+
   test('a value that the contract does not allow is refused before anything is written', async () => {
     const { size } = await field.core.ledger.head();
     const bad: [values: Record<string, string | number | boolean>, says: RegExp][] = [
