@@ -12,6 +12,8 @@ export const errorCatalogue = {
   ceremony_invalid: 400,
   certificate_refused: 400,
   checkpoint_invalid: 400,
+  /** A value that the contract does not allow, or a name that it does not have. */
+  configuration_invalid: 400,
   contract_invalid: 400,
   csr_invalid: 400,
   csr_proof_wrong: 400,
@@ -29,6 +31,16 @@ export const errorCatalogue = {
   signature_wrong: 400,
   // who asks
   account_disabled: 403,
+  /** What one device alone cannot do was done under its key. */
+  clone_suspected: 403,
+  /** The certificate was revoked, or superseded and past its time. */
+  credential_revoked: 403,
+  /** Set aside, returned, lost, retired or scrapped: the context says which. */
+  device_barred: 403,
+  /** A device is inert until people ship it. */
+  device_not_shipped: 403,
+  /** Only an activated device is given its configuration. */
+  device_not_activated: 403,
   login_refused: 401,
   not_authenticated: 401,
   not_authorized: 403,
@@ -42,7 +54,9 @@ export const errorCatalogue = {
   unknown_approval: 404,
   unknown_ca: 404,
   unknown_contract: 404,
+  unknown_configuration: 404,
   unknown_device: 404,
+  unknown_group: 404,
   unknown_job: 404,
   unknown_operator: 404,
   unknown_order: 404,
@@ -63,6 +77,8 @@ export const errorCatalogue = {
   ca_not_active: 409,
   /** What people counted is not what the registry has. */
   count_wrong: 409,
+  /** Another version is under way, the device has another one by now, or nothing would change. */
+  configuration_conflict: 409,
   device_already_done: 409,
   device_quarantined: 409,
   /** It came back, and nobody has accepted it for refurbishing yet. */

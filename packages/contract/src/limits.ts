@@ -16,8 +16,20 @@ export const limits = {
   keysPerLogEntry: 900,
   keysPerFile: 1_000_000,
   deviceIdLength: 64,
+  /** Deferred configuration: names of a contract, bytes of one text, and bytes of all that one version holds. */
+  configurationNames: 64,
+  configurationTextBytes: 4 * 1024,
+  configurationBytes: 16 * 1024,
+  /** A roll-out: its steps, the minutes of one, and after how many failing devices it may stop at the latest. */
+  configurationSteps: 16,
+  configurationStepMinutes: 30 * 24 * 60,
+  configurationStopAfter: 100_000,
+  /** What one device may say of one configuration: more is no news and only fills the log. */
+  configurationReports: 8,
   /** A certification request, DER. */
   csrBytes: 4 * 1024,
+  /** Certificates of one certs-only message of EST. */
+  estCertificates: 64,
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
@@ -25,7 +37,8 @@ export const limits = {
   caRequestBytes: 16 * 1024,
   bundleBytes: 40 * 1024,
   bundleCertificates: 48,
-  rootCrlBytes: 256 * 1024,
+  /** In base64 it fits into an entry of the log: some 800 CAs that a root has revoked. */
+  rootCrlBytes: 45 * 1024,
   transcriptBytes: 1024 * 1024,
   /** So that it fits a common name behind what it says of the branch, and the name of a key's file. */
   caIdLength: 44,
@@ -51,6 +64,32 @@ export const limits = {
   /** Requests of one station a lane: at once, and a second after that. A unit takes some ten. */
   requestsPerLane: 400,
   requestsPerLaneASecond: 40,
+  /** Requests of one device: at once, and a minute after that. */
+  requestsPerDevice: 60,
+  requestsPerDeviceAMinute: 60,
+  /** Connections of the listener for devices, those of one certificate, and of these that show none, of one address. */
+  deviceConnections: 8_000,
+  connectionsPerDevice: 4,
+  /** Handshakes of devices that run at once, those that wait for their turn, and how long they may. */
+  handshakesAtOnce: 512,
+  handshakesWaiting: 4_096,
+  handshakeWaitMs: 20_000,
+  /** A device's request: what it says of itself is short, and a certification request fits. */
+  deviceRequestBytes: 16 * 1024,
+  /** Requests of devices that are being decided; who comes when there are more is told to come again. */
+  deviceRequestsAtOnce: 512,
+  /** Changes that a device says of itself: at once, and a day after that. */
+  reportsPerDevice: 6,
+  reportsPerDeviceADay: 24,
+  /** Entries of the log about devices that were refused, an hour, whoever they are. */
+  refusalsLoggedAnHour: 120,
+  /** How often last contacts and refusals are written down, and how many of them are remembered until then. */
+  contactsEveryMs: 10_000,
+  contactsRemembered: 20_000,
+  /** About when a device is wanted again. */
+  contactEverySeconds: 3_600,
+  /** How far apart uses of one key from two places may lie to be uses at once. */
+  samePlaceWindowMs: 60_000,
   /** Badges that nobody has, shown at one station: at once, and a minute after that. */
   wrongBadges: 10,
   wrongBadgesAMinute: 5,
@@ -125,6 +164,8 @@ export const limits = {
   requestMemoryMs: 400 * 86_400_000,
   pageRows: 200,
   /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
+  /** How long the CRL of a dev realm's root holds: its key is on the authority's machine, and each new CA brings another one. */
+  devRootCrlDays: 365,
   caEndsSoonDays: 180,
   serverEndsSoonDays: 30,
   stationEndsSoonDays: 14,

@@ -11,6 +11,7 @@ test('I-10: a word that is no role has no permission', () => {
 
 test('roles add up, and each permission is somebody’s', () => {
   assert.deepEqual(permissionsOf(['shipping', 'support']), [
+    'configuration.manage',
     'device.read',
     'device.service',
     'device.ship',

@@ -15,6 +15,8 @@ export const permission = z.enum([
   'audit.read',
   'ca.manage',
   'clock.accept',
+  /** To publish, widen and take back what devices are configured with, and to make groups of them. */
+  'configuration.manage',
   'contract.register',
   'credential.revoke',
   'debug.except',
@@ -85,7 +87,7 @@ const permissionsOfRole: Record<Role, readonly Permission[]> = {
   ],
   operator: reading,
   auditor: [...reading, 'account.read', 'approval.read', 'audit.read'],
-  support: ['device.read', 'device.service', 'order.read'],
+  support: ['configuration.manage', 'device.read', 'device.service', 'order.read'],
   shipping: ['device.read', 'device.ship', 'order.read'],
 };
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ImprintError } from './errors.ts';
 import type { Finding } from './finding.ts';
-import { parseProvisioningContract } from './provisioning-contract.ts';
+import { parseProvisioningContract, renderContract } from './provisioning-contract.ts';
 
 const example = (name: string) =>
   readFileSync(new URL(`../../../examples/contracts/${name}.yaml`, import.meta.url), 'utf8');
@@ -169,7 +169,7 @@ const wrongInGateway: [name: string, from: string, to: string, at: string, says:
   ],
   ['a factory configuration without room', 'max_bytes: 2048', 'max_bytes: 300', '300', /room for 300/],
   ['a wrong key handle', 'key_handle: slot-0', 'key_handle: slot-1', 'slot-1', /secure-element-slot-0/],
-  ['a name configured twice', '[wifi_credentials,', '[region,', 'region, customer', /both/],
+  ['a name configured twice', '    wifi_ssid:', '    region:', '{ type: string, max_length: 32', /both/],
   [
     'a name that is no name',
     'region: eu',
@@ -245,7 +245,21 @@ const wrongInGateway: [name: string, from: string, to: string, at: string, says:
     'allowed }',
     /how units are refurbished/,
   ],
-  ['an alias', 'names: [wifi_credentials', 'names: [*x, wifi_credentials', '*x', /alias/],
+  [
+    'an operational credential that ends before its predecessor',
+    'validity_days: 90',
+    'validity_days: 14',
+    'validity_days: |14 }',
+    /longer than it is valid/,
+  ],
+  [
+    'an operational credential for ever',
+    'validity_days: 90',
+    'validity_days: forever',
+    'validity_days: |forever',
+    /"validity_days"/,
+  ],
+  ['an alias', 'region: eu', 'region: *x', '*x', /alias/],
   [
     'a duplicate key',
     'onboarding: hybrid',
@@ -297,6 +311,21 @@ for (const text of ['', '\n', '# nothing\n', '[]', '"text"', '1', 'null', '{}'])
   });
 }
 
+test('a contract without an operational credential is valid, and says where it would be refused as a new one', () => {
+  const text = changed(gateway, 'operational: { validity_days: 90 }\n', '');
+  const { warnings, ifNew } = parseProvisioningContract(text, 'g.yaml');
+  assert.deepEqual(warnings, []);
+  assert.match(ifNew[0]!.message, /onboarding hybrid fetches an operational credential/);
+  assert.deepEqual([ifNew[0]!.line, ifNew[0]!.column], placeOf(text, 'hybrid'));
+  assert.deepEqual(parseProvisioningContract(gateway, 'g.yaml').ifNew, []);
+  assert.deepEqual(parseProvisioningContract(sensor, 's.yaml').ifNew, []);
+});
+
+test('the page of a contract says how its operational credential rotates', () => {
+  const { contract } = parseProvisioningContract(gateway, 'g.yaml');
+  assert.match(renderContract(contract, 'x'), /fetched in the field, ec-p256, valid 90 days/);
+});
+
 test('every byte counts for the hash: a comment makes another contract', () => {
   const one = parseProvisioningContract(gateway, 'g.yaml');
   const other = parseProvisioningContract(`${gateway}# note\n`, 'g.yaml');
@@ -337,14 +366,8 @@ const unwiseInGateway: [name: string, from: string, to: string, at: string, says
     'prefix: "GW-"',
     /look like a MAC/,
   ],
-  ['a password by name', 'region: eu', 'wifi_password: x', 'x, feature', /named like a secret/],
-  ['a token by name', 'region: eu', 'cloud_token: x', 'x, feature', /named like a secret/],
-  ['an API key by name', 'region: eu', 'api_key: x', 'x, feature', /named like a secret/],
-  ['a network', 'region: eu', 'wifi_ssid: home', 'home', /site or customer/],
   ['an endpoint', 'region: eu', 'broker_url: mqtt.example', 'mqtt.example', /site or customer/],
-  ['a private key', 'region: eu', 'blob: "-----BEGIN PRIVATE KEY-----"', '"-----BEGIN', /a PEM block/],
-  ['a web token', 'region: eu', 'blob: eyJhbGciOiJIUzI1NiJ9.e30.x', 'eyJ', /JSON web token/],
-  ['a URL with a password', 'region: eu', 'blob: "mqtt://u:p@h"', '"mqtt', /URL with a password/],
+  ['a certificate', 'region: eu', 'blob: "-----BEGIN CERTIFICATE-----"', '"-----BEGIN', /a PEM block/],
   ['hex of a key', 'region: eu', `blob: "${'0a'.repeat(16)}"`, '"0a0a', /long random number/],
   ['base64 of a key', 'region: eu', 'blob: "kJ8sl2Pq0vXz7TnB4mWcYh1R"', '"kJ8', /long random text/],
   ['no secure boot', 'secure_boot: true', 'secure_boot: false', 'false, disable', /any firmware/],
@@ -373,6 +396,36 @@ for (const [name, from, to, at, says] of unwiseInGateway) {
     assert.deepEqual([warning.line, warning.column], placeOf(text, at));
   });
 }
+
+const secretInFactory: [name: string, to: string, at: string, says: RegExp][] = [
+  ['a password by name', 'wifi_password: x', 'x, feature', /named like a secret/],
+  ['a token by name', 'cloud_token: x', 'x, feature', /named like a secret/],
+  ['an API key by name', 'api_key: x', 'x, feature', /named like a secret/],
+  ['a PIN that is a number', 'pin: 8642', '8642', /named like a secret/],
+  ['the key of a network', 'wifi_key: x', 'x, feature', /named like a secret/],
+  ['a network', 'ssid: home', 'home', /joins a network/],
+  ['a private key', 'blob: "-----BEGIN EC PRIVATE KEY-----"', '"-----BEGIN', /is a private key/],
+  ['a web token', 'blob: eyJhbGciOiJIUzI1NiJ9.e30.x', 'eyJ', /JSON web token/],
+  ['a URL with a password', 'blob: "mqtt://u:p@h"', '"mqtt', /URL with a password/],
+];
+
+for (const [name, to, at, says] of secretInFactory) {
+  test(`I-19: refuses ${name} in factory configuration, with its place, and does not repeat it`, () => {
+    const text = changed(gateway, 'region: eu', to);
+    const { findings } = refusalOf(text);
+    assert.equal(findings.length, 1, JSON.stringify(findings));
+    assert.match(findings[0]!.message, says);
+    assert.deepEqual([findings[0]!.line, findings[0]!.column], placeOf(text, at));
+    assert.doesNotMatch(JSON.stringify(findings), /eyJ|u:p@|8642/);
+  });
+}
+
+test('what is on or off is no secret, whatever its name', () => {
+  assert.deepEqual(
+    parseProvisioningContract(changed(gateway, 'region: eu', 'pin_lock: true'), 'g').warnings,
+    [],
+  );
+});
 
 test('warns of an open debug port, and more sternly where the key lies in flash', () => {
   const open = changed(

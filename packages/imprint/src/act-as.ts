@@ -132,7 +132,7 @@ async function askedForApproval(
   say(options, { ...asked, act, parameters }, [
     `${act} waits for a second person: approval ${asked.approval_id}, until ${asked.expires_at}.`,
     `They look at it and grant it: imprint approve grant ${asked.approval_id} --as ACCOUNT --reason "…"`,
-    'Then run this command again without --request-approval. Nothing was done yet.',
+    'Then run this command again without --request-approval. What takes two people was not done yet.',
   ]);
   return true;
 }

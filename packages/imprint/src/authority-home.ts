@@ -69,6 +69,8 @@ const configuration = z.strictObject({
     metrics: z.optional(loopbackAddress),
     /** For people and their programs; absent: there is none. */
     management: z.optional(address),
+    /** For units in the field; absent: there is none. */
+    device: z.optional(address),
   }),
   /** The company's OpenID provider, where people sign in there. */
   oidc: z.optional(oidc),

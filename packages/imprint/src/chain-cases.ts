@@ -11,7 +11,7 @@ import { fromPem } from '@imprint/contract/x509/pem';
 import { realms } from '@imprint/contract/x509/realm';
 import { z } from 'zod';
 
-export const purposes = ['device', 'station', 'server', 'responder'] as const;
+export const purposes = ['device', 'operational', 'station', 'server', 'device-server', 'responder'] as const;
 
 const chainCase = z.strictObject({
   id: z.string().min(1).max(200),

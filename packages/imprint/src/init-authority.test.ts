@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { AuthorityConfiguration } from './authority-home.ts';
+import type { AuthorityConfiguration, AuthorityHome } from './authority-home.ts';
 import { initAuthority } from './init-authority.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -25,7 +34,7 @@ test('a home that was never finished opens for nobody, and is begun anew by the 
   await initAuthority(folder, configuration);
   const authority = await openAuthority(folder);
   await authority.unlock();
-  assert.equal((await authority.ledger.head()).size, 6);
+  assert.equal((await authority.ledger.head()).size, 8);
   assert.ok(!existsSync(unfinishedFile));
   await authority.close();
   await assert.rejects(initAuthority(folder, configuration), { code: 'home_exists' });
@@ -51,4 +60,17 @@ test('a place where no folder can be is refused at once, with a plain reason', a
   const deep = join(place, 'a', 'b', 'c');
   await initAuthority(deep, configuration);
   assert.equal(statSync(join(place, 'a')).mode & 0o777, 0o700);
+});
+
+test('a guess at a passphrase that was drawn is cheap, and one at a passphrase that a person chose is not', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'imprint-init-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const chosen = join(place, 'passphrase');
+  writeFileSync(chosen, 'correct horse battery staple\n', { mode: 0o600 });
+  const costOf = ({ keys }: AuthorityHome) =>
+    JSON.parse(readFileSync(join(keys, 'folder.json'), 'utf8')).log_n;
+  const drawing = await initAuthority(join(place, 'drawn'), configuration);
+  assert.equal(costOf(drawing), 14);
+  assert.equal(Buffer.from(readFileSync(drawing.devPassphrase, 'utf8'), 'base64').length, 32);
+  assert.equal(costOf(await initAuthority(join(place, 'chosen'), configuration, chosen)), 17);
 });

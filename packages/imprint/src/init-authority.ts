@@ -1,6 +1,6 @@
 /** Makes a new authority of the dev realm: hierarchy, sealed keys, database, and the log's first entry. */
 import { writeFileSync } from 'node:fs';
-import { openIssuer } from '@imprint/authority/issuing/issuer';
+import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import { TickLedger } from '@imprint/authority/ledger/tick-ledger';
 import { type TokenReference, tokenReferenceText } from '@imprint/authority/signer/pkcs11/token-reference';
 import type { Signer } from '@imprint/authority/signer/signer';
@@ -9,10 +9,12 @@ import { signBundle } from '@imprint/authority/trust/bundles';
 import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { createHierarchy, createHierarchyAround, keyNames } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
-import { createKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
+import { nextRootCrl } from '@imprint/authority/trust/root-crls';
+import { createKeyFolder, scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { formatVerifierKey, verifierKey } from '@imprint/contract/audit/checkpoint';
 import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
+import { limits } from '@imprint/contract/limits';
 import {
   type AuthorityConfiguration,
   type AuthorityHome,
@@ -65,6 +67,7 @@ async function makeHome(
     realm,
     organization,
     hosts: configuration.hosts,
+    publicUrl: configuration.public_url,
     now: systemClock(),
     entropy: systemEntropy,
     makeKey,
@@ -74,7 +77,9 @@ async function makeHome(
     issuingKey === undefined
       ? await createHierarchy(request)
       : await createHierarchyAround(request, issuingKey.signer);
-  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
+  // nobody guesses 256 random bits, however cheap a guess is; what a person chose is another matter
+  const logN = passphraseFile === undefined ? scryptLogN.least : scryptLogN.default;
+  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy, logN);
   for (const [name, key] of Object.entries(hierarchy.keys)) {
     await keys.write(keyNames[name as keyof typeof keyNames], key);
   }
@@ -96,6 +101,12 @@ async function makeHome(
     serverClock: storage.serverClock,
   });
   const root = openIssuer(certificates.root, softwareSigner(hierarchy.keys.root), realm);
+  const stationRoot = openIssuer(certificates.stationRoot, softwareSigner(hierarchy.keys.stationRoot), realm);
+  const firstCrl = (issuer: Issuer) => nextRootCrl(issuer, undefined, systemClock(), limits.devRootCrlDays);
+  const rootCrls = [
+    { branch: 'device' as const, der: await firstCrl(root) },
+    { branch: 'station' as const, der: await firstCrl(stationRoot) },
+  ];
   const bundle = await signBundle(root, 1, [certificates.issuing], systemClock());
   await ledger.submit(async () => ({
     entries: realmDrafts(thisPerson(), {
@@ -105,6 +116,7 @@ async function makeHome(
       logPublicKey: hierarchy.logPublicKey,
       certificates,
       bundle,
+      rootCrls,
       crlPartitions: listsBelow(configuration.public_url),
     }),
     reply: () => undefined,

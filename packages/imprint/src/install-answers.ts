@@ -12,6 +12,7 @@ import { type CaRequestFile, readCaRequest } from '@imprint/authority/trust/ca-r
 import { type Ca, checkAnswer, installCa, listCas, type RealmRoots } from '@imprint/authority/trust/cas';
 import { issueServerCertificate, keyNames, rawEd25519 } from '@imprint/authority/trust/hierarchy';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
+import { type InstalledRootCrl, installRootCrls } from '@imprint/authority/trust/root-crls';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
@@ -53,7 +54,7 @@ export async function installFirst(
   const checked = checkStick(stick, head);
   requireRealm(stick, configuration);
   const roots = {
-    ...{ realm, organization },
+    ...{ realm, organization, publicUrl: configuration.public_url },
     ...{ root: checked.roots.device.der, stationRoot: checked.roots.station.der },
   };
   const keys = await openKeyFolder(
@@ -94,6 +95,7 @@ export async function installFirst(
     entries: realmDrafts(thisPerson(), {
       ...{ realm, organization, logOrigin: log_origin, logPublicKey, certificates },
       bundle: checked.bundle,
+      rootCrls: checked.crls,
       crlPartitions: ownRequest(home, keyNames.issuing).crl_partitions,
     }),
     reply: () => undefined,
@@ -107,15 +109,25 @@ export async function installFirst(
   ];
 }
 
+export interface InstalledAnswers {
+  installed: Ca[];
+  /** Of each root whose CRL is on the stick. */
+  crls: InstalledRootCrl[];
+  /** The version that devices are told of. */
+  bundle: number | null;
+}
+
 /**
- * Installs the answers to what an authority at work has asked for: those that are on the stick.
- * @throws as {@link installFirst}; ceremony_invalid where the stick is another root's or answers nothing
+ * Installs what the roots have signed since: the answers to what an authority at work has asked for, as far as they are on the stick, the
+ * newest CRL of each root, and the newest bundle.
+ * @throws as {@link installFirst}; ceremony_invalid where the stick is another root's, older than what is installed, or has nothing
+ * for this authority
  */
 export async function installFurther(
   authority: ActingAuthority,
   from: string,
   head?: string,
-): Promise<{ installed: Ca[]; bundle: number | null }> {
+): Promise<InstalledAnswers> {
   const { ledger, person, configuration } = authority;
   const stick = Stick.ofRoot(from);
   const checked = checkStick(stick, head);
@@ -134,14 +146,18 @@ export async function installFurther(
     );
     return answer === undefined ? [] : [{ ca_id, certificate: answer.certificate }];
   });
-  if (answered.length === 0 && asked.length > 0) throw noAnswer(asked.map(({ ca_id }) => ca_id));
   for (const { ca_id, certificate } of answered) requireNotRevoked(checked, ca_id, certificate);
+  // first, since an older stick is known by its CRLs
+  const crls = await installRootCrls(ledger, person, checked.crls, roots);
+  if (answered.length === 0 && asked.length > 0 && !crls.some(({ isNew }) => isNew)) {
+    throw noAnswer(asked.map(({ ca_id }) => ca_id));
+  }
   const installed: Ca[] = [];
   for (const { ca_id, certificate } of answered) {
     installed.push(await installCa(ledger, person, ca_id, certificate.der, roots));
   }
   if (checked.bundle !== undefined) await publishBundle(ledger, person, checked.bundle, roots);
-  return { installed, bundle: (await latestBundle(ledger.reader))?.version ?? null };
+  return { installed, crls, bundle: (await latestBundle(ledger.reader))?.version ?? null };
 }
 
 async function withSigners<T>(

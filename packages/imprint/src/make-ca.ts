@@ -25,10 +25,15 @@ import {
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
 import { trustedCas } from '@imprint/authority/trust/issuers';
+import type { RevokedCa } from '@imprint/authority/trust/root-crl';
+import { isRevokedByRoot, keptRootCrls, nextRootCrl, rootCrlDraft } from '@imprint/authority/trust/root-crls';
+import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
+import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import type { CaScope } from '@imprint/contract/x509/ca-scope';
+import { parseCertificate } from '@imprint/contract/x509/certificate';
 import type { ActingAuthority } from './act-as.ts';
 import { readCertificate } from './authority-home.ts';
 import type { CaSigners } from './ca-signers.ts';
@@ -108,20 +113,62 @@ export async function makeDevCa(authority: ActingAuthority, order: CaOrder): Pro
   const { signers } = await authority.unlock();
   const ca = await requireCa(authority.ledger.reader, ca_id);
   const certificate = await signedByOwnRoot(authority, signers, ca);
-  const bundle = ca.kind === 'device' ? [await ownBundle(authority, signers, certificate)] : [];
-  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), bundle);
+  const also = [await ownRootCrl(authority, ca.kind)];
+  if (ca.kind === 'device') also.push(await ownBundle(authority, [certificate]));
+  return installCa(authority.ledger, authority.person, ca_id, certificate, rootsOf(authority), also);
 }
 
-/** The next bundle, with a further CA, signed by the root of this machine. */
-async function ownBundle(
+/**
+ * Has the root of this machine revoke a CA whose key was stolen, and tells devices to trust it no longer; what was done before is not done
+ * again. For the dev realm, which has its root here.
+ */
+export async function revokeDevCa(authority: ActingAuthority, ca: Ca): Promise<void> {
+  const { ledger, clock } = authority;
+  if (!(await isRevokedByRoot(ledger.reader, ca, rootsOf(authority)))) {
+    const { serialHex: serial } = parseCertificate(ca.certificate!);
+    const revokedAt = clock().toISOString();
+    const draft = await ownRootCrl(authority, ca.kind, [{ serial, revokedAt, reason: 'ca-compromise' }]);
+    await ledger.submit(async () => ({ entries: [draft], reply: () => undefined }));
+  }
+  if (ca.kind === 'device') await publishOwnBundle(authority);
+}
+
+/** The next CRL of the root of this machine: what the last one revokes, and as long to live as the first one had. */
+async function ownRootCrl(
   authority: ActingAuthority,
-  signers: CaSigners,
-  further: Uint8Array,
+  branch: Ca['kind'],
+  added: readonly RevokedCa[] = [],
 ): Promise<Draft> {
   const { ledger, person, clock } = authority;
+  const { signers } = await authority.unlock();
+  const root = await ownRoot(authority, signers, branch);
+  const last = (await keptRootCrls(ledger.reader)).find((one) => one.branch === branch);
+  const der = await nextRootCrl(root, last, clock(), limits.devRootCrlDays, added);
+  return rootCrlDraft(person, { branch, der }, root.certificate.der);
+}
+
+/** Publishes what the CAs are that devices may trust, where the last bundle says something else. */
+async function publishOwnBundle(authority: ActingAuthority): Promise<void> {
+  const { ledger } = authority;
+  const last = await latestBundle(ledger.reader);
+  if (last === undefined) return;
+  const { intermediates } = verifyTrustBundle(last.text, rootsOf(authority));
+  const trusted = (await trustedCas(ledger.reader, 'device')).slice(-limits.bundleCertificates);
+  const isSaid =
+    trusted.length === intermediates.length &&
+    trusted.every((der, at) => equalBytes(der, intermediates[at]!.der));
+  if (isSaid) return;
+  const draft = await ownBundle(authority, []);
+  await ledger.submit(async () => ({ entries: [draft], reply: () => undefined }));
+}
+
+/** The next bundle, with further CAs, signed by the root of this machine. */
+async function ownBundle(authority: ActingAuthority, further: readonly Uint8Array[]): Promise<Draft> {
+  const { ledger, person, clock } = authority;
+  const { signers } = await authority.unlock();
   const root = await ownRoot(authority, signers, 'device');
   const last = (await latestBundle(ledger.reader))?.version ?? 0;
-  const cas = [...(await trustedCas(ledger.reader, 'device')), further];
+  const cas = [...(await trustedCas(ledger.reader, 'device')), ...further];
   const text = await signBundle(root, last + 1, cas, clock());
   return bundleDraft(person, text, { ...rootsOf(authority), newerThan: last });
 }
@@ -137,9 +184,15 @@ export async function askElsewhere(
   // asked for before: its fingerprint may stand on paper already
   if (!existsSync(file)) {
     const { signers } = await authority.unlock();
-    const { realm, organization } = configuration;
+    const { realm, organization, public_url } = configuration;
     const made_at = clock().toISOString();
-    const origin = { realm, organization, log_id: logId(logKey.publicKey), made_at };
+    const origin = {
+      realm,
+      organization,
+      log_id: logId(logKey.publicKey),
+      made_at,
+      ...(public_url !== undefined && { public_url }),
+    };
     const text = await writeCaRequest(origin, request, await signers.open(request.ca_id));
     writeFileSync(file, text, { mode: 0o644, flush: true });
   }
@@ -147,11 +200,15 @@ export async function askElsewhere(
 }
 
 /** What the authority holds answers of the root against. */
-export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
-  const { realm, organization } = configuration;
+export function rootsOf({
+  home,
+  configuration,
+}: Pick<ActingAuthority, 'home' | 'configuration'>): RealmRoots {
+  const { realm, organization, public_url: publicUrl } = configuration;
   return {
     realm,
     organization,
+    publicUrl,
     root: readCertificate(home, 'root'),
     stationRoot: readCertificate(home, 'stationRoot'),
   };
@@ -159,10 +216,10 @@ export function rootsOf({ home, configuration }: ActingAuthority): RealmRoots {
 
 async function signedByOwnRoot(authority: ActingAuthority, signers: CaSigners, ca: Ca): Promise<Uint8Array> {
   const { configuration, clock, entropy } = authority;
-  const { realm, organization } = configuration;
+  const { realm, organization, public_url: publicUrl } = configuration;
   const root = await ownRoot(authority, signers, ca.kind);
   const { spki } = await signers.open(ca.ca_id);
-  const terms = { realm, organization, now: clock(), entropy };
+  const terms = { realm, organization, now: clock(), entropy, publicUrl };
   return issueIntermediate(terms, { subject: ca.subject, scope: scopeOf(ca) }, root, spki);
 }
 

@@ -25,6 +25,7 @@ export interface CarriedRequest {
 
 /**
  * @param issuingKey where absent, the issuing key is made here and sealed as the others are
+ * @param logN what a guess at the passphrase costs, as `createKeyFolder` takes it
  * @throws home_exists, passphrase_wrong, file_invalid, usage without a passphrase; of a token as `CaSigners.open`, before anything
  * is made
  */
@@ -33,12 +34,13 @@ export async function prepareAuthority(
   configuration: AuthorityConfiguration,
   passphraseFile?: string,
   issuingKey?: KeyInToken,
+  logN?: number,
 ): Promise<CarriedRequest[]> {
   if (issuingKey !== undefined) await (await openToken(issuingKey.reference, issuingKey.pinFile)).close();
-  const { realm, organization, log_origin } = configuration;
+  const { realm, organization, log_origin, public_url } = configuration;
   const { home, finish } = beginHome(folder, configuration);
   const passphrase = await homePassphrase(home, realm, passphraseFile);
-  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy);
+  const keys = await createKeyFolder(home.keys, passphrase, systemEntropy, logN);
   const log = makeKey('ed25519');
   await keys.write(keyNames.log, log);
   await keys.write(keyNames.badges, makeKey('ed25519'));
@@ -51,6 +53,7 @@ export async function prepareAuthority(
   const origin = {
     ...{ realm, organization, log_id: logId(logPublicKey) },
     made_at: systemClock().toISOString(),
+    ...(public_url !== undefined && { public_url }),
   };
   const carried: CarriedRequest[] = [];
   const signers = caSigners(keys, issuingKey?.pinFile);
@@ -59,7 +62,7 @@ export async function prepareAuthority(
       const inToken = caId === keyNames.issuing ? issuingKey : undefined;
       if (inToken === undefined) await keys.write(caId, makeKey('ec-p256'));
       const signer = inToken ? await signers.adopt(caId, inToken.reference) : await signers.open(caId);
-      const terms = firstCa(caId, listsBelow(configuration.public_url));
+      const terms = firstCa(caId, listsBelow(public_url));
       const request = { ...terms, public_key_sha256: sha256Hex(signer.spki) };
       const text = await writeCaRequest(origin, request, signer);
       const file = join(home.requests, `${caId}.json`);

@@ -4,13 +4,15 @@ import { CrlPublisher, type PublisherCore } from '@imprint/authority/revocation/
 import { CrlShelf } from '@imprint/authority/revocation/crl-shelf';
 import { keepGoing } from '@imprint/authority/revocation/keep-going';
 import { OcspResponder } from '@imprint/authority/revocation/ocsp-responder';
+import { RootCrlShelf } from '@imprint/authority/revocation/root-crl-shelf';
 import { makeKey, softwareSigner } from '@imprint/authority/signer/software';
 import type { ActingAuthority } from './act-as.ts';
+import { rootsOf } from './make-ca.ts';
 import type { OpenAuthority, UnlockedAuthority } from './open-authority.ts';
 
 /** What the public listener serves, and the rounds that keep it true. */
 export interface Revocation extends OcspRouteOptions {
-  shelf: CrlShelf;
+  shelf: Pick<CrlShelf, 'get'>;
   /** Begins the rounds; `close` ends them. */
   begin(): { close(): Promise<void> };
 }
@@ -47,13 +49,18 @@ export function revocationOf(
     newSigner: () => softwareSigner(makeKey('ec-p256')),
     report,
   });
+  const own = new CrlShelf({
+    reader: core.ledger.reader,
+    clock,
+    issuers: core.issuers,
+    damaged: (issuerSha256, partition) => publisher.reportDamaged(issuerSha256, partition),
+  });
+  const ofRoots = new RootCrlShelf(core.ledger.reader, rootsOf(authority));
   return {
-    shelf: new CrlShelf({
-      reader: core.ledger.reader,
-      clock,
-      issuers: core.issuers,
-      damaged: (issuerSha256, partition) => publisher.reportDamaged(issuerSha256, partition),
-    }),
+    shelf: {
+      get: async (keyIdentifier, partition) =>
+        (await ofRoots.get(keyIdentifier, partition)) ?? own.get(keyIdentifier, partition),
+    },
     responder,
     clock,
     monotonicMs: () => performance.now(),

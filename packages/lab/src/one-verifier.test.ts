@@ -79,6 +79,7 @@ const rules: Rule[] = [
     what: 'lets TLS take a certificate that it has not judged',
     trace: /rejectUnauthorized: false/,
     by: {
+      'authority/src/http/device-listener.ts': 'the gate asks at each request what TLS found',
       'authority/src/http/station-listener.ts': 'the gate asks at each request what TLS found',
       'station/src/pinned-certificate.ts': 'compares with the pin of the token, once, at enrolment',
     },

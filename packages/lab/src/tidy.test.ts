@@ -25,8 +25,11 @@ const ranks: Record<string, number> = {
   jobs: 2,
   stations: 2,
   registry: 2,
+  configuration: 2,
   lifecycle: 2,
+  onboarding: 2,
   revocation: 2,
+  compromise: 2,
   audit: 2,
   issuing: 2,
   access: 2,
@@ -55,7 +58,6 @@ const adaptersNamedBy: Record<string, string> = {
 const longFiles: Record<string, string> = {
   'authority/src/storage/schema.ts': 'every table, key and index',
   'authority/src/storage/tables.ts': 'every column, with its meaning',
-  'contract/src/audit/entry.ts': 'every type of entry',
   'contract/src/x509/der.ts': 'one strict reader',
 };
 

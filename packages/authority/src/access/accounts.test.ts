@@ -1,11 +1,41 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Role } from '@imprint/contract/permission';
 import { exportEntries } from '../audit/export.ts';
 import { refuses } from '../jobs/walk.test-kit.ts';
-import { changeRoles, createAccount, disableAccount, listAccounts } from './accounts.ts';
+import { append, draft, opening } from '../ledger/history.test-kit.ts';
+import { testLedger } from '../ledger/ledger.suite.ts';
+import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
+import { changeRoles, createAccount, disableAccount, enrolledByProvider, listAccounts } from './accounts.ts';
 import { actingLedger } from './acting-ledger.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
+import { requireActive } from './authorize.ts';
 import { home, openPeople, type People, signedIn } from './people.test-kit.ts';
+
+test('I-18: two found a realm from its machine, however many the provider brought before, and no third', async () => {
+  const storage = await openScratchSqlite('dev');
+  const { ledger } = testLedger(storage);
+  const policy = { approvals: 'required', order_limit: null, site_limits: {}, reason: 'x' } as const;
+  await append(ledger, ...opening(['SN-00000001']), draft('policy.changed', policy, home.actor));
+  for (const account_id of ['kim', 'lou', 'max']) {
+    const data = { account_id, roles: ['support' as const], enrolled_by: enrolledByProvider, reason: 'x' };
+    await append(ledger, draft('account.created', data, { kind: 'authority', id: 'oidc' }));
+  }
+  const found = (accountId: string, role: Role = 'administrator') => {
+    const login = { name: 'X', oidc: { issuer: 'https://id.example.com', subject: accountId } };
+    return createAccount(ledger, home, { accountId, roles: [role], login, reason: 'founder' });
+  };
+  await refuses(found('ada', 'support'), 'bad_request', /administrators/);
+  await refuses(found(enrolledByProvider), 'bad_request', /no name of an account/);
+  await found('ada');
+  await found('ben');
+  await refuses(found('cyd'), 'not_authenticated');
+  await disableAccount(ledger, signedIn('ada'), 'ben', 'left');
+  await refuses(found('cyd'), 'not_authenticated');
+  assert.equal((await requireActive({ tx: ledger.reader }, 'kim')).enrolled_by, 'oidc');
+  await ledger.close();
+  await storage.close();
+});
 
 describe('accounts', () => {
   let people: People;
@@ -124,5 +154,25 @@ describe('accounts', () => {
       'bad_request',
       /a password alone/,
     );
+  });
+
+  test('I-18: neither does a password alone make one out of an account that is there, whoever agrees', async () => {
+    await people.takeTwo();
+    const { ledger, entropy } = people.core;
+    const login = { name: 'Cyd', password: 'scrypt$…' };
+    const reason = 'new here';
+    await createAccount(ledger, signedIn('ada'), { accountId: 'cyd', roles: ['auditor'], login, reason });
+    const { approval_id } = await requestApproval(ledger, entropy, signedIn('ada'), {
+      act: 'account.empower',
+      parameters: { account_id: 'cyd', roles: ['ca-officer'] },
+      reason,
+    });
+    await grantApproval(ledger, signedIn('ben'), approval_id, 'yes');
+    await refuses(
+      changeRoles(ledger, signedIn('ada'), 'cyd', ['ca-officer'], reason),
+      'bad_request',
+      /a password alone/,
+    );
+    await changeRoles(ledger, signedIn('ada'), 'cyd', ['support'], reason);
   });
 });

@@ -23,6 +23,9 @@ export interface Login {
   oidc?: { issuer: string; subject: string };
 }
 
+/** Who enrolled the accounts that the company's provider brought. It is no account, and none can have its name. */
+export const enrolledByProvider = 'oidc';
+
 export interface AccountView {
   account_id: string;
   name: string;
@@ -78,7 +81,8 @@ export async function createAccount(
 
 /**
  * Gives an account these roles in place of those that it has.
- * @throws unknown_account, account_disabled, approval_required, bad_request where no administrator would be left
+ * @throws unknown_account, account_disabled, approval_required, bad_request where no administrator would be left, or where a password
+ * alone would open a second person's account
  */
 export async function changeRoles(
   ledger: Ledger,
@@ -92,6 +96,7 @@ export async function changeRoles(
     await authorize(reading, who, 'account.manage');
     await requireKnown(reading.tx, accountId);
     if (!roles.includes('administrator')) await requireAnotherAdministrator(reading.tx, accountId);
+    await requireSecondFactor(reading, roles, await loginOf(reading.tx, accountId));
     const approved = await approvalToEmpower(reading, who, accountId, roles);
     const data = { account_id: accountId, roles, reason };
     return {
@@ -162,9 +167,9 @@ function sortedRoles(roles: readonly Role[]): Role[] {
 }
 
 function requireSound(accountId: string, { name, password, totp, oidc }: Login): void {
-  if (!accountIdSchema.safeParse(accountId).success) {
+  if (!accountIdSchema.safeParse(accountId).success || accountId === enrolledByProvider) {
     throw new ImprintError('bad_request', `${accountId} is no name of an account`, {
-      hint: 'It has 1 to 64 characters: small letters, digits, and . _ - after the first.',
+      hint: `It has 1 to 64 characters: small letters, digits, and . _ - after the first; and it is not ${enrolledByProvider}.`,
     });
   }
   if (name.trim().length === 0 || name.length > 100) {
@@ -180,12 +185,26 @@ function requireSound(accountId: string, { name, password, totp, oidc }: Login):
 }
 
 /** A password alone, once overheard, would be a second person. @throws bad_request */
-async function requireSecondFactor({ tx }: Reading, roles: Role[], login: Login): Promise<void> {
-  if (!isEmpowering(roles) || login.password === undefined || login.totp !== undefined) return;
+async function requireSecondFactor(
+  { tx }: Reading,
+  roles: Role[],
+  { password = null, totp = null }: { password?: string | null; totp?: Uint8Array | null },
+): Promise<void> {
+  if (!isEmpowering(roles) || password === null || totp !== null) return;
   if (!(await takesTwoPeople(tx))) return;
   throw new ImprintError('bad_request', `${roles.join(', ')}: a password alone is too little for this`, {
-    hint: 'Give the account a second factor (--totp), or let it sign in at the company’s provider.',
+    hint: 'Make an account with a second factor (--totp), or one that signs in at the company’s provider.',
   });
+}
+
+/** Nothing where the account came with entries that were brought to a restored log: nobody signs in with it. */
+async function loginOf(tx: Transaction<Tables>, accountId: string) {
+  const row = await tx
+    .selectFrom('account_login')
+    .select(['password', 'totp'])
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row ?? {};
 }
 
 /** True for one of the first accounts. @throws not_authorized, not_authenticated, bad_request */
@@ -195,6 +214,7 @@ async function requireMayEnrol(reading: Reading, who: Who, roles: Role[]): Promi
     return false;
   }
   if (!(await takesTwoPeople(reading.tx))) return true;
+  // those whom nobody enrolled; one that was disabled since, or has other roles, makes room for no other
   const { founders } = await reading.tx
     .selectFrom('account')
     .select((row) => row.fn.countAll<number>().as('founders'))

@@ -2,6 +2,7 @@
  * Signing in at the company's OpenID provider: authorization code with PKCE, state and nonce (OpenID Connect Core 3.1, RFC 7636). The
  * provider says who somebody is, and may take roles away. It gives none with which one person could be a second person (I-18).
  */
+import { accountId } from '@imprint/contract/audit/entry';
 import { toBase64, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { isEmpowering, type Role } from '@imprint/contract/permission';
@@ -9,7 +10,7 @@ import * as openid from 'openid-client';
 import { type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
 import type { Draft } from '../ledger/ledger.ts';
-import { requireAnotherAdministrator } from './accounts.ts';
+import { enrolledByProvider, requireAnotherAdministrator } from './accounts.ts';
 import type { Who } from './authorize.ts';
 import type { AccessCore } from './sign-in.ts';
 
@@ -111,7 +112,6 @@ export class OidcSignIn {
   /** The account of this identity, its roles as the claims say now. */
   #account(claims: { iss: string; sub: string; [claim: string]: unknown }): Promise<Who> {
     const mapped = this.#rolesOf(claims);
-    const accountId = accountIdOf(claims);
     return this.#core.ledger.submit<Who>(async ({ tx }) => {
       const row = await tx
         .selectFrom('account_login')
@@ -124,8 +124,8 @@ export class OidcSignIn {
       const present = row === undefined ? [] : (JSON.parse(row.roles) as Role[]);
       const roles = mapped === null ? present : allowedOf(mapped, present);
       if (roles.length === 0) throw refused('the provider names no role for this person');
-      const id = row?.account_id ?? accountId;
-      const actor = { kind: 'authority', id: 'oidc' } as const;
+      const id = row?.account_id ?? accountIdOf(claims);
+      const actor = { kind: 'authority', id: enrolledByProvider } as const;
       const who: Who = { means: 'password', actor: { kind: 'person', id } };
       const entries: Draft[] = [];
       if (row === undefined) {
@@ -138,7 +138,7 @@ export class OidcSignIn {
         const data = {
           account_id: id,
           roles,
-          enrolled_by: null,
+          enrolled_by: enrolledByProvider,
           reason: `known to ${claims.iss}`.slice(0, 500),
         };
         entries.push({ type: 'account.created', actor, data });
@@ -214,7 +214,7 @@ function allowedOf(mapped: readonly Role[], present: readonly Role[]): Role[] {
 /** A name for the log: what the provider calls preferred, where it is one, or its subject. */
 function accountIdOf(claims: { sub: string; preferred_username?: unknown }): string {
   for (const text of [claims.preferred_username, claims.sub]) {
-    if (typeof text === 'string' && /^[a-z0-9][a-z0-9._-]{0,63}$/.test(text)) return text;
+    if (text !== enrolledByProvider && accountId.safeParse(text).success) return text as string;
   }
   throw refused('the provider gives no name that an account can have; make the account by hand');
 }

@@ -8,7 +8,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Entropy } from '../surroundings.ts';
 
-interface Cost {
+export interface PasswordCost {
   /** Its binary logarithm. */
   N: number;
   r: number;
@@ -16,14 +16,18 @@ interface Cost {
 }
 
 /** 32 MB, three times over: one of the settings that OWASP's password storage sheet names for scrypt. */
-const present: Cost = { N: 15, r: 8, p: 3 };
+const present: PasswordCost = { N: 15, r: 8, p: 3 };
 const hashBytes = 32;
 const stored = /^scrypt\$(\d{1,2})\$(\d{1,2})\$(\d{1,2})\$([0-9a-f]{32})\$([0-9a-f]{64})$/;
 /** What a stranger's check is made against. Nothing has this hash. */
 const nobodys = `scrypt$${present.N}$${present.r}$${present.p}$${'00'.repeat(16)}$${'00'.repeat(hashBytes)}`;
 
 /** @throws bad_request for one that is too short or too long */
-export async function hashPassword(password: Uint8Array, entropy: Entropy): Promise<string> {
+export async function hashPassword(
+  password: Uint8Array,
+  entropy: Entropy,
+  cost: PasswordCost = present,
+): Promise<string> {
   const characters = new TextDecoder().decode(password).length;
   if (characters < limits.passwordCharactersMin || password.length > limits.passwordBytes) {
     throw new ImprintError(
@@ -35,8 +39,8 @@ export async function hashPassword(password: Uint8Array, entropy: Entropy): Prom
     );
   }
   const salt = entropy(16);
-  const hash = await derive(password, salt, present);
-  return `scrypt$${present.N}$${present.r}$${present.p}$${toHex(salt)}$${toHex(hash)}`;
+  const hash = await derive(password, salt, cost);
+  return `scrypt$${cost.N}$${cost.r}$${cost.p}$${toHex(salt)}$${toHex(hash)}`;
 }
 
 /** Whether the password is the one that was hashed; with null, for an account that has none, the work is done all the same. */
@@ -52,7 +56,11 @@ export async function isPassword(password: Uint8Array, hashed: string | null): P
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function derive(password: Uint8Array, salt: Uint8Array, { N, r, p }: Cost): Promise<Uint8Array> {
+async function derive(
+  password: Uint8Array,
+  salt: Uint8Array,
+  { N, r, p }: PasswordCost,
+): Promise<Uint8Array> {
   await takeTurn();
   try {
     return await new Promise((resolve, reject) => {

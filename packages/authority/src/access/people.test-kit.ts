@@ -56,7 +56,8 @@ export async function openPeople(given?: Storage): Promise<People> {
     seal: async () => seal,
     pace: new SignInPace(() => time.ms),
   };
-  const hashed = await hashPassword(password, entropy);
+  // what a guess costs is no matter of these tests, and hundreds of sign-ins are
+  const hashed = await hashPassword(password, entropy, { N: 10, r: 8, p: 1 });
   const enrolWithCode: People['enrolWithCode'] = async (id, roles, by = home) => {
     const secret = newTotpSecret(entropy);
     const login = { name: `Person ${id}`, password: hashed, totp: seal.seal(secret, id) };

@@ -184,14 +184,15 @@ describe('signing in', () => {
     for (const table of ['account', 'account_login', 'account_session', 'api_token'] as const) {
       text += JSON.stringify(await core.ledger.reader.selectFrom(table).selectAll().execute());
     }
-    assert.match(text, /scrypt\$15\$8\$3\$/);
+    assert.match(text, /scrypt\$10\$8\$1\$/);
     for (const one of [token.split('_')[3]!, secret, new TextDecoder().decode(password)]) {
       assert.ok(!text.includes(one));
     }
   });
 
-  test('a password has twelve characters or more, and is not kept where it has less', async () => {
+  test('a password has twelve characters or more, is kept as scrypt of 32 MB three times over, and not where it has less', async () => {
     const { hashPassword } = await import('./password.ts');
+    assert.match(await hashPassword(password, people.core.entropy), /^scrypt\$15\$8\$3\$/);
     await refuses(hashPassword(toUtf8('short'), people.core.entropy), 'bad_request');
     await refuses(
       hashPassword(new Uint8Array(limits.passwordBytes + 1).fill(65), people.core.entropy),

@@ -5,9 +5,11 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ApprovalAct } from '@imprint/contract/approval-act';
 import { isImprintError } from '@imprint/contract/errors';
 import { refuses } from '../jobs/walk.test-kit.ts';
+import { ContractShelf } from '../registry/contract-shelf.ts';
 import { checkContract, registerContract } from '../registry/contracts.ts';
 import { approvedTimes } from '../registry/large-order.ts';
 import { createOrder, type OrderRequest } from '../registry/orders.ts';
+import { raiseQuota } from '../registry/raise-quota.ts';
 import { requestCa } from '../trust/cas.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
 import { openPeople, type People, signedIn } from './people.test-kit.ts';
@@ -84,6 +86,23 @@ describe('acts of two people', () => {
     const stand = await inTwo('order.open', 'lee', create);
     assert.deepEqual(stand, { order_id: 'PO-1', allocated: 10, quota: 10 });
     await refuses(create({ orderId: 'PO-2' }), 'approval_required');
+  });
+
+  test('I-18: a quota is raised by two, however small the order, and once under one approval', async () => {
+    await inTwo('contract.register', 'ada', register);
+    await create({ quantity: 1, scrapAllowance: 0 });
+    const raise = (quantity: number) =>
+      raiseQuota(people.core.ledger, { contracts: new ContractShelf(), entropy: people.core.entropy }, lead, {
+        order_id: 'PO-1',
+        quantity,
+        scrap_allowance: 0,
+        reason: 'more',
+      });
+    const stand = await inTwo('order.raise-quota', 'lee', () => raise(2));
+    assert.deepEqual(stand, { order_id: 'PO-1', allocated: 2, quota: 2 });
+    // said again it is done already; another number is another act
+    assert.deepEqual(await raise(2), stand);
+    await refuses(raise(3), 'approval_required');
   });
 
   test('I-18: an intermediate is asked for by two, with its key', async () => {

@@ -2,6 +2,7 @@
  * The log's signed checkpoints: only ever of a committed head, and only of one that continues every head that this
  * process signed before (I-16). It trusts neither the head's row nor the tiles: the proof between the two is verified.
  */
+import { signBackupManifest } from '@imprint/contract/audit/backup-signature';
 import {
   formatVerifierKey,
   type NoteSigner,
@@ -50,6 +51,11 @@ export class Checkpoints {
   async signReopen(statement: ReopenStatement): Promise<{ log_key_b64: string; signature_b64: string }> {
     const signature = await this.#sign(reopenBytes(statement));
     return { log_key_b64: toBase64(this.#key.publicKey), signature_b64: toBase64(signature) };
+  }
+
+  /** The log's signature under the manifest of a backup, as the backup keeps it. @throws key_locked */
+  signBackup(manifest: string): Promise<string> {
+    return signBackupManifest(manifest, this.#sign);
   }
 
   /**

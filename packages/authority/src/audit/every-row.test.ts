@@ -12,6 +12,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import {
   append,
   caEntries,
+  configured,
   draft,
   h,
   opening,
@@ -36,9 +37,12 @@ const notJudged: Record<string, string> = {
   station_session: 'which session is live; a station opens another one',
   account_login:
     "people's names, and what they sign in with; the log knows accounts by ID and judges what they may do",
+  configuration_secret: 'a sealed value whose hash is in the log: whoever opens it compares',
   account_session: 'an hour of being signed in; whoever loses it signs in again',
   open_check: 'a check that is under way; its result is in the log',
   crl_claim: 'who makes the next CRL; its number is only ever passed over',
+  device_contact: 'when a device was heard last; it is heard again',
+  device_refusal: 'how often a device was turned away; the first time of a kind is in the log',
   crl_file: 'a CRL whose hash is in the log: whoever serves it compares, and another one is made',
 };
 
@@ -63,6 +67,7 @@ describe('every row', () => {
         serial: '0123456789abcdef01',
         tbs_sha256: h('station tbs'),
         not_after: '2027-01-09T09:00:00.000Z',
+        issuer_sha256: h('station ca of berlin'),
       }),
       draft('shift.opened', { shift_id: 's-1', station_id: 'st-1', operator_id: 'op-1' }),
     );
@@ -70,8 +75,33 @@ describe('every row', () => {
       ledger,
       ...['first', 'second'].flatMap((which) => caEntries(which)),
       draft('keys.excluded', { realm: 'test', log_id: h('test log'), public_key_sha256s: [h('test key')] }),
+      draft('root-crl.installed', {
+        branch: 'device',
+        number: 2,
+        this_update: '2026-01-09T08:00:00.000Z',
+        next_update: '2027-01-09T08:00:00.000Z',
+        revoked: 1,
+        crl_sha256: h('root crl'),
+        crl_b64: 'AAAA',
+      }),
       draft('bundle.published', { version: 1, sha256: h('bundle'), text: 'a bundle' }),
       draft('ca.retired', { ca_id: 'device-first', reason: 'replaced' }),
+      draft('ca.compromised', {
+        ca_id: 'device-second',
+        since: '2026-01-09T08:00:00.000Z',
+        reason: 'the token is missing',
+      }),
+      draft('certificate.disowned', {
+        issuer_sha256: h('device-second'),
+        serial: '7a01',
+        certificate_sha256: h('forged'),
+        not_after: '2036-01-09T08:00:00.000Z',
+        certificate_b64: null,
+      }),
+    );
+    await append(
+      ledger,
+      draft('order.quota-raised', { order_id: 'o-1', quantity: 5, scrap_allowance: 2, reason: 'more' }),
     );
     for (const entries of wholeWay(id)) await append(ledger, ...entries);
     const [opened, second] = wholeWay('SN-00000002');
@@ -129,6 +159,38 @@ describe('every row', () => {
         certificate_sha256: h('responder certificate'),
         certificate_b64: 'AAAA',
       }),
+      draft('server.intended', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        profile_sha256: h('server profile'),
+        tbs_sha256: h('server'),
+        public_key_sha256: h('server key'),
+        not_before: '2026-01-09T08:00:00.000Z',
+        not_after: '2026-01-12T08:00:00.000Z',
+        owner: 'a-1',
+      }),
+      draft('server.certified', {
+        issuer_sha256: h('ca'),
+        serial: '0123',
+        certificate_sha256: h('server certificate'),
+        certificate_b64: 'AAAA',
+      }),
+      draft(
+        'device.reported',
+        {
+          device_id: id,
+          firmware: { build_id: 'fw-2', sha256: h('fw-2'), rollback_counter: 2 },
+          configuration: { version: 3 },
+        },
+        { kind: 'device', id },
+      ),
+      draft('device.refused', { device_id: id, kind: 'not-shipped', certificate_sha256: h('certificate') }),
+      draft('device.clone-suspected', {
+        device_id: id,
+        certificate_sha256: h('certificate'),
+        evidence: 'two-places',
+        detail: 'its key is in use at two places',
+      }),
       draft('account.created', {
         account_id: 'ada',
         roles: ['administrator', 'ca-officer'],
@@ -172,6 +234,14 @@ describe('every row', () => {
         site_limits: { berlin: 50 },
         reason: 'line two opens',
       }),
+      draft('onboarding.policy-set', { product: 'gateway', enrolment: 'approval', reason: 'pilot' }),
+      draft(
+        'enrolment.requested',
+        { enrolment_id: 'e-1', device_id: id, public_key_sha256: h('field key') },
+        { kind: 'device', id },
+      ),
+      draft('enrolment.granted', { enrolment_id: 'e-1', reason: 'seen' }, { kind: 'person', id: 'ada' }),
+      ...configured(id),
       draft('alarm.raised', { kind: 'clock', subject: 'source', detail: 'an hour ahead' }),
     );
     await ledger.close();

@@ -67,7 +67,7 @@ describe('signing in at the company’s provider', () => {
     const me = await management.call('whoAmI', { cookie: cookie.split(';')[0]! });
     assert.deepEqual([me.status, JSON.parse(me.text).account_id], [200, 'kim'], me.text);
     const [created] = (await management.people.entries('account.created')).slice(-1);
-    assert.deepEqual([created!.actor, created!.data.enrolled_by], ['oidc', null]);
+    assert.deepEqual([created!.actor, created!.data.enrolled_by], ['oidc', 'oidc']);
   });
 
   test('roles follow the groups, and whoever is in none any more does not sign in', async () => {
@@ -99,6 +99,18 @@ describe('signing in at the company’s provider', () => {
     provider.claims.set('s-17', { groups: ['trust', 'service'] });
     await signIn('s-17');
     assert.deepEqual(await rolesOf('kim'), ['support']);
+  });
+
+  test('an account that was made by hand needs no name of the provider’s', async () => {
+    const login = { name: 'Kim', oidc: { issuer: provider.issuer, subject: 'AAD|Kim' } };
+    const made = { accountId: 'kim', roles: ['support' as const], login, reason: 'by hand' };
+    provider.claims.set('AAD|Kim', { preferred_username: 'Kim@example.com', groups: ['service'] });
+    assert.match((await signIn('AAD|Kim')).json.detail!, /make the account by hand/);
+    await createAccount(management.people.core.ledger, home, made);
+    assert.equal((await signIn('AAD|Kim')).json.account_id, 'kim');
+    // nor can it give the name under which all that it brings is enrolled
+    provider.claims.set('s-19', { preferred_username: 'oidc', groups: ['service'] });
+    assert.equal((await signIn('s-19', new Browser(provider.dispatcher))).json.account_id, 's-19');
   });
 
   test('I-11: an account that was disabled does not come back through the provider, nor under its name', async () => {

@@ -41,6 +41,11 @@ export function crlUrl(publicUrl: string, keyIdentifier: Uint8Array, partition: 
   return `${publicUrl}${crlPath(keyIdentifier, partition)}`;
 }
 
+/** Where a root's CRL is told, as the certificates of the CAs beneath it say: a root has one list, which is complete. */
+export function rootCrlUrl(publicUrl: string, rootKeyIdentifier: Uint8Array): string {
+  return crlUrl(publicUrl, rootKeyIdentifier, 0);
+}
+
 /** What authorityInfoAccess says. */
 export function ocspUrl(publicUrl: string): string {
   return `${publicUrl}/ocsp`;

@@ -4,7 +4,7 @@ import { before, describe, test } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
 import { derOid } from '@imprint/contract/x509/der-writer';
 import { encodeName } from '@imprint/contract/x509/name';
-import { deviceUri, realmPolicyOid } from '@imprint/contract/x509/realm';
+import { deviceUri, operationalPolicyOid, realmPolicyOid } from '@imprint/contract/x509/realm';
 import fc from 'fast-check';
 import { makeKey } from '../signer/software.ts';
 import { makeTestRealm, type TestRealm, testNow } from '../trust/hierarchy.test-kit.ts';
@@ -220,7 +220,7 @@ describe('lint', () => {
     refusedBy('contract-parser', withExtensions({ usage: tbs.caUsage }));
     refusedBy('contract-parser', withExtensions({ constraints: tbs.caExtension(0) }));
     refusedBy('contract-parser', withExtensions({ purpose: tbs.purposeExtension('serverAuth') }));
-    refusedBy('realm-policy', withExtensions({ policy: tbs.policyExtension(realmPolicyOid('prod')) }));
+    refusedBy('policies', withExtensions({ policy: tbs.policyExtension(realmPolicyOid('prod')) }));
     refusedBy('contract-parser', withExtensions({ more: [tbs.subjectKeyExtension(new Uint8Array(20))] }));
     refusedBy('contract-parser', withExtensions({ more: [tbs.signingUsage] }));
     for (const names of [
@@ -239,6 +239,37 @@ describe('lint', () => {
     ]) {
       refusedBy('hardware-module', withExtensions({ names: tbs.alternativeNameExtension(...names) }));
     }
+  });
+
+  test('an operational certificate is no birth certificate, nor the reverse, though all else of both is the same', () => {
+    const operational = profileWith({ profile: 'ldevid', validity: { days: 90 } });
+    const birth = profileWith({ validity: { days: 90 } });
+    const built = buildDeviceTbs(realm.issuing, operational, facts, serial, testNow);
+    lintTbs(built, expectDevice(realm.issuing, operational, facts, serial, testNow));
+    refusedBy('contract-parser', () =>
+      lintTbs(built, expectDevice(realm.issuing, birth, facts, serial, testNow)),
+    );
+    const other = buildDeviceTbs(realm.issuing, birth, facts, serial, testNow);
+    refusedBy('contract-parser', () =>
+      lintTbs(other, expectDevice(realm.issuing, operational, facts, serial, testNow)),
+    );
+    assert.notEqual(operational.sha256, birth.sha256);
+  });
+
+  test('refuses policies in another order, twice, or with a stranger among them', () => {
+    const operational = profileWith({ profile: 'ldevid' });
+    const expected = expectDevice(realm.issuing, operational, facts, serial, testNow);
+    const withPolicies = (...policies: string[]) =>
+      tbs.encodeTbs({
+        ...parts(realm.issuing),
+        extensions: extensionsOf(realm.issuing, { policy: tbs.policyExtension(...policies) }),
+      });
+    const [ours, mark] = [realmPolicyOid('dev'), operationalPolicyOid];
+    lintTbs(withPolicies(ours, mark), expected);
+    refusedBy('policies', () => lintTbs(withPolicies(mark, ours), expected));
+    refusedBy('policies', () => lintTbs(withPolicies(ours, mark, '1.2.3'), expected));
+    refusedBy('policies', () => lintTbs(withPolicies(mark), expected));
+    refusedBy('contract-parser', () => lintTbs(withPolicies(ours, ours), expected));
   });
 
   test('refuses a missing extension of any kind', () => {

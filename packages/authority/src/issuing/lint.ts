@@ -12,11 +12,13 @@ import { checkLeaf, type LeafPurpose } from '@imprint/contract/x509/leaf';
 import type { Name } from '@imprint/contract/x509/name';
 import { oid } from '@imprint/contract/x509/oid';
 import type { KeyType } from '@imprint/contract/x509/public-key';
-import { deviceUri, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
+import { deviceUri, operationalPolicyOid, realmPolicyOid, stationUri } from '@imprint/contract/x509/realm';
 import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
+import { hostName } from './host-name.ts';
 import type { Issuer } from './issuer.ts';
 import type { DeviceFacts, DeviceProfile } from './profile.ts';
 import type { ResponderProfile } from './responder-profile.ts';
+import type { DeviceServerProfile } from './server-profile.ts';
 import type { StationFacts, StationProfile } from './station-profile.ts';
 import { encodeCertificate } from './tbs.ts';
 
@@ -33,8 +35,10 @@ export interface Expectation {
   spki: Uint8Array;
   /** Undefined where any type will do. */
   keyType: KeyType | undefined;
-  /** Undefined for a responder, which has no name beside its subject. */
+  /** Undefined for a responder, which has no name beside its subject, and for a server, which has hosts. */
   uri: string | undefined;
+  /** The names and addresses of a server; absent for whatever is none. */
+  hosts?: readonly string[];
   hardwareModule: { typeOid: string; serial: Uint8Array } | undefined;
   /** Of what is certified; what its issuer is bound to must be these. Null where there is none, as a station has no product. */
   product: string | null;
@@ -56,6 +60,15 @@ const leafExtensions: (keyof Extensions)[] = [
   'policies',
 ];
 const noSignature = new Uint8Array(0);
+/** The authority's server certificate for stations is made with the realm, and passes no lint. */
+const usageOf: Record<LeafPurpose, string | undefined> = {
+  device: oid.clientAuth,
+  operational: oid.clientAuth,
+  station: oid.clientAuth,
+  server: undefined,
+  'device-server': oid.serverAuth,
+  responder: oid.ocspSigning,
+};
 
 export function expectDevice(
   issuer: Issuer,
@@ -66,7 +79,7 @@ export function expectDevice(
 ): Expectation {
   const { terms } = profile;
   return {
-    purpose: 'device',
+    purpose: terms.profile === 'ldevid' ? 'operational' : 'device',
     issuer,
     serial,
     now,
@@ -151,6 +164,36 @@ export function expectResponder(
   };
 }
 
+export function expectDeviceServer(
+  issuer: Issuer,
+  { terms }: DeviceServerProfile,
+  spki: Uint8Array,
+  serial: Uint8Array,
+  now: Date,
+): Expectation {
+  return {
+    purpose: 'device-server',
+    issuer,
+    serial,
+    now,
+    skewMs: terms.skew_minutes * 60_000,
+    validity: { days: terms.days },
+    subject: [
+      { type: 'organization', value: terms.organization },
+      { type: 'commonName', value: `imprint devices ${terms.realm}` },
+    ],
+    spki,
+    keyType: 'ec-p256',
+    uri: undefined,
+    hosts: terms.hosts,
+    hardwareModule: undefined,
+    // it serves all devices, whatever its issuer is bound to
+    product: issuer.scope.product,
+    site: issuer.scope.site,
+    revocation: undefined,
+  };
+}
+
 /**
  * The certificate that the TBS would become, where all of it is as expected.
  * @throws lint_refused with `context.rule`, the first rule that it breaks
@@ -216,16 +259,21 @@ function lintExtensions(found: Extensions, expected: Expectation): void {
   rule('extensions', Object.keys(found).sort().join() === extensionsOf(expected).sort().join());
   rule('not-a-ca', found.basicConstraints?.ca === false);
   rule('key-usage', found.keyUsage?.join() === 'digitalSignature');
-  const usage = purpose === 'responder' ? oid.ocspSigning : oid.clientAuth;
-  rule('extended-key-usage', found.extendedKeyUsage?.join() === usage);
+  const usage = usageOf[purpose];
+  rule('extended-key-usage', usage !== undefined && found.extendedKeyUsage?.join() === usage);
   rule('authority-key', equalBytes(found.authorityKeyIdentifier!, issuer.keyIdentifier));
-  rule('realm-policy', found.policies?.join() === realmPolicyOid(issuer.realm));
+  const policies = [
+    realmPolicyOid(issuer.realm),
+    ...(purpose === 'operational' ? [operationalPolicyOid] : []),
+  ];
+  rule('policies', found.policies?.join() === policies.join());
   rule('crl-of-its-partition', found.crlDistributionPoints === revocation?.crl);
   rule('ocsp', found.authorityInfoAccess === revocation?.ocsp);
-  if (uri === undefined) return;
-  const names = found.subjectAltName!;
-  rule('uri', names.uris.join() === uri);
-  rule('no-host-names', names.dnsNames.length === 0 && names.ipAddresses.length === 0);
+  const names = found.subjectAltName;
+  rule('names', (names === undefined) === (purpose === 'responder'));
+  if (names === undefined) return;
+  rule('uri', names.uris.join() === (uri ?? ''));
+  rule('host-names', sameHosts([...names.dnsNames, ...names.ipAddresses], expected.hosts ?? []));
   rule('hardware-module', sameModule(names.hardwareModules, expected.hardwareModule));
 }
 
@@ -249,6 +297,12 @@ function extensionsOf({ purpose, issuer, revocation }: Expectation): string[] {
     ...(isBound ? ['scope'] : []),
     ...(revocation === undefined ? [] : ['authorityInfoAccess', 'crlDistributionPoints']),
   ];
+}
+
+/** As they are encoded: an address has several spellings. */
+function sameHosts(found: readonly string[], expected: readonly string[]): boolean {
+  const octets = (hosts: readonly string[]) => hosts.map((host) => toHex(hostName(host))).sort();
+  return octets(found).join() === octets(expected).join();
 }
 
 function sameModule(found: HardwareModule[], expected: Expectation['hardwareModule']): boolean {

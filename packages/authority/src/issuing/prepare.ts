@@ -5,9 +5,17 @@
 import { hash } from 'node:crypto';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Issuer } from './issuer.ts';
-import { type Expectation, expectDevice, expectResponder, expectStation, lintTbs } from './lint.ts';
+import {
+  type Expectation,
+  expectDevice,
+  expectDeviceServer,
+  expectResponder,
+  expectStation,
+  lintTbs,
+} from './lint.ts';
 import { buildDeviceTbs, type DeviceFacts, type DeviceProfile } from './profile.ts';
 import { buildResponderTbs, type ResponderProfile } from './responder-profile.ts';
+import { buildDeviceServerTbs, type DeviceServerProfile } from './server-profile.ts';
 import { buildStationTbs, type StationFacts, type StationProfile } from './station-profile.ts';
 
 const mint = Symbol('only this module makes a PreparedCertificate');
@@ -112,5 +120,22 @@ export function prepareResponder(
     tbs,
     profile.sha256,
     expectResponder(issuer, profile, spki, serial, now),
+  );
+}
+
+/** Prepares the certificate of a key under which devices reach this authority. @throws lint_refused, clock_untrusted */
+export function prepareDeviceServer(
+  issuer: Issuer,
+  profile: DeviceServerProfile,
+  spki: Uint8Array,
+  serial: Uint8Array,
+  now: Date,
+): PreparedCertificate {
+  const tbs = buildDeviceServerTbs(issuer, profile, spki, serial, now);
+  return new PreparedCertificate(
+    mint,
+    tbs,
+    profile.sha256,
+    expectDeviceServer(issuer, profile, spki, serial, now),
   );
 }

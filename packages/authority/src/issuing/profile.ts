@@ -1,5 +1,5 @@
 /**
- * What a device's birth certificate says, from contract and registry alone (I-6), after IEEE 802.1AR. Pure: the same
+ * What a device's certificate says, of birth (IDevID) or operational (LDevID), from contract and registry alone (I-6), after IEEE 802.1AR. Pure: the same
  * input gives the same bytes, and the profile has a hash that an intent pins (I-13).
  */
 import { toHex, toUtf8 } from '@imprint/contract/bytes';
@@ -10,7 +10,7 @@ import type { KeyType, ProvisioningContract } from '@imprint/contract/provisioni
 import { leafScope } from '@imprint/contract/x509/ca-scope';
 import { derOid } from '@imprint/contract/x509/der-writer';
 import { encodeName } from '@imprint/contract/x509/name';
-import { deviceUri, type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import { deviceUri, operationalPolicyOid, type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
 import { crlUrl, ocspUrl, partitionOf } from './crl-partition.ts';
 import { type Issuer, type IssuerRevocation, oneCrl } from './issuer.ts';
 import {
@@ -28,10 +28,12 @@ import {
   uriName,
 } from './tbs.ts';
 
+export type DeviceProfileName = 'idevid' | 'ldevid';
+
 /** The terms of a profile in the form that is hashed. `v` changes whenever {@link buildDeviceTbs} writes anything else for the same terms. */
 export interface DeviceTerms {
   v: 1;
-  profile: 'idevid';
+  profile: DeviceProfileName;
   realm: Realm;
   organization: string;
   key_type: KeyType;
@@ -68,26 +70,33 @@ const dayMs = 86_400_000;
 
 // an object identifier costs as much as all the rest of an extension
 const clientPurpose = purposeExtension('clientAuth');
-const realmPolicy: Record<Realm, Uint8Array> = {
-  dev: policyExtension(realmPolicyOid('dev')),
-  test: policyExtension(realmPolicyOid('test')),
-  prod: policyExtension(realmPolicyOid('prod')),
+const policies = (...more: string[]): Record<Realm, Uint8Array> => ({
+  dev: policyExtension(realmPolicyOid('dev'), ...more),
+  test: policyExtension(realmPolicyOid('test'), ...more),
+  prod: policyExtension(realmPolicyOid('prod'), ...more),
+});
+const policiesOf: Record<DeviceProfileName, Record<Realm, Uint8Array>> = {
+  idevid: policies(),
+  ldevid: policies(operationalPolicyOid),
 };
 
-/** The profile of a contract's `idevid` credential in a realm, under a CA that tells so of revocation. */
+/**
+ * The profile of a contract's credential in a realm, under a CA that tells so of revocation.
+ * @throws not_authorized where the contract has no operational credential
+ */
 export function deviceProfile(
   contract: ProvisioningContract,
   realm: Realm,
   { publicUrl, crlPartitions }: IssuerRevocation = oneCrl,
+  name: DeviceProfileName = 'idevid',
 ): DeviceProfile {
-  const { key_type, profile } = contract.credential;
+  const { profile } = contract.credential;
   const terms: DeviceTerms = {
     v: 1,
-    profile: 'idevid',
+    profile: name,
     realm,
     organization: profile.organization,
-    key_type,
-    validity: profile.validity === 'forever' ? 'forever' : { days: profile.validity.days },
+    ...keyAndValidity(contract, name),
     skew_minutes: profile.skew_minutes,
     hardware_type_oid: profile.hardware_type_oid,
     ...(publicUrl === undefined
@@ -95,6 +104,23 @@ export function deviceProfile(
       : { revocation: { public_url: publicUrl, crl_partitions: crlPartitions } }),
   };
   return profileOf(terms);
+}
+
+function keyAndValidity(
+  { product, credential, operational }: ProvisioningContract,
+  name: DeviceProfileName,
+): Pick<DeviceTerms, 'key_type' | 'validity'> {
+  const { key_type, profile } = credential;
+  if (name === 'idevid') {
+    const { validity } = profile;
+    return { key_type, validity: validity === 'forever' ? validity : { days: validity.days } };
+  }
+  if (operational === undefined) {
+    throw new ImprintError('not_authorized', `the contract of ${product} has no operational credential`, {
+      hint: 'Such a device lives with its birth certificate; a contract with a section operational has more.',
+    });
+  }
+  return { key_type: operational.key_type ?? key_type, validity: { days: operational.validity_days } };
 }
 
 export function profileOf(terms: DeviceTerms): DeviceProfile {
@@ -140,7 +166,7 @@ export function buildDeviceTbs(
         hardwareModuleName(profile.hardwareType, toUtf8(facts.hardwareUid)),
         uriName(deviceUri(terms.realm, facts.deviceId)),
       ),
-      realmPolicy[terms.realm],
+      policiesOf[terms.profile][terms.realm],
       ...scopeExtensions(leafScope(issuer.scope)),
       ...revocationExtensions(issuer, terms, serial),
     ],

@@ -111,8 +111,10 @@ export function authorityKeyExtension(keyIdentifier: Uint8Array): Uint8Array {
   return extension(type.authorityKeyIdentifier, false, derSequence(derImplicit(0, keyIdentifier)));
 }
 
-export function policyExtension(policyOid: string): Uint8Array {
-  return extension(type.certificatePolicies, false, derSequence(derSequence(derOid(policyOid))));
+/** Policies without qualifiers, in this order. */
+export function policyExtension(...policyOids: readonly string[]): Uint8Array {
+  const policies = policyOids.map((policyOid) => derSequence(derOid(policyOid)));
+  return extension(type.certificatePolicies, false, derSequence(...policies));
 }
 
 /** What a CA is bound to, or what a leaf repeats of it; none where that is nothing. */

@@ -2,8 +2,6 @@
  * A unit's key becomes its certificate in two ticks: the intent (serial, TBS hash, audit entry) is durable before the
  * key signs, the certificate is durable before it leaves. What may have been signed and was not stored is revoked.
  */
-import type { EntryData } from '@imprint/contract/audit/entry';
-import { toBase64 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { ProvisioningContract } from '@imprint/contract/provisioning-contract';
@@ -12,9 +10,8 @@ import { sql, type Transaction } from 'kysely';
 import { requireTrustedClock } from '../clock/clock-guard.ts';
 import type { CertificationRequest } from '../issuing/certification-request.ts';
 import { DeviceProfiles } from '../issuing/device-profiles.ts';
-import { type IssuedCertificate, issue } from '../issuing/issue.ts';
-import type { Issuer } from '../issuing/issuer.ts';
-import { type PreparedCertificate, prepareDevice } from '../issuing/prepare.ts';
+import { prepareDevice } from '../issuing/prepare.ts';
+import { Releases, type ToSign } from '../issuing/releases.ts';
 import { makeSerial } from '../issuing/serial.ts';
 import type { Decision, Draft, Reading } from '../ledger/ledger.ts';
 import { statement } from '../storage/statement.ts';
@@ -23,11 +20,10 @@ import { authorizeStation } from './authorize-station.ts';
 import { type Credential, type Job, requireLiveJob } from './job.ts';
 import { knownKey } from './known-key.ts';
 import type { LineCore, StationCaller } from './line-core.ts';
-import { newId } from './new-id.ts';
 import { type Refusal, refusalError, refusalOf, rememberRequest, requireSameBody } from './once.ts';
 import type { PresentedKey } from './presented-key.ts';
 import { requireQuota } from './quota.ts';
-import { closeAsUncertain, revoked } from './revoke-intent.ts';
+import { revoked } from './revoke-intent.ts';
 import { credentialsOf } from './rework.ts';
 
 /** A station's request for one unit, in which the certification request has been read. */
@@ -44,22 +40,20 @@ export interface IssuedCredential {
   serial: string;
 }
 
-type Intent = EntryData<'credential.intended'>;
-
 type Intended =
   | { kind: 'released'; credential: Credential }
-  | { kind: 'to-sign'; intent: Intent; token: PreparedCertificate; issuer: Issuer }
+  | ({ kind: 'to-sign' } & ToSign)
   | { kind: 'in-flight'; credentialId: string }
   | { kind: 'refused'; refusal: Refusal };
 
 export class CredentialIssuing {
   readonly #core: LineCore;
-  /** Certificates that this process is signing now: a second request for one waits for the first. */
-  readonly #inFlight = new Map<string, Promise<IssuedCredential>>();
+  readonly #releases: Releases;
   readonly #profiles: DeviceProfiles;
 
   constructor(core: LineCore) {
     this.#core = core;
+    this.#releases = new Releases(core);
     this.#profiles = new DeviceProfiles(core.realm);
   }
 
@@ -86,16 +80,10 @@ export class CredentialIssuing {
       case 'refused':
         throw refusalError(intended.refusal);
       case 'in-flight':
-        return this.#inFlight.get(intended.credentialId) ?? Promise.reject(beingSigned());
+        return this.#answer(await this.#releases.underWay(intended.credentialId));
       case 'to-sign': {
-        const { credential_id } = intended.intent;
-        const signing = this.#signAndRelease(intended);
-        this.#inFlight.set(credential_id, signing);
-        try {
-          return await signing;
-        } finally {
-          this.#inFlight.delete(credential_id);
-        }
+        const { job_id } = intended.intent;
+        return this.#answer(await this.#releases.run(intended, (reading) => isKeyed(reading, job_id)));
       }
     }
   }
@@ -185,81 +173,13 @@ export class CredentialIssuing {
       makeSerial(reading.now, this.#core.entropy),
       reading.now,
     );
-    const intent = this.#intent(reading, job, csr, token);
-    entries.push({ type: 'credential.intended', actor: by, data: intent });
-    return { entries, remember, reply: () => ({ kind: 'to-sign', intent, token, issuer }) };
-  }
-
-  #intent(reading: Reading, job: Job, csr: CertificationRequest, token: PreparedCertificate): Intent {
-    return {
-      credential_id: newId('k', reading.now, this.#core.entropy),
+    const intent = this.#releases.intent(reading, csr, token, {
       job_id: job.job_id,
       device_id: job.device_id,
       profile: 'idevid',
-      profile_sha256: token.profileSha256,
-      issuer_sha256: token.issuerSha256,
-      serial: token.serialHex,
-      tbs_sha256: token.tbsSha256,
-      key_type: csr.keyType,
-      public_key_sha256: token.publicKeySha256,
-      not_before: token.notBefore,
-      not_after: token.notAfter,
-      ignored: csr.notes.map((note) => note.slice(0, 400)),
-      owner: this.#core.processId,
-      lease_expires_at: new Date(reading.now.getTime() + this.#core.intentLeaseMs).toISOString(),
-    };
-  }
-
-  async #signAndRelease({
-    intent,
-    token,
-    issuer,
-  }: Extract<Intended, { kind: 'to-sign' }>): Promise<IssuedCredential> {
-    let issued: IssuedCertificate;
-    try {
-      issued = await issue(token, issuer, {
-        serialHex: intent.serial,
-        tbsSha256: intent.tbs_sha256,
-        profileSha256: intent.profile_sha256,
-        issuerSha256: intent.issuer_sha256,
-      });
-    } catch (error) {
-      await this.#core.ledger.submit((reading) => closeAsUncertain(reading, intent.credential_id, error));
-      throw error;
-    }
-    const released = await this.#core.ledger.submit((reading) => this.#release(reading, intent, issued));
-    if (!released) throw beingSigned();
-    return this.#answer(released);
-  }
-
-  /** The compare-and-swap of I-2: only an open intent, by its owner, within its lease, for a job that still waits for it. */
-  async #release(
-    reading: Reading,
-    intent: Intent,
-    { certificate, certificateSha256 }: IssuedCertificate,
-  ): Promise<Decision<Credential | undefined>> {
-    const [credential] = (await selectCredential(reading.tx, { credential_id: intent.credential_id })).rows;
-    const [job] = (await selectJobState(reading.tx, { job_id: intent.job_id })).rows;
-    const open =
-      credential?.status === 'intended' &&
-      credential.owner === this.#core.processId &&
-      credential.lease_expires_at > reading.at &&
-      job?.state === 'keyed';
-    if (!open) return { entries: [], reply: () => undefined };
-    return {
-      entries: [
-        {
-          type: 'credential.issued',
-          actor: { kind: 'authority', id: this.#core.processId },
-          data: {
-            credential_id: intent.credential_id,
-            certificate_sha256: certificateSha256,
-            certificate_b64: toBase64(certificate),
-          },
-        },
-      ],
-      reply: () => ({ ...credential, status: 'active', certificate, certificate_sha256: certificateSha256 }),
-    };
+    });
+    entries.push({ type: 'credential.intended', actor: by, data: intent });
+    return { entries, remember, reply: () => ({ kind: 'to-sign', intent, token, issuer }) };
   }
 
   async #answer(credential: Credential): Promise<IssuedCredential> {
@@ -328,17 +248,13 @@ function refused(entries: Draft[], refusal: Refusal): Decision<Intended> {
   return { entries, reply: () => ({ kind: 'refused', refusal }) };
 }
 
-function beingSigned(): ImprintError {
-  return new ImprintError('unavailable', 'this certificate is being signed, or its signing was broken off', {
-    hint: 'Ask again in some seconds.',
-  });
+/** A job waits for its certificate until it has one; one that was set aside meanwhile waits no more. */
+async function isKeyed({ tx }: Reading, jobId: string): Promise<Draft[] | undefined> {
+  const [job] = (await selectJobState(tx, { job_id: jobId })).rows;
+  return job?.state === 'keyed' ? [] : undefined;
 }
 
-// SQLite plans a join of these two anew at each run, which costs ten times as much as both
-const selectCredential = statement<{ credential_id: string }, Credential>((db, arg) =>
-  db.selectFrom('credential').selectAll().where('credential_id', '=', arg('credential_id')),
-);
-
+// not joined with the credential: SQLite plans a join of these two anew at each run, which costs ten times as much as both
 const selectJobState = statement<{ job_id: string }, Pick<Job, 'state'>>((db, arg) =>
   db.selectFrom('job').select('state').where('job_id', '=', arg('job_id')),
 );

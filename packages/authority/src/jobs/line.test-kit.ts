@@ -79,9 +79,10 @@ export async function openLine(
   lanes = 2,
   product: TestProduct = gateway,
   realm: RealmName = 'dev',
+  begin = new Date('2026-11-24T08:00:00.000Z'),
 ): Promise<Line> {
   let jumpedMs = 0;
-  let now = Date.parse('2026-11-24T08:00:00.000Z');
+  let now = begin.getTime();
   const clock = () => new Date(now);
   const entropy = (bytes: number) => new Uint8Array(randomBytes(bytes));
   const hierarchy = await createHierarchy({
@@ -229,7 +230,7 @@ export async function addStation(
         public_key_sha256: sha256Hex(new TextEncoder().encode(stationId)),
         serial: '01',
         tbs_sha256: '0'.repeat(64),
-        not_after: '2026-12-31T00:00:00.000Z',
+        not_after: new Date(core.clock().getTime() + 37 * 86_400_000).toISOString(),
       },
     },
     {

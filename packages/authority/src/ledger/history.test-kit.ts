@@ -88,6 +88,49 @@ export function order(orderId: string, quantity: number): Draft {
   );
 }
 
+/** A device in a group, with a configuration of its product that it applied and one that it could not apply. */
+export function configured(deviceId: string): Draft[] {
+  const device: Actor = { kind: 'device', id: deviceId };
+  const set = { scope: 'product', subject: 'gateway' } as const;
+  const published = (version: number) =>
+    draft(
+      'configuration.published',
+      {
+        ...set,
+        version,
+        values: { report_minutes: version },
+        secrets: { wifi_psk: h(`psk ${version}`) },
+        steps: [1, 50, 100],
+        step_minutes: 60,
+        stop_after: 0,
+        reason: 'new network',
+      },
+      person,
+    );
+  const said = (version: number, outcome: 'applied' | 'failed') =>
+    draft(
+      'configuration.applied',
+      {
+        device_id: deviceId,
+        etag: h(`etag ${version}`).slice(0, 32),
+        outcome,
+        detail: outcome === 'failed' ? 'no such network' : null,
+        versions: [{ ...set, version }],
+      },
+      device,
+    );
+  return [
+    draft('group.created', { group_id: 'acme', product: 'gateway', reason: 'a customer' }, person),
+    draft('group.changed', { group_id: 'acme', added: [deviceId], removed: [], reason: 'delivered' }, person),
+    published(1),
+    draft('configuration.widened', { ...set, version: 1, share: 100, reason: 'all is well' }, person),
+    said(1, 'applied'),
+    published(2),
+    said(2, 'failed'),
+    draft('configuration.stopped', { ...set, version: 2, failed: 1 }, { kind: 'authority', id: 'a-1' }),
+  ];
+}
+
 export const uidOf = (deviceId: string): HardwareUid => [{ kind: 'mcu-uid', value: `uid-${deviceId}` }];
 const jobOf = (deviceId: string) => `j-${deviceId}`;
 const readBack = (deviceId: string) => ({

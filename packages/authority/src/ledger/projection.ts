@@ -9,10 +9,14 @@ import { accountProjections } from './projections/accounts.ts';
 import { alarmProjections } from './projections/alarms.ts';
 import { approvalProjections } from './projections/approvals.ts';
 import { caProjections } from './projections/cas.ts';
+import { configurationProjections } from './projections/configuration.ts';
+import { contactProjections } from './projections/contacts.ts';
 import { credentialProjections } from './projections/credentials.ts';
 import { deviceProjections } from './projections/devices.ts';
 import { jobProjections } from './projections/jobs.ts';
+import { onboardingProjections } from './projections/onboarding.ts';
 import { orderProjections } from './projections/orders.ts';
+import { processKeyProjections } from './projections/process-keys.ts';
 import type { Projection, Projections } from './projections/projections.ts';
 import { realmProjections } from './projections/realm.ts';
 import { revocationProjections } from './projections/revocations.ts';
@@ -26,10 +30,14 @@ const projections: Projections<EntryType> = {
   ...jobProjections,
   ...credentialProjections,
   ...revocationProjections,
+  ...onboardingProjections,
+  ...processKeyProjections,
+  ...contactProjections,
   ...deviceProjections,
   ...alarmProjections,
   ...accountProjections,
   ...approvalProjections,
+  ...configurationProjections,
 };
 
 /**

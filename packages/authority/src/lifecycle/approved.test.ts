@@ -126,6 +126,20 @@ test('I-18: a dry run and a single device take nobody else', async () => {
   assert.equal((await ship({ devices: [{ deviceId: id, reason: null }], count: null })).moved, 1);
 });
 
+test('I-18: no way out of quarantine leads around the second person: a unit that was lost in between still takes two', async () => {
+  const take = (to: 'lost' | 'quarantined' | 'returned') =>
+    transitionDevice(people.core.ledger, core, {
+      by: { kind: 'person', id: 'lee' },
+      deviceId: third,
+      to,
+      reason: 'moved about',
+    });
+  await take('lost');
+  await take('quarantined');
+  await approve(() => take('returned'), 'lee', 'ben');
+  assert.equal((await take('returned')).outcome, 'moved');
+});
+
 test('I-18: what a security code set aside is released by two', async () => {
   await approve(release, 'lee', 'ben');
   assert.equal((await release()).to, 'allocated');

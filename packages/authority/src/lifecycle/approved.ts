@@ -21,6 +21,15 @@ export type ApprovedAct =
         order_id: string | null;
       };
     }
+  | {
+      act: 'credential.revoke-bulk';
+      parameters: {
+        /** SHA-256 (hex) over what names the list: sorted lines of a file, or the serials of a CA. */
+        credentials_sha256: string;
+        count: number;
+        reason: string;
+      };
+    }
   | { act: 'quarantine.release'; parameters: { device_id: string; to: LifecycleState } };
 
 /** The entries to put before the act's own. @throws approval_required, approval_invalid, not_authorized, account_disabled */
@@ -35,7 +44,7 @@ export const nobodyApproved: Approved = async (_reading, _by, { act, parameters 
 };
 
 /**
- * As the log has it. A list leaves by many decisions, and its approval is used up by the first of them; until that approval runs
+ * As the log has it. A list takes many decisions, and its approval is used up by the first of them; until that approval runs
  * out the same person may go on with the same list, as after an interruption.
  */
 export const approvedInLog: Approved = async (reading, by, asked) => {
@@ -47,7 +56,7 @@ export const approvedInLog: Approved = async (reading, by, asked) => {
 async function isUnderWay(
   { tx, at }: Reading,
   by: Actor,
-  { act, parameters }: Extract<ApprovedAct, { act: 'device.ship-bulk' }>,
+  { act, parameters }: Exclude<ApprovedAct, { act: 'quarantine.release' }>,
 ): Promise<boolean> {
   const used = await tx
     .selectFrom('approval')

@@ -35,36 +35,18 @@ export async function bring(line: Line, deviceId: string, ...states: LifecycleSt
   const [first, ...more] = states;
   let from: LifecycleState = 'allocated';
   for (const to of [...(way[first!] ?? [first!]), ...more]) {
-    const by: Actor = to === 'manufactured' ? { kind: 'station', id: 'st-1' } : lead;
-    if (to === 'activated') await activate(line, deviceId);
-    else {
-      await line.record({
-        type: 'device.transitioned',
-        actor: by,
-        data: { device_id: deviceId, from, to, reason: `it becomes ${to}` },
-      });
-    }
+    await line.record({
+      type: 'device.transitioned',
+      actor: whoMovesIt(deviceId, to),
+      data: { device_id: deviceId, from, to, reason: `it becomes ${to}` },
+    });
     from = to;
   }
 }
 
-/** First contact is the device's own act, which no entry can say yet: the tables are written as it would leave them. */
-async function activate({ core, record }: Line, deviceId: string): Promise<void> {
-  const { size } = await core.ledger.head();
-  await core.ledger.submit(async ({ at }) => ({
-    entries: [],
-    remember: async (tx) => {
-      await tx.updateTable('device').set({ state: 'activated' }).where('device_id', '=', deviceId).execute();
-      const change = { field: 'state', value: 'activated', reason: 'first contact' };
-      await tx
-        .insertInto('device_history')
-        .values({ log_index: size, device_id: deviceId, at, actor: `device:${deviceId}`, ...change })
-        .execute();
-    },
-    reply: () => undefined,
-  }));
-  // the next entry takes that index, so that the history keeps its order
-  await record({ type: 'operator.registered', actor: lead, data: { operator_id: `op-${size}` } });
+function whoMovesIt(deviceId: string, to: LifecycleState): Actor {
+  if (to === 'activated') return { kind: 'device', id: deviceId };
+  return to === 'manufactured' ? { kind: 'station', id: 'st-1' } : lead;
 }
 
 /** A finished unit of that ID, whose route is passed. */

@@ -2,12 +2,12 @@
  * Many devices by one act: each with an outcome of its own, a few at a time so that the line does not wait, and to be begun
  * anew after any interruption. What leaves in bulk leaves only where people counted as many.
  */
-import { hash } from 'node:crypto';
 import type { TransitionOutcome } from '@imprint/contract/api/lifecycle';
 import type { Actor } from '@imprint/contract/audit/entry';
 import { type ErrorCode, ImprintError, isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import type { Ledger } from '../ledger/ledger.ts';
+import { eachOfList, listMark, requireAsCounted } from './each-of-list.ts';
 import {
   type Destination,
   type DeviceListMark,
@@ -65,17 +65,14 @@ export async function transitionList(
   const mark = markOf(request);
   await requireCounted(ledger, core, request, mark);
   const result: ListOutcome = { moved: 0, before: 0, refused: 0, outcomes: [] };
-  for (let at = 0; at < request.devices.length; at += limits.transitionsAtOnce) {
-    const some = request.devices.slice(at, at + limits.transitionsAtOnce);
-    // one decision each, so that one that is refused takes no other with it; the ledger makes one tick of them
-    const settled = await Promise.allSettled(some.map((row) => moveOne(ledger, core, request, mark, row)));
-    const outcomes = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    for (const outcome of outcomes) result[outcome.outcome]++;
-    result.outcomes.push(...outcomes);
-    onOutcomes(outcomes);
-    const failed = settled.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
+  result.outcomes = await eachOfList(
+    request.devices,
+    (row) => moveOne(ledger, core, request, mark, row),
+    (outcomes) => {
+      for (const { outcome } of outcomes) result[outcome]++;
+      onOutcomes(outcomes);
+    },
+  );
   return result;
 }
 
@@ -114,12 +111,7 @@ async function requireCounted(
   mark: DeviceListMark,
 ): Promise<void> {
   const { devices, to, count, by, dryRun } = request;
-  if (count !== null && count !== devices.length) {
-    throw new ImprintError('count_wrong', `${count} were counted, and the list has ${devices.length}`, {
-      hint: 'Count again, and look for what is in the box and not in the list, or the reverse.',
-      context: { counted: count, listed: devices.length },
-    });
-  }
+  requireAsCounted(count, devices.length);
   if (to !== 'shipped' || devices.length === 1) return;
   if (count === null) {
     throw new ImprintError('bad_request', 'nobody has said how many things leave', {
@@ -199,20 +191,8 @@ async function notReadyToShip(
 
 /** @throws bad_request */
 function markOf({ devices, orderId }: ListRequest): DeviceListMark {
-  const ids = devices.map(({ deviceId }) => deviceId).sort();
-  const twice = ids.find((id, at) => id === ids[at - 1]);
-  if (twice !== undefined) {
-    throw new ImprintError('bad_request', `${twice} stands twice in the list`, {
-      hint: 'Name each device once.',
-    });
-  }
-  if (ids.length === 0 || ids.length > limits.transitionsPerList) {
-    throw new ImprintError('bad_request', `a list has 1 to ${limits.transitionsPerList} devices`, {
-      hint: 'Cut a longer one into several.',
-    });
-  }
-  const text = ids.map((id) => `${id}\n`).join('');
-  return { count: ids.length, devices_sha256: hash('sha256', text, 'hex'), order_id: orderId ?? null };
+  const { count, sha256 } = listMark(devices.map(({ deviceId }) => deviceId));
+  return { count, devices_sha256: sha256, order_id: orderId ?? null };
 }
 
 /**

@@ -220,8 +220,9 @@ async function secondPerson(
   if (row.approval === 'in-bulk' && list !== null && list.count > 1) {
     return core.approved(reading, by, { act: 'device.ship-bulk', parameters: list });
   }
-  if (row.approval !== 'security-code' || job?.state !== 'quarantined') return [];
-  if (job.failure_code === null || !isSecurityCode(job.failure_code)) return [];
+  // the code stays with the job, whatever became of it: a detour through other states is no way around the second person
+  const code = job?.failure_code ?? null;
+  if (row.approval !== 'security-code' || code === null || !isSecurityCode(code)) return [];
   const parameters = { device_id: deviceId, to: row.to };
   return core.approved(reading, by, { act: 'quarantine.release', parameters });
 }

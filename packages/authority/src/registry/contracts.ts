@@ -1,6 +1,7 @@
 /** Contracts enter the registry as the exact text that was checked; one revision of a product is one text for ever. */
 import type { Actor } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
+import { findingsError } from '@imprint/contract/finding';
 import { type ParsedContract, parseProvisioningContract } from '@imprint/contract/provisioning-contract';
 import { requireApproval } from '../access/require-approval.ts';
 import type { Draft, Ledger, Reading } from '../ledger/ledger.ts';
@@ -29,14 +30,14 @@ export function checkContract(text: string, fileName: string): CheckedContract {
 
 /**
  * The entries that register a contract; none where it is registered. It takes two people (I-18).
- * @throws order_conflict for another text of a registered revision; approval_required, approval_invalid, not_authorized
+ * @throws contract_invalid where a new one says too little of its onboarding; order_conflict for another text of a registered revision; approval_required, approval_invalid, not_authorized
  */
 export async function contractDrafts(
   reading: Reading,
   by: Actor,
   checked: CheckedContract,
 ): Promise<Draft[]> {
-  const { contract, sha256, text } = checked;
+  const { contract, sha256, text, ifNew } = checked;
   const { product, revision } = contract;
   const known = await reading.tx
     .selectFrom('contract')
@@ -49,6 +50,7 @@ export async function contractDrafts(
     )
     .executeTakeFirst();
   if (known === undefined) {
+    if (ifNew.length > 0) throw findingsError('contract_invalid', `${product} ${revision}`, ifNew);
     const named = { contract_sha256: sha256, product, revision };
     const approved = await requireApproval(reading, 'contract.register', named, by);
     return [...approved, { type: 'contract.registered', actor: by, data: { ...named, text } }];

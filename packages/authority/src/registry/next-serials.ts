@@ -45,6 +45,16 @@ export async function nextDeviceIds(
   );
 }
 
+/** The fields of an ID of this grammar, so that others go on where it stands; the year that it shortens is near this one. */
+export function idFieldsOf(deviceId: string, grammar: DeviceIdGrammar, nearYear: number): IdFields {
+  if ('uuid' in grammar) return { year: nearYear };
+  const { prefix, site_length, year_length } = grammar;
+  const yearAt = prefix.length + site_length;
+  const digits = deviceId.slice(yearAt, yearAt + year_length);
+  const year = Number(String(nearYear).slice(0, 4 - year_length) + digits);
+  return site_length === 0 ? { year } : { year, site: deviceId.slice(prefix.length, yearAt) };
+}
+
 /** The highest serial with these fields, -1 where there is none: found digit by digit, by the alphabet's order and not the database's. */
 async function highestSerial(db: Kysely<Tables>, grammar: FieldGrammar, fields: IdFields): Promise<bigint> {
   const { body_alphabet: alphabet, body_length: length } = grammar;

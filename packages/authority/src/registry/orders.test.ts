@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { replay } from '../audit/replay.ts';
+import { append, draft } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { ContractShelf } from './contract-shelf.ts';
-import { type CheckedContract, checkContract } from './contracts.ts';
+import { type CheckedContract, checkContract, registerContract } from './contracts.ts';
 import { parseIdList } from './id-list.ts';
 import { listOrders, showOrder } from './order-view.ts';
 import { closeOrder, createOrder, importIds, type OrderRequest } from './orders.ts';
@@ -228,4 +229,20 @@ test('a file of more IDs than one transaction takes is refused whole', () => {
     message: 'ids.csv:100001:1: the file names more than 100000 device IDs',
   });
   assert.equal(parseIdList(text.slice(0, text.lastIndexOf('\n')), 'ids.csv', grammar).length, 100_000);
+});
+
+test('a new contract that does not say what devices fetch in the field is refused; one that is registered stays good', async () => {
+  const { ledger, create } = await registry();
+  const old = checkContract(gatewayText.replace('operational: { validity_days: 90 }\n', ''), 'gateway.yaml');
+  await assert.rejects(registerContract(ledger, by, old), /contract_invalid|does not say what it is/);
+  await append(
+    ledger,
+    draft('contract.registered', {
+      contract_sha256: old.sha256,
+      product: old.contract.product,
+      revision: old.contract.revision,
+      text: old.text,
+    }),
+  );
+  assert.equal((await create(old, request('o-1'))).order_id, 'o-1');
 });

@@ -1,6 +1,6 @@
 /**
  * Production orders: what may be made, of what, how many, where and when, and which device IDs are theirs. An ID
- * belongs to one order for ever; nothing of an order is changed but that it is closed.
+ * belongs to one order for ever; nothing of an order is changed but that its quota is raised (raise-quota.ts) and that it is closed.
  */
 import type { Actor, EntryData } from '@imprint/contract/audit/entry';
 import { ImprintError } from '@imprint/contract/errors';
@@ -68,7 +68,9 @@ export async function createOrder(
     entries.push(...(await largeOrderApproval(reading, by, order)));
     entries.push({ type: 'order.created', actor: by, data: order });
     if (ids.source === 'generated') {
-      entries.push(...(await generated(reading.tx, by, request.orderId, checked, ids, quota, entropy)));
+      entries.push(
+        ...(await generatedIdDrafts(reading.tx, by, request.orderId, checked, ids, quota, entropy)),
+      );
     }
     return { entries, reply: () => undefined };
   });
@@ -84,13 +86,13 @@ export async function allocateIds(
   ledger: Ledger,
   entropy: Entropy,
   by: Actor,
-  checked: CheckedContract,
+  checked: Pick<CheckedContract, 'contract'>,
   orderId: string,
   fields: IdFields,
 ): Promise<OrderStand> {
   for (;;) {
     const stand = await ledger.submit<OrderStand>(async (reading) => {
-      const order = await requireOpen(reading.tx, orderId);
+      const order = await requireNotClosed(reading.tx, orderId);
       if (order.id_source !== 'generated') {
         throw new ImprintError('bad_request', `the IDs of order ${orderId} are imported`, {
           hint: 'Bring them with imprint order import.',
@@ -100,7 +102,9 @@ export async function allocateIds(
       const allocated = await countDevices(reading.tx, orderId);
       const lacking = quota - allocated;
       const entries =
-        lacking > 0 ? await generated(reading.tx, by, orderId, checked, fields, lacking, entropy) : [];
+        lacking > 0
+          ? await generatedIdDrafts(reading.tx, by, orderId, checked, fields, lacking, entropy)
+          : [];
       const added = Math.min(lacking, idsPerDecision);
       return { entries, reply: () => ({ order_id: orderId, allocated: allocated + added, quota }) };
     });
@@ -119,12 +123,12 @@ export async function importIds(
   orderId: string,
   file: { text: string; name: string },
 ): Promise<OrderStand> {
-  const { contract_sha256 } = await requireOpen(ledger.reader, orderId);
+  const { contract_sha256 } = await requireNotClosed(ledger.reader, orderId);
   const { identity } = await contracts.get(ledger.reader, contract_sha256);
   const listed = parseIdList(file.text, file.name, identity.grammar);
   const deviceIds = listed.map(({ deviceId }) => deviceId);
   return ledger.submit(async (reading) => {
-    const order = await requireOpen(reading.tx, orderId);
+    const order = await requireNotClosed(reading.tx, orderId);
     if (order.id_source !== 'imported') {
       throw new ImprintError('bad_request', `the IDs of order ${orderId} are generated`, {
         hint: 'Create an order for imported IDs: imprint order create … --imported.',
@@ -161,7 +165,7 @@ export async function importIds(
 /** Closes an order: nothing new is opened, what is open may finish. @throws unknown_order, order_closed */
 export function closeOrder(ledger: Ledger, by: Actor, orderId: string, reason: string): Promise<void> {
   return ledger.submit(async (reading) => {
-    await requireOpen(reading.tx, orderId);
+    await requireNotClosed(reading.tx, orderId);
     const data = { order_id: orderId, reason };
     return { entries: [{ type: 'order.closed', actor: by, data }], reply: () => undefined };
   });
@@ -215,7 +219,8 @@ async function requireNew(reading: Reading, orderId: string): Promise<void> {
   });
 }
 
-async function requireOpen(
+/** @throws unknown_order, order_closed */
+export async function requireNotClosed(
   db: Pick<Transaction<Tables>, 'selectFrom'>,
   orderId: string,
 ): Promise<Selectable<ProductionOrderTable>> {
@@ -256,11 +261,12 @@ function orderData({ contract, sha256 }: CheckedContract, request: OrderRequest)
   };
 }
 
-async function generated(
+/** The first of the IDs that an order lacks: as many as one decision allocates. @throws quota_exhausted, device_id_invalid */
+export async function generatedIdDrafts(
   tx: Transaction<Tables>,
   by: Actor,
   orderId: string,
-  { contract }: CheckedContract,
+  { contract }: Pick<CheckedContract, 'contract'>,
   fields: IdFields,
   lacking: number,
   entropy: Entropy,
@@ -279,7 +285,11 @@ function allocationDrafts(by: Actor, orderId: string, deviceIds: readonly string
   return drafts;
 }
 
-async function countDevices(tx: Transaction<Tables>, orderId: string): Promise<number> {
+/** How many device IDs the order has. */
+export async function countDevices(
+  tx: Pick<Transaction<Tables>, 'selectFrom'>,
+  orderId: string,
+): Promise<number> {
   const { count } = await tx
     .selectFrom('device')
     .select((row) => row.fn.countAll<number>().as('count'))

@@ -1,67 +1,18 @@
-/**
- * Certifies a key that answers OCSP for a CA: the intent is durable before the CA signs, the certificate before it is used (I-1, I-2). The
- * key stays in the memory of the process that made it.
- */
-import { toBase64 } from '@imprint/contract/bytes';
-import { type ClockGuard, requireTrustedClock } from '../clock/clock-guard.ts';
-import { issue } from '../issuing/issue.ts';
+/** Certifies a key that answers OCSP for a CA. The key stays in the memory of the process that made it. */
+import { type CertifyCore, certifyProcessKey } from '../issuing/certify-process-key.ts';
 import type { Issuer } from '../issuing/issuer.ts';
-import { type PreparedCertificate, prepareResponder } from '../issuing/prepare.ts';
+import { prepareResponder } from '../issuing/prepare.ts';
 import { responderProfile } from '../issuing/responder-profile.ts';
-import { makeSerial } from '../issuing/serial.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import type { Signer } from '../signer/signer.ts';
-import type { Entropy } from '../surroundings.ts';
 import type { OcspIdentity } from './ocsp-response.ts';
 
-export interface CertifyCore {
-  ledger: Ledger;
-  clockGuard: Pick<ClockGuard, 'requireSteady'>;
-  entropy: Entropy;
-  organization: string;
-  /** Names this process among those that share the database. */
-  processId: string;
-  /** A signer over a new P-256 key, which nobody else has. */
-  newSigner: () => Signer;
-}
+export type { CertifyCore };
 
-/** @throws clock_untrusted, storage_failed, tbs_mismatch, what the CA's signer throws: then the key is thrown away */
+/** @throws as {@link certifyProcessKey} */
 export async function certifyResponder(core: CertifyCore, issuer: Issuer): Promise<OcspIdentity> {
   const signer = core.newSigner();
-  const actor = { kind: 'authority', id: core.processId } as const;
-  const issuer_sha256 = issuer.certificate.sha256;
-  const token = await core.ledger.submit<PreparedCertificate>(async (reading) => {
-    await requireTrustedClock(reading, core.clockGuard);
-    const prepared = prepareResponder(
-      issuer,
-      responderProfile(core.organization, issuer.realm),
-      signer.spki,
-      makeSerial(reading.now, core.entropy),
-      reading.now,
-    );
-    const data = {
-      issuer_sha256,
-      serial: prepared.serialHex,
-      profile_sha256: prepared.profileSha256,
-      tbs_sha256: prepared.tbsSha256,
-      public_key_sha256: prepared.publicKeySha256,
-      not_before: prepared.notBefore,
-      not_after: prepared.notAfter,
-      owner: core.processId,
-    };
-    return { entries: [{ type: 'responder.intended', actor, data }], reply: () => prepared };
-  });
-  const { notBefore, notAfter, serialHex, ...hashes } = token;
-  const { certificate, certificateSha256 } = await issue(token, issuer, { serialHex, ...hashes });
-  const data = {
-    issuer_sha256,
-    serial: serialHex,
-    certificate_sha256: certificateSha256,
-    certificate_b64: toBase64(certificate),
-  };
-  await core.ledger.submit(async () => ({
-    entries: [{ type: 'responder.certified', actor, data }],
-    reply: () => undefined,
-  }));
-  return { signer, certificate, notBefore, notAfter };
+  const profile = responderProfile(core.organization, issuer.realm);
+  const certified = await certifyProcessKey(core, 'responder', issuer, (serial, now) =>
+    prepareResponder(issuer, profile, signer.spki, serial, now),
+  );
+  return { signer, ...certified };
 }

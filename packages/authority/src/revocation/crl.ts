@@ -90,7 +90,7 @@ export function encodeCrl(tbs: Uint8Array, signer: KeyType, signature: Uint8Arra
 
 /** Header and 21 octets of serial, 17 of time, 14 of reason, and the entry's own header. */
 const mostEntryBytes = 2 + 23 + 17 + 14;
-/** crlEntryExtensions with nothing but reasonCode (2.5.29.21), as far as its value. */
+/** crlEntryExtensions with nothing but reasonCode (`oid.reasonCode`), as far as its value. */
 const reasonHead = Buffer.from('300c300a0603551d1504030a01', 'hex');
 
 function encodeRevoked(revoked: readonly RevokedSerial[]): Uint8Array {

@@ -14,18 +14,14 @@ import {
 import { oid } from '@imprint/contract/x509/oid';
 import { parsePublicKey } from '@imprint/contract/x509/public-key';
 import { signatureAlgorithm } from '@imprint/contract/x509/signature';
+import type { ProcessCertificate } from '../issuing/certify-process-key.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { CertificateStatus } from './certificate-status.ts';
 import { crlReasonOf } from './revocation-reason.ts';
 
 /** Who answers: the key of a process, and the certificate that lets it. */
-export interface OcspIdentity {
+export interface OcspIdentity extends ProcessCertificate {
   signer: Signer;
-  /** DER. */
-  certificate: Uint8Array;
-  /** ISO 8601. */
-  notBefore: string;
-  notAfter: string;
 }
 
 export interface SingleAnswer {

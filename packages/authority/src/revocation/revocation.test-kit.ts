@@ -71,12 +71,13 @@ export function opensslCrlText(crl: Uint8Array, ca: Uint8Array): string {
   });
 }
 
-/** What `openssl verify -crl_check` says of a device's certificate: '' where it agrees, else its complaint. */
+/** What `openssl verify` says, with `-crl_check` (or `-crl_check_all`, which asks about the CA too), of a device's certificate: '' where it agrees, else its complaint. */
 export function opensslCrlCheck(
   { hierarchy }: TestRealm,
   certificate: Uint8Array,
   crls: readonly Uint8Array[],
   at: Date = testNow,
+  check: '-crl_check' | '-crl_check_all' = '-crl_check',
 ): string {
   return inFolder((folder) => {
     const { root, issuing } = hierarchy.certificates;
@@ -86,7 +87,7 @@ export function opensslCrlCheck(
     writeFileSync(join(folder, 'lists.pem'), crls.map(crlPem).join(''));
     const lists = crls.length > 0 ? ['-CRLfile', 'lists.pem'] : [];
     return complaint(folder, [
-      ...['verify', '-x509_strict', '-crl_check', '-attime', String(Math.floor(at.getTime() / 1000))],
+      ...['verify', '-x509_strict', check, '-attime', String(Math.floor(at.getTime() / 1000))],
       ...['-CAfile', 'root.pem', '-untrusted', 'issuing.pem', ...lists, 'leaf.pem'],
     ]);
   });

@@ -226,6 +226,7 @@ export async function confirmStation(
       serial: token.serialHex,
       tbs_sha256: token.tbsSha256,
       not_after: token.notAfter,
+      issuer_sha256: token.issuerSha256,
     };
     return {
       entries: [...approved, { type: 'station.confirmed', actor: by, data: recorded }],

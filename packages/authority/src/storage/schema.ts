@@ -7,7 +7,7 @@ import { type ColumnDefinitionBuilder, type Kysely, type RawBuilder, sql } from 
 import type { Tables } from './tables.ts';
 
 /** Goes up with every change of a table; a database of another version is refused, never guessed at. */
-export const schemaVersion = 5;
+export const schemaVersion = 7;
 
 /** What is said differently: `blob` (SQLite) or `bytea` (PostgreSQL), PostgreSQL's collation, and SQLite's table options. */
 export interface SchemaFlavor {
@@ -56,7 +56,19 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     requested_at: 'text',
     installed_at: 'text null',
     retired_at: 'text null',
+    compromised_at: 'text null',
+    compromised_since: 'text null',
     reason: 'text null',
+  },
+  root_crl: {
+    branch: 'text',
+    number: 'integer',
+    this_update: 'text',
+    next_update: 'text',
+    revoked: 'integer',
+    crl_sha256: 'text',
+    crl: 'bytes',
+    installed_at: 'text',
   },
   excluded_key: { public_key_sha256: 'text', realm: 'text', log_id: 'text' },
   trust_bundle: { version: 'integer', sha256: 'text', text: 'text', published_at: 'text' },
@@ -98,6 +110,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     completed_index: 'integer null',
     rma_count: 'integer',
     last_seen_firmware: 'text null',
+    reported: 'text null',
     debug_exception: 'text null',
   },
   unit_part: { part: 'text', hardware_uid: 'text' },
@@ -179,8 +192,20 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate: 'bytes null',
     intended_at: 'text',
     issued_at: 'text null',
+    superseded_at: 'text null',
     revoked_at: 'text null',
     revocation_reason: 'text null',
+  },
+  enrolment_policy: { product: 'text', enrolment: 'text' },
+  enrolment: {
+    enrolment_id: 'text',
+    device_id: 'text',
+    public_key_sha256: 'text',
+    state: 'text',
+    requested_at: 'text',
+    decided_by: 'text null',
+    decided_at: 'text null',
+    reason: 'text null',
   },
   revocation: {
     issuer_sha256: 'text',
@@ -188,6 +213,13 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     serial: 'text',
     revoked_at: 'text',
     reason: 'text',
+    not_after: 'text',
+    log_index: 'integer',
+  },
+  disowned_certificate: {
+    certificate_sha256: 'text',
+    issuer_sha256: 'text',
+    serial: 'text',
     not_after: 'text',
     log_index: 'integer',
   },
@@ -214,6 +246,18 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate_sha256: 'text null',
     certificate: 'bytes null',
   },
+  server_key: {
+    issuer_sha256: 'text',
+    serial: 'text',
+    profile_sha256: 'text',
+    tbs_sha256: 'text',
+    public_key_sha256: 'text',
+    not_before: 'text',
+    not_after: 'text',
+    owner: 'text',
+    certificate_sha256: 'text null',
+    certificate: 'bytes null',
+  },
   public_key: { public_key_sha256: 'text', device_id: 'text' },
   station: {
     station_id: 'text',
@@ -227,6 +271,7 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     certificate_sha256: 'text null',
     certificate: 'bytes null',
     not_after: 'text null',
+    issuer_sha256: 'text null',
     reason: 'text null',
   },
   operator: { operator_id: 'text', registered_at: 'text' },
@@ -306,6 +351,50 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     used_at: 'text null',
     used_by: 'text null',
   },
+  configuration_group: { group_id: 'text', product: 'text', created_at: 'text', reason: 'text' },
+  configuration_member: { device_id: 'text', group_id: 'text' },
+  configuration_set: {
+    scope: 'text',
+    subject: 'text',
+    newest: 'integer',
+    offered: 'integer null',
+    fallback: 'integer null',
+  },
+  configuration_version: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    state: 'text',
+    contents: 'text',
+    share: 'integer',
+    steps: 'text',
+    step_minutes: 'integer null',
+    stop_after: 'integer',
+    applied: 'integer',
+    author: 'text',
+    reason: 'text',
+    published_at: 'text',
+    ended_at: 'text null',
+    end_reason: 'text null',
+  },
+  configuration_failure: {
+    scope: 'text',
+    subject: 'text',
+    version: 'integer',
+    device_id: 'text',
+    detail: 'text null',
+    failed_at: 'text',
+  },
+  device_configuration: {
+    device_id: 'text',
+    etag: 'text',
+    outcome: 'text',
+    detail: 'text null',
+    versions: 'text',
+    applied_versions: 'text',
+    reports: 'integer',
+    reported_at: 'text',
+  },
   policy: { realm: 'text', approvals: 'text', order_limit: 'integer null', site_limits: 'text' },
   log_entry: { log_index: 'integer', packed: 'bytes', leaf_hash: 'bytes' },
   log_tile: { level: 'integer', tile_index: 'integer', hashes: 'bytes' },
@@ -367,11 +456,22 @@ const columns: { [T in keyof Tables]: Columns<Tables[T]> } = {
     oidc_issuer: 'text null',
     oidc_subject: 'text null',
   },
+  configuration_secret: { secret_sha256: 'text', sealed: 'bytes' },
   account_session: {
     session_sha256: 'text',
     account_id: 'text',
     opened_at: 'text',
     expires_at: 'text',
+  },
+  device_contact: { device_id: 'text', last_seen_at: 'text', address: 'text', certificate_sha256: 'text' },
+  device_refusal: {
+    device_id: 'text',
+    kind: 'text',
+    count: 'integer',
+    first_at: 'text',
+    last_at: 'text',
+    address: 'text',
+    certificate_sha256: 'text',
   },
 };
 
@@ -382,6 +482,7 @@ type ColumnOf<T extends TableName> = keyof Tables[T] & string;
 export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   realm: ['realm'],
   ca: ['ca_id'],
+  root_crl: ['branch'],
   trust_bundle: ['version'],
   excluded_key: ['public_key_sha256'],
   contract: ['contract_sha256'],
@@ -393,9 +494,13 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   job_document: ['job_id', 'kind'],
   attempt: ['job_id', 'attempt'],
   credential: ['credential_id'],
+  enrolment_policy: ['product'],
+  enrolment: ['enrolment_id'],
   revocation: ['issuer_sha256', 'bucket', 'serial'],
+  disowned_certificate: ['certificate_sha256'],
   crl: ['issuer_sha256', 'partition'],
   responder: ['serial', 'issuer_sha256'],
+  server_key: ['serial', 'issuer_sha256'],
   public_key: ['public_key_sha256'],
   station: ['station_id'],
   operator: ['operator_id'],
@@ -420,9 +525,18 @@ export const primaryKeys: { [T in TableName]: readonly ColumnOf<T>[] } = {
   account: ['account_id'],
   api_token: ['token_id'],
   approval: ['approval_id'],
+  configuration_group: ['group_id'],
+  configuration_member: ['device_id'],
+  configuration_set: ['scope', 'subject'],
+  configuration_version: ['scope', 'subject', 'version'],
+  configuration_failure: ['scope', 'subject', 'version', 'device_id'],
+  device_configuration: ['device_id'],
+  configuration_secret: ['secret_sha256'],
   policy: ['realm'],
   account_login: ['account_id'],
   account_session: ['session_sha256'],
+  device_contact: ['device_id'],
+  device_refusal: ['device_id', 'kind'],
 };
 
 const keyedTables: ReadonlySet<string> = new Set<TableName>([
@@ -444,13 +558,20 @@ const references: { [T in TableName]?: [column: ColumnOf<T>, target: TableName, 
   attempt: [['job_id', 'job', 'job_id']],
   credential: [['job_id', 'job', 'job_id']],
   public_key: [['device_id', 'device', 'device_id']],
+  enrolment: [['device_id', 'device', 'device_id']],
   api_token: [['account_id', 'account', 'account_id']],
+  configuration_member: [
+    ['device_id', 'device', 'device_id'],
+    ['group_id', 'configuration_group', 'group_id'],
+  ],
+  device_configuration: [['device_id', 'device', 'device_id']],
 };
 
 /** The tables that the log alone rebuilds (I-15). */
 export const projectedTables = [
   'realm',
   'ca',
+  'root_crl',
   'trust_bundle',
   'excluded_key',
   'contract',
@@ -462,9 +583,13 @@ export const projectedTables = [
   'job_document',
   'attempt',
   'credential',
+  'enrolment_policy',
+  'enrolment',
   'revocation',
+  'disowned_certificate',
   'crl',
   'responder',
+  'server_key',
   'public_key',
   'station',
   'operator',
@@ -478,6 +603,12 @@ export const projectedTables = [
   'account',
   'api_token',
   'approval',
+  'configuration_group',
+  'configuration_member',
+  'configuration_set',
+  'configuration_version',
+  'configuration_failure',
+  'device_configuration',
   'policy',
 ] as const satisfies readonly TableName[];
 
@@ -566,6 +697,12 @@ async function createForbiddingIndexes(db: Kysely<Tables>): Promise<void> {
     .columns(['device_id', 'profile'])
     .where(sql.ref('status'), '=', 'active')
     .execute();
+  // a device waits with one key
+  await unique('enrolment_one_waiting')
+    .on('enrolment')
+    .column('device_id')
+    .where(sql.ref('state'), '=', 'requested')
+    .execute();
   await unique('credential_certificate').on('credential').column('certificate_sha256').execute();
   // two stations, one ID or one unit: one winner
   await unique('job_one_open_device').on('job').column('device_id').where(isOpenJob).execute();
@@ -585,6 +722,12 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     .on('credential')
     .column('lease_expires_at')
     .where(sql.ref('status'), '=', 'intended')
+    .execute();
+  await schema
+    .createIndex('credential_superseded')
+    .on('credential')
+    .column('superseded_at')
+    .where(sql.ref('status'), '=', 'superseded')
     .execute();
   // all that a promise is counted by: an order's jobs are as many as its devices, those that are promised a few
   await schema
@@ -617,6 +760,8 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['attempt_station', 'attempt', ['station_id', 'started_at']],
     ['credential_device', 'credential', ['device_id', 'profile']],
     ['credential_job', 'credential', ['job_id']],
+    ['enrolment_device', 'enrolment', ['device_id', 'requested_at']],
+    ['enrolment_state', 'enrolment', ['state', 'requested_at']],
     ['revocation_entry', 'revocation', ['log_index']],
     ['shift_station', 'shift', ['station_id', 'closed_at']],
     ['operation_result_device', 'operation_result', ['device_id', 'log_index']],
@@ -625,11 +770,13 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['nonce_expiry', 'nonce', ['expires_at']],
     ['request_at', 'request', ['at']],
     ['open_check_expiry', 'open_check', ['expires_at']],
+    ['configuration_member_group', 'configuration_member', ['group_id', 'device_id']],
     ['account_enrolled_by', 'account', ['enrolled_by']],
     ['api_token_account', 'api_token', ['account_id']],
     ['approval_act', 'approval', ['act', 'parameters_sha256', 'state']],
     ['approval_requested', 'approval', ['state', 'requested_at']],
     ['account_session_expiry', 'account_session', ['expires_at']],
+    ['device_refusal_last', 'device_refusal', ['last_at']],
   ];
   for (const [name, table, of] of found) {
     await schema

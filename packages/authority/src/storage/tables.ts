@@ -3,6 +3,8 @@
  * the ephemeral ones are not. Times are ISO 8601 UTC text, hashes lower-case hex, lists and objects JSON text.
  */
 import type { ApprovalAct } from '@imprint/contract/approval-act';
+import type { ConfigurationScope } from '@imprint/contract/audit/entry';
+import type { ContactRefusal } from '@imprint/contract/contact-refusal';
 import type { FailureCode } from '@imprint/contract/failure-code';
 import type { JobState } from '@imprint/contract/job-state';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
@@ -31,7 +33,6 @@ export interface CaTable {
   year: number | null;
   crl_partitions: number;
   replaces: string | null;
-  /** `compromised` is written by nothing yet. */
   status: 'requested' | 'active' | 'retired' | 'compromised';
   certificate_sha256: string | null;
   /** DER. */
@@ -39,7 +40,23 @@ export interface CaTable {
   requested_at: string;
   installed_at: string | null;
   retired_at: string | null;
+  compromised_at: string | null;
+  /** From when on nothing that its key signed is believed. */
+  compromised_since: string | null;
   reason: string | null;
+}
+
+/** The newest CRL of each branch's root. */
+export interface RootCrlTable {
+  branch: 'device' | 'station';
+  number: number;
+  this_update: string;
+  next_update: string;
+  revoked: number;
+  crl_sha256: string;
+  /** DER. */
+  crl: Uint8Array;
+  installed_at: string;
 }
 
 /** A key that another realm has certified, and which one. */
@@ -102,7 +119,10 @@ export interface DeviceTable {
   /** Log index of the job.completed entry. */
   completed_index: number | null;
   rma_count: number;
+  /** The build that it ran when it was made, or that it said last. */
   last_seen_firmware: string | null;
+  /** Canonical JSON of what it said of itself last; null before its first contact. */
+  reported: string | null;
   /** Where its debug port may stay open: the approval, or `person:ID` who allowed it where one person acts. */
   debug_exception: string | null;
 }
@@ -210,8 +230,28 @@ export interface CredentialTable {
   certificate: Uint8Array | null;
   intended_at: string;
   issued_at: string | null;
+  superseded_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+}
+
+/** How devices of a product come by their first operational certificate; without a row: by themselves. */
+export interface EnrolmentPolicyTable {
+  product: string;
+  enrolment: 'automatic' | 'approval';
+}
+
+/** A device that asks for its first operational certificate where people decide. */
+export interface EnrolmentTable {
+  enrolment_id: string;
+  device_id: string;
+  public_key_sha256: string;
+  /** `replaced`: it asked again with another key before anybody had decided. */
+  state: 'requested' | 'granted' | 'refused' | 'replaced';
+  requested_at: string;
+  decided_by: string | null;
+  decided_at: string | null;
+  reason: string | null;
 }
 
 /** Every serial that was ever revoked, under its CA: what CRLs are made of. */
@@ -224,6 +264,15 @@ export interface RevocationTable {
   /** As `RevocationReason` has it. */
   reason: string;
   /** Of the certificate: after that it leaves the CRL. */
+  not_after: string;
+  log_index: number;
+}
+
+/** Certificates that a compromised CA's key has signed and the log knew nothing of. */
+export interface DisownedCertificateTable {
+  certificate_sha256: string;
+  issuer_sha256: string;
+  serial: string;
   not_after: string;
   log_index: number;
 }
@@ -257,6 +306,9 @@ export interface ResponderTable {
   certificate: Uint8Array | null;
 }
 
+/** Keys of this authority's processes under which devices reach them. */
+export type ServerKeyTable = ResponderTable;
+
 /** A public key serves one device ID for ever (I-7); the row outlives revocation. */
 export interface PublicKeyTable {
   public_key_sha256: string;
@@ -276,6 +328,8 @@ export interface StationTable {
   /** DER. */
   certificate: Uint8Array | null;
   not_after: string | null;
+  /** The CA of its certificate; null: the realm's first station CA. */
+  issuer_sha256: string | null;
   reason: string | null;
 }
 
@@ -402,6 +456,79 @@ export interface PolicyTable {
   site_limits: string;
 }
 
+/** Devices that people gave a name together, all of one product. */
+export interface ConfigurationGroupTable {
+  group_id: string;
+  product: string;
+  created_at: string;
+  reason: string;
+}
+
+/** A device stands in one group at most. */
+export interface ConfigurationMemberTable {
+  device_id: string;
+  group_id: string;
+}
+
+/** What one product, order, group or device is configured with. */
+export interface ConfigurationSetTable {
+  scope: ConfigurationScope;
+  subject: string;
+  newest: number;
+  /** The version that is offered, to all or to a share; null after it was taken back. */
+  offered: number | null;
+  /** What everybody else gets: the last good version; null: nothing. */
+  fallback: number | null;
+}
+
+export interface ConfigurationVersionTable {
+  scope: ConfigurationScope;
+  subject: string;
+  version: number;
+  /** `good`: it was offered to all when the next one came, or people went back to it. */
+  state: 'offered' | 'good' | 'stopped' | 'rolled-back';
+  /** Canonical JSON: open values by name, and of each secret the hash under which it is sealed. */
+  contents: string;
+  /** Per cent that people have widened it to; its steps may be further. */
+  share: number;
+  /** JSON list of shares. */
+  steps: string;
+  step_minutes: number | null;
+  stop_after: number;
+  /** Devices that have applied it. */
+  applied: number;
+  author: string;
+  reason: string;
+  published_at: string;
+  /** When and why it was taken back. */
+  ended_at: string | null;
+  end_reason: string | null;
+}
+
+/** A device that could not apply a version, until it can. */
+export interface ConfigurationFailureTable {
+  scope: ConfigurationScope;
+  subject: string;
+  version: number;
+  device_id: string;
+  detail: string | null;
+  failed_at: string;
+}
+
+/** What a device said last of its configuration. */
+export interface DeviceConfigurationTable {
+  device_id: string;
+  etag: string;
+  outcome: 'applied' | 'failed';
+  detail: string | null;
+  /** JSON lists of versions: of this configuration, and of the last one that it applied. */
+  versions: string;
+  applied_versions: string;
+  /** How often it has spoken of this configuration. */
+  reports: number;
+  reported_at: string;
+}
+
 // The log itself.
 
 export interface LogEntryTable {
@@ -516,6 +643,12 @@ export interface AccountLoginTable {
   oidc_subject: string | null;
 }
 
+/** A secret value with its salt, sealed under a key of the key folder. The log has its hash. */
+export interface ConfigurationSecretTable {
+  secret_sha256: string;
+  sealed: Uint8Array;
+}
+
 export interface AccountSessionTable {
   session_sha256: string;
   account_id: string;
@@ -523,9 +656,31 @@ export interface AccountSessionTable {
   expires_at: string;
 }
 
+/** When a device was last let through, written down now and then. */
+export interface DeviceContactTable {
+  device_id: string;
+  last_seen_at: string;
+  /** From where, as the listener saw it. */
+  address: string;
+  certificate_sha256: string;
+}
+
+/** How often a device was turned away for a reason, and from where; under `-` whoever showed what the registry does not know. */
+export interface DeviceRefusalTable {
+  device_id: string;
+  kind: ContactRefusal;
+  count: number;
+  first_at: string;
+  last_at: string;
+  /** Of the last time. */
+  address: string;
+  certificate_sha256: string;
+}
+
 export interface ProjectedTables {
   realm: RealmTable;
   ca: CaTable;
+  root_crl: RootCrlTable;
   trust_bundle: TrustBundleTable;
   excluded_key: ExcludedKeyTable;
   contract: ContractTable;
@@ -537,9 +692,13 @@ export interface ProjectedTables {
   job_document: JobDocumentTable;
   attempt: AttemptTable;
   credential: CredentialTable;
+  enrolment_policy: EnrolmentPolicyTable;
+  enrolment: EnrolmentTable;
   revocation: RevocationTable;
+  disowned_certificate: DisownedCertificateTable;
   crl: CrlTable;
   responder: ResponderTable;
+  server_key: ServerKeyTable;
   public_key: PublicKeyTable;
   station: StationTable;
   operator: OperatorTable;
@@ -553,6 +712,12 @@ export interface ProjectedTables {
   account: AccountTable;
   api_token: ApiTokenTable;
   approval: ApprovalTable;
+  configuration_group: ConfigurationGroupTable;
+  configuration_member: ConfigurationMemberTable;
+  configuration_set: ConfigurationSetTable;
+  configuration_version: ConfigurationVersionTable;
+  configuration_failure: ConfigurationFailureTable;
+  device_configuration: DeviceConfigurationTable;
   policy: PolicyTable;
 }
 
@@ -572,7 +737,10 @@ export interface EphemeralTables {
   crl_claim: CrlClaimTable;
   crl_file: CrlFileTable;
   account_login: AccountLoginTable;
+  configuration_secret: ConfigurationSecretTable;
   account_session: AccountSessionTable;
+  device_contact: DeviceContactTable;
+  device_refusal: DeviceRefusalTable;
 }
 
 export interface Tables extends ProjectedTables, LogTables, EphemeralTables {}

@@ -19,6 +19,7 @@ import { limits } from '@imprint/contract/limits';
 import { derBitString, derExplicit, derInteger, derSequence } from '@imprint/contract/x509/der-writer';
 import { caSubject, encodeName } from '@imprint/contract/x509/name';
 import { type PublicKey, parsePublicKey } from '@imprint/contract/x509/public-key';
+import { isRevocationUrl } from '@imprint/contract/x509/revocation-url';
 import { signatureAlgorithm, verifySignature } from '@imprint/contract/x509/signature';
 import { z } from 'zod';
 import { readCertificationRequest } from '../issuing/certification-request.ts';
@@ -32,6 +33,8 @@ const requestFile = z.strictObject({
   /** Of the authority that asks. */
   log_id: hash,
   made_at: instant,
+  /** Below it the root's CRL is told, and the CA's certificate is to say so; absent, it says nothing. */
+  public_url: z.optional(z.string().refine(isRevocationUrl)),
   ca_id: caId,
   kind: caKind,
   subject: z.string().min(1).max(64),
@@ -44,7 +47,7 @@ const requestFile = z.strictObject({
 type RequestFile = z.infer<typeof requestFile>;
 
 /** Who asks, beside what for. */
-export type RequestOrigin = Pick<RequestFile, 'realm' | 'organization' | 'log_id' | 'made_at'>;
+export type RequestOrigin = Pick<RequestFile, 'realm' | 'organization' | 'log_id' | 'made_at' | 'public_url'>;
 
 export type CaRequestFile = Omit<RequestFile, 'csr_b64' | 'signature_b64'> & {
   publicKey: PublicKey;

@@ -13,6 +13,7 @@ import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyCa } from '@imprint/contract/x509/verify-chain';
 import type { Kysely, Selectable } from 'kysely';
 import { requireApproval } from '../access/require-approval.ts';
+import { rootCrlUrl } from '../issuing/crl-partition.ts';
 import type { Draft, Ledger } from '../ledger/ledger.ts';
 import type { CaTable, Tables } from '../storage/tables.ts';
 import type { CaRequest } from './ca-request.ts';
@@ -26,6 +27,8 @@ export interface RealmRoots {
   /** DER. */
   root: Uint8Array;
   stationRoot: Uint8Array;
+  /** Below it a CA's certificate may say that its root's CRL is told. */
+  publicUrl?: string | undefined;
 }
 
 /** All CAs, in the order in which they were asked for. */
@@ -130,7 +133,17 @@ export function checkAnswer(
     throw refuse(`its scope is ${scopeText(scopeOfCa(ca))}, and ${scopeText(asked.scope)} was asked for`);
   }
   if (ca.extensions.basicConstraints?.pathLength !== 0) throw refuse('a CA could stand beneath it');
+  const told = ca.extensions.crlDistributionPoints;
+  // absent where it was asked for without a public URL
+  if (told !== undefined && told !== rootCrlUrlOf(ca, roots)) {
+    throw refuse(`it says that its root's CRL is told at ${told}`);
+  }
   return ca;
+}
+
+function rootCrlUrlOf({ extensions }: Certificate, { publicUrl }: RealmRoots): string | undefined {
+  const rootKey = extensions.authorityKeyIdentifier;
+  return publicUrl && rootKey && rootCrlUrl(publicUrl, rootKey);
 }
 
 /** What installing a certificate writes; where it replaces a CA, that one retires in the same decision. */

@@ -19,12 +19,17 @@ export interface TestRealm {
 export const testBegin = new Date('2026-01-01T00:00:00.500Z');
 export const testNow = new Date('2026-01-09T08:00:00.500Z');
 
-export async function makeTestRealm(realm: Realm = 'dev', now: Date = testBegin): Promise<TestRealm> {
+export async function makeTestRealm(
+  realm: Realm = 'dev',
+  now: Date = testBegin,
+  publicUrl?: string,
+): Promise<TestRealm> {
   const hierarchy = await createHierarchy({
     realm,
     organization: 'Example Devices',
     hosts: ['authority.example.com', '2001:db8::10'],
     now,
+    publicUrl,
     entropy: randomBytes,
     makeKey,
     openSigner: softwareSigner,

@@ -4,12 +4,10 @@
  * certificate passes for a device's.
  */
 import { createPublicKey, hash, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
-import { concatBytes, fromHex } from '@imprint/contract/bytes';
-import { ImprintError } from '@imprint/contract/errors';
 import { encodeName } from '@imprint/contract/x509/name';
 import { parsePublicKey } from '@imprint/contract/x509/public-key';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import { alwaysHosts, hostName } from '../issuing/host-name.ts';
 import { type Issuer, openIssuer } from '../issuing/issuer.ts';
 import { addDays, beginOfValidity } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
@@ -38,6 +36,8 @@ export interface HierarchyRequest {
   organization: string;
   /** Names and addresses under which the authority is reached, beside localhost, 127.0.0.1 and ::1. */
   hosts: readonly string[];
+  /** Below it the CRLs of the roots are told. */
+  publicUrl?: string | undefined;
   now: Date;
   entropy: Entropy;
   makeKey: KeyMaker;
@@ -68,7 +68,6 @@ export interface Hierarchy {
 
 export type HierarchyAround = Omit<Hierarchy, 'keys'> & { keys: Omit<Hierarchy['keys'], 'issuing'> };
 
-const alwaysHosts = ['localhost', '127.0.0.1', '::1'];
 /** A year bounds a stolen key; {@link issueServerCertificate} makes the successor, and stations see no difference. */
 export const serverDays = 365;
 const serverSkewMs = 5 * 60_000;
@@ -168,33 +167,4 @@ export async function issueServerCertificate(
       tbs.policyExtension(realmPolicyOid(request.realm)),
     ],
   });
-}
-
-function hostName(host: string): Uint8Array {
-  const family = isIP(host);
-  if (family === 4) return tbs.addressName(Uint8Array.from(host.split('.'), Number));
-  if (family === 6) return tbs.addressName(ipv6Octets(host));
-  if (host.length <= 253 && /^(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/.test(host)) {
-    return tbs.dnsName(host);
-  }
-  throw new ImprintError('usage', `"${host.slice(0, 80)}" is no host name and no IP address.`, {
-    hint: 'Name hosts like authority.example.com, 192.0.2.10 or 2001:db8::10.',
-  });
-}
-
-function ipv6Octets(address: string): Uint8Array {
-  const text = address.split('%')[0]!;
-  const [head = '', tail] = text.split('::');
-  const groups = (part: string) => (part === '' ? [] : part.split(':').flatMap(groupDigits));
-  const before = groups(head);
-  const after = tail === undefined ? [] : groups(tail);
-  const zeros = new Array<string>(8 - before.length - after.length).fill('0000');
-  return concatBytes(...[...before, ...zeros, ...after].map((digits) => fromHex(digits)));
-}
-
-/** One group as four digits; an embedded IPv4 address as two groups. */
-function groupDigits(group: string): string[] {
-  if (!group.includes('.')) return [group.toLowerCase().padStart(4, '0')];
-  const octets = group.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
-  return [octets.slice(0, 2).join(''), octets.slice(2).join('')];
 }

@@ -7,6 +7,7 @@ import { parseCertificate } from '@imprint/contract/x509/certificate';
 import { caSubject, encodeName } from '@imprint/contract/x509/name';
 import { keyIdentifier, parsePublicKey } from '@imprint/contract/x509/public-key';
 import { type Realm, realmPolicyOid } from '@imprint/contract/x509/realm';
+import { rootCrlUrl } from '../issuing/crl-partition.ts';
 import type { Issuer } from '../issuing/issuer.ts';
 import { forever } from '../issuing/profile.ts';
 import { makeSerial } from '../issuing/serial.ts';
@@ -20,6 +21,8 @@ export interface CaTerms {
   organization: string;
   now: Date;
   entropy: Entropy;
+  /** Below it the CRL of the root is told; absent, the certificates beneath the root do not say where. */
+  publicUrl?: string | undefined;
 }
 
 /** The common name of the root of each branch: it says whom the CAs beneath certify. */
@@ -55,6 +58,7 @@ export function issueIntermediate(
       spki,
       pathLength: 0,
       scope,
+      crl: terms.publicUrl && rootCrlUrl(terms.publicUrl, parent.keyIdentifier),
     },
   );
 }
@@ -68,7 +72,7 @@ export async function signCertificate(signer: Signer, parts: tbs.TbsParts): Prom
 function issueCa(
   { realm, now, entropy }: CaTerms,
   parent: { signer: Signer; name: Uint8Array; keyIdentifier: Uint8Array },
-  ca: { subject: Uint8Array; spki: Uint8Array; pathLength: number; scope: CaScope },
+  ca: { subject: Uint8Array; spki: Uint8Array; pathLength: number; scope: CaScope; crl?: string | undefined },
 ): Promise<Uint8Array> {
   return signCertificate(parent.signer, {
     serial: makeSerial(now, entropy),
@@ -85,6 +89,7 @@ function issueCa(
       tbs.caExtension(ca.pathLength),
       tbs.policyExtension(realmPolicyOid(realm)),
       ...tbs.scopeExtensions(scopeSaid(ca.scope)),
+      ...(ca.crl === undefined ? [] : [tbs.crlExtension(ca.crl)]),
     ],
   });
 }

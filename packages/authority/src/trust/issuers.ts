@@ -58,6 +58,20 @@ export class Issuers {
     return this.#open(db, chosen.ca_id, chosen.certificate_sha256);
   }
 
+  /**
+   * The CA that certifies this authority's own listener for devices: it certifies for all of them, so the one that is bound to least.
+   * @throws as {@link choose}
+   */
+  async forDeviceServer(db: Kysely<Tables>, year: number): Promise<Issuer> {
+    const { rows } = await selectActive(db, { kind: 'device' });
+    const ofYear = (rows as Choice[]).filter((ca) => ca.year === null || ca.year === year);
+    const [chosen] = ofYear.sort(
+      (one, other) => rank(one) - rank(other) || (one.installed_at! < other.installed_at! ? 1 : -1),
+    );
+    if (chosen === undefined) throw caMissing('device', { product: null, site: null, year });
+    return this.#open(db, chosen.ca_id, chosen.certificate_sha256);
+  }
+
   /** Certificate and key of every CA that is active: what a process that certifies holds against its home when it starts. */
   async openActive(db: Kysely<Tables>): Promise<void> {
     for (const kind of ['device', 'station'] as const) {
@@ -67,15 +81,16 @@ export class Issuers {
   }
 
   /**
-   * The CAs of these kinds that tell of revocation: those that are active or retired. Of a retired one the key may be gone from here: it
-   * tells nothing more, and its last CRL ends. @throws as {@link choose} for the key of an active one
+   * The CAs of these kinds that tell of revocation: all that were ever installed, one whose key was stolen among them: its CRL is for those who
+   * have not heard of the root's yet. Of one that is not active the key may be gone from here: it tells nothing more, and its last CRL
+   * ends. @throws as {@link choose} for the key of an active one
    */
   async telling(db: Kysely<Tables>, kinds: readonly CaKind[]): Promise<Issuer[]> {
     const rows = await db
       .selectFrom('ca')
       .select(['ca_id', 'certificate_sha256', 'status'])
       .where('kind', 'in', kinds)
-      .where('status', 'in', ['active', 'retired'])
+      .where('status', 'in', ['active', 'retired', 'compromised'])
       .orderBy('ca_id')
       .execute();
     const telling: Issuer[] = [];

@@ -8,6 +8,7 @@ import { bundleDraft } from './bundles.ts';
 import { firstCa } from './ca-request.ts';
 import { installDrafts } from './cas.ts';
 import { type HierarchyCertificates, keyNames, logId } from './hierarchy.ts';
+import { type BroughtRootCrl, rootCrlDraft } from './root-crls.ts';
 
 export interface RealmFacts {
   realm: Realm;
@@ -15,16 +16,18 @@ export interface RealmFacts {
   logOrigin: string;
   /** 32 bytes. */
   logPublicKey: Uint8Array;
-  certificates: Pick<HierarchyCertificates, 'root' | 'issuing' | 'stationCa'>;
+  certificates: Pick<HierarchyCertificates, 'root' | 'issuing' | 'stationRoot' | 'stationCa'>;
   /** CRLs of the first device CA; absent, as many as a large one has. */
   crlPartitions?: number | undefined;
   /** The first bundle of trust anchors, where the root has signed one. */
   bundle?: string | undefined;
+  /** The first CRLs of the roots, where they have signed some. */
+  rootCrls?: readonly BroughtRootCrl[];
 }
 
 /** Drafts of `realm.created` and of the first device CA and station CA. */
 export function realmDrafts(by: Actor, facts: RealmFacts): Draft[] {
-  const { root, issuing, stationCa } = facts.certificates;
+  const { root, issuing, stationRoot, stationCa } = facts.certificates;
   return [
     {
       type: 'realm.created',
@@ -40,6 +43,9 @@ export function realmDrafts(by: Actor, facts: RealmFacts): Draft[] {
     },
     ...caDrafts(by, keyNames.issuing, issuing, facts.crlPartitions),
     ...caDrafts(by, keyNames.stationCa, stationCa),
+    ...(facts.rootCrls ?? []).map((one) =>
+      rootCrlDraft(by, one, one.branch === 'device' ? root : stationRoot),
+    ),
     ...(facts.bundle === undefined ? [] : [bundleDraft(by, facts.bundle, { root, realm: facts.realm })]),
   ];
 }

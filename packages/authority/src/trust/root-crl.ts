@@ -23,8 +23,6 @@ import { oid } from '@imprint/contract/x509/oid';
 import { signatureAlgorithm, verifySignature } from '@imprint/contract/x509/signature';
 import type { Issuer } from '../issuing/issuer.ts';
 
-const crlNumber = '2.5.29.20';
-const reasonCode = '2.5.29.21';
 /** RFC 5280 section 5.3.1. An intermediate is revoked for one of these; `unspecified` would be no reason to call two people together. */
 export const rootCrlReasons = {
   'ca-compromise': 2,
@@ -62,7 +60,7 @@ export async function issueRootCrl(root: Issuer, crl: RootCrl): Promise<Uint8Arr
       0,
       derSequence(
         extension(oid.authorityKeyIdentifier, derSequence(derImplicit(0, root.keyIdentifier))),
-        extension(crlNumber, derInteger(crl.number)),
+        extension(oid.crlNumber, derInteger(crl.number)),
       ),
     ),
   );
@@ -75,7 +73,7 @@ function encodeEntry({ serial, revokedAt, reason }: RevokedCa): Uint8Array {
   return derSequence(
     derInteger(fromHex(serial)),
     derTime(revokedAt),
-    derSequence(extension(reasonCode, code)),
+    derSequence(extension(oid.reasonCode, code)),
   );
 }
 
@@ -119,7 +117,7 @@ function read(der: Uint8Array, root: Certificate): RootCrl {
   if (!equalBytes(keyIdentifier.content, root.extensions.subjectKeyIdentifier ?? new Uint8Array(0))) {
     throw invalid('it names another key than the root’s');
   }
-  const number = readExtension(extensions, crlNumber).smallInteger();
+  const number = readExtension(extensions, oid.crlNumber).smallInteger();
   extensions.end();
   tbs.end();
   if (!verifySignature(root.publicKey, element.bytes, signature)) throw invalid('the root has not signed it');
@@ -133,7 +131,7 @@ function readEntries(list: DerReader): RevokedCa[] {
     const octets = entry.integer();
     const revokedAt = entry.time();
     const extensions = entry.enter();
-    const code = readExtension(extensions, reasonCode).element(0x0a).content;
+    const code = readExtension(extensions, oid.reasonCode).element(0x0a).content;
     extensions.end();
     entry.end();
     const reason = (Object.keys(rootCrlReasons) as RootCrlReason[]).find(

@@ -2,9 +2,11 @@
 
 import { grammarFaults } from '../device-id.ts';
 import { factoryConfigText } from '../factory-config.ts';
+import { limits } from '../limits.ts';
 import type { YamlPath } from '../strict-yaml.ts';
 import { keyStorageName } from './key-storage.ts';
 import type { ProvisioningContract, StorageItem } from './schema.ts';
+import { isNamedLikeSecret, secretFaults } from './secret-remarks.ts';
 
 /** A remark about the value at a path; where it stands in the file is the caller's to know. */
 export interface Remark {
@@ -23,6 +25,22 @@ export function crossChecks(contract: ProvisioningContract): Remark[] {
     ...routeRemarks(contract),
     ...validityRemarks(contract),
     ...custodyRemarks(contract),
+    ...operationalRemarks(contract),
+  ];
+}
+
+/**
+ * What stands against registering a contract that is new, beside {@link crossChecks}: contracts that were registered before there was this
+ * rule stay valid under their hash.
+ */
+export function newContractRemarks({ onboarding, operational }: ProvisioningContract): Remark[] {
+  if (onboarding === 'factory' || operational !== undefined) return [];
+  return [
+    {
+      path: ['onboarding'],
+      message: `onboarding ${onboarding} fetches an operational credential, and the contract does not say what it is`,
+      hint: 'Add operational: { validity_days: 30 }, or set onboarding to factory.',
+    },
   ];
 }
 
@@ -104,14 +122,15 @@ function storageRemarks({ storage_map: map }: ProvisioningContract): Remark[] {
 function configurationRemarks(contract: ProvisioningContract): Remark[] {
   const remarks: Remark[] = [];
   const { values } = contract.factory_configuration;
-  for (const [index, name] of contract.deferred_configuration.names.entries()) {
+  for (const { name, path } of deferredPlaces(contract)) {
     if (!Object.hasOwn(values, name)) continue;
     remarks.push({
-      path: ['deferred_configuration', 'names', index],
+      path,
       message: `${name} is both factory configuration and deferred`,
       hint: 'Write it on the line, or deliver it after activation; not both.',
     });
   }
+  remarks.push(...deferredRemarks(contract), ...secretFaults(values));
   const slot = `slot-${contract.credential.storage.slot}`;
   if (Object.hasOwn(values, 'key_handle') && values.key_handle !== slot) {
     remarks.push({
@@ -131,6 +150,39 @@ function configurationRemarks(contract: ProvisioningContract): Remark[] {
       path: ['storage_map', index, 'max_bytes'],
       message: `factory_config can take ${needed} bytes and has room for ${room}`,
       hint: 'Give it more room, or move values to deferred_configuration.',
+    });
+  }
+  return remarks;
+}
+
+function deferredPlaces({ deferred_configuration: { names = [], values = {} } }: ProvisioningContract) {
+  return [
+    ...names.map((name, at) => ({ name, path: ['deferred_configuration', 'names', at] })),
+    ...Object.keys(values).map((name) => ({ name, path: ['deferred_configuration', 'values', name] })),
+  ];
+}
+
+function deferredRemarks({ deferred_configuration: deferred }: ProvisioningContract): Remark[] {
+  const { names = [], values = {} } = deferred;
+  const remarks: Remark[] = [];
+  for (const [name, type] of Object.entries(values)) {
+    const path = ['deferred_configuration', 'values', name];
+    if (names.includes(name)) {
+      remarks.push({ path, message: `${name} stands among names too`, hint: 'Leave it out of names.' });
+    }
+    if (type.type !== 'boolean' && type.secret === undefined && isNamedLikeSecret(name)) {
+      remarks.push({
+        path,
+        message: `${name} is named like a secret, and the contract does not say whether it is one`,
+        hint: 'Add secret: true, which keeps it out of logs and lists, or secret: false.',
+      });
+    }
+  }
+  if (names.length + Object.keys(values).length > limits.configurationNames) {
+    remarks.push({
+      path: ['deferred_configuration'],
+      message: `more than ${limits.configurationNames} names are deferred`,
+      hint: 'Put what belongs together into one text.',
     });
   }
   return remarks;
@@ -216,6 +268,18 @@ function validityRemarks({ credential: { profile } }: ProvisioningContract): Rem
       path: ['credential', 'profile', 'successor_days'],
       message: 'a superseded credential would be accepted for longer than it is valid',
       hint: 'Make successor_days smaller than validity.days.',
+    },
+  ];
+}
+
+function operationalRemarks({ operational, credential }: ProvisioningContract): Remark[] {
+  const { successor_days } = credential.profile;
+  if (operational === undefined || successor_days < operational.validity_days) return [];
+  return [
+    {
+      path: ['operational', 'validity_days'],
+      message: 'a superseded operational credential would be accepted for longer than it is valid',
+      hint: 'Make it larger than credential.profile.successor_days.',
     },
   ];
 }

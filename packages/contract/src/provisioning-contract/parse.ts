@@ -5,7 +5,7 @@ import { sha256Hex } from '../hash.ts';
 import { checkAgainstSchema } from '../schema-findings.ts';
 import { parseStrictYaml, type YamlSource } from '../strict-yaml.ts';
 import { advise } from './advise.ts';
-import { crossChecks, type Remark } from './cross-checks.ts';
+import { crossChecks, newContractRemarks, type Remark } from './cross-checks.ts';
 import { contractSchema, type ProvisioningContract } from './schema.ts';
 
 export interface ParsedContract {
@@ -14,6 +14,8 @@ export interface ParsedContract {
   sha256: string;
   /** In file order; a contract with warnings is valid. */
   warnings: Finding[];
+  /** What stands against registering it where it is not registered yet. */
+  ifNew: Finding[];
 }
 
 /**
@@ -39,7 +41,8 @@ export function parseProvisioningContract(text: string, fileName: string): Parse
   }
   const warnings = advise(contract).map((remark) => placed(remark, source));
   warnings.sort((a, b) => a.line - b.line || a.column - b.column);
-  return { contract, sha256: sha256Hex(new TextEncoder().encode(text)), warnings };
+  const ifNew = newContractRemarks(contract).map((remark) => placed(remark, source));
+  return { contract, sha256: sha256Hex(new TextEncoder().encode(text)), warnings, ifNew };
 }
 
 function placed({ path, message, hint }: Remark, source: YamlSource): Finding {

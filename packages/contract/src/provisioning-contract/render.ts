@@ -1,6 +1,7 @@
 /** The one-page document of a provisioning contract: what firmware, manufacturing and cloud teams read and sign off. */
 
 import { deviceIdCapacity, deviceIdLength, formatDeviceId } from '../device-id.ts';
+import { deferredTypes, typeText } from './deferred-configuration.ts';
 import { keyStorageName } from './key-storage.ts';
 import type { DeviceIdGrammar, ProvisioningContract } from './schema.ts';
 
@@ -88,10 +89,11 @@ function storageTable({ storage_map: map }: ProvisioningContract): string {
 
 function configurationLines(contract: ProvisioningContract): string[] {
   const { factory_configuration: factory, deferred_configuration: deferred } = contract;
+  const delivered = [...deferredTypes(deferred)].map(([name, type]) => `${name} (${typeText(type)})`);
   const values = Object.entries(factory.values).map(([name, value]) => `${name} = ${escaped(String(value))}`);
   return [
     `Written on the line (version ${factory.version}): ${values.join(', ') || 'nothing'}.`,
-    `Delivered after activation (version ${deferred.version}): ${deferred.names.join(', ') || 'nothing'}.`,
+    `Delivered after activation (version ${deferred.version}): ${delivered.join('; ') || 'nothing'}.`,
   ];
 }
 
@@ -114,18 +116,34 @@ function lineLines({ route, label, onboarding, rework }: ProvisioningContract): 
   ];
 }
 
-function verificationLines({ revocation }: ProvisioningContract): string[] {
+function verificationLines({ revocation, clone }: ProvisioningContract): string[] {
+  const outcome = { alarm: 'refused, with an alarm', quarantine: 'quarantined' };
   return [
     'Scanned ID, read-back ID and certificate ID are the same.',
     'The unit signs a fresh challenge after the write, and its lock, boot and firmware state after sealing.',
     `The certificate chains to the root of its realm, is in the registry as active, and is not revoked; a revocation is visible within ${revocation.visible_within_minutes} minutes.`,
+    `A device whose key is used from two places at once is ${outcome[clone?.two_places ?? 'alarm']}; one that runs on another board is ${outcome[clone?.other_hardware ?? 'quarantine']}.`,
   ];
 }
 
-function rotationLines({ credential: { profile }, rework }: ProvisioningContract): string[] {
+function rotationLines({ credential, operational, rework }: ProvisioningContract): string[] {
+  const { profile } = credential;
   return [
+    ...operationalLines(operational, credential.key_type),
     `A superseded credential is accepted until its successor is first used, at most ${profile.successor_days} days.`,
     ...custodyLines(rework),
+  ];
+}
+
+function operationalLines(
+  operational: ProvisioningContract['operational'],
+  birthKeyType: ProvisioningContract['credential']['key_type'],
+): string[] {
+  if (operational === undefined) return [];
+  const { validity_days, key_type = birthKeyType, renewal_key } = operational;
+  const key = renewal_key === 'new' ? 'each renewal has a new key' : 'a renewal may keep the key';
+  return [
+    `Operational certificate: fetched in the field, ${key_type}, valid ${validity_days} days, same subject; ${key}.`,
   ];
 }
 

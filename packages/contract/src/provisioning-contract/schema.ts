@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { configurationName, deferredConfiguration } from './deferred-configuration.ts';
 
 /** Lower-case words joined by hyphens: products, SKUs, partitions, operations. */
 const slug = (what: string, maxLength = 48) =>
@@ -12,12 +13,6 @@ const slug = (what: string, maxLength = 48) =>
     .string()
     .max(maxLength)
     .regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, `${what} is lower-case letters and digits, joined by hyphens`);
-
-/** Names that become keys of a configuration and C identifiers. */
-const configurationName = z
-  .string()
-  .max(48)
-  .regex(/^[a-z][a-z0-9_]*$/, 'a name is lower-case letters, digits and underscores, a letter first');
 
 /** Versions and build IDs as people write them; safe in a file name, a URL and a C string. */
 const version = (what: string) =>
@@ -122,6 +117,15 @@ const credential = z.strictObject({
   }),
 });
 
+/** The operational identity that a device fetches in the field (IEEE 802.1AR LDevID); subject and names are those of its birth identity. */
+const operational = z.strictObject({
+  validity_days: z.int().min(1).max(1_095),
+  /** Left out: as the birth identity's. */
+  key_type: z.optional(z.enum(['ec-p256', 'ec-p384', 'ed25519'])),
+  /** Whether a renewal may keep the key; left out: it may. */
+  renewal_key: z.optional(z.enum(['any', 'new'])),
+});
+
 const storageItem = z.strictObject({
   item: z.enum([
     'trust_anchor',
@@ -172,10 +176,7 @@ export const contractSchema = z.strictObject({
     version: z.int().min(1),
     values: z.record(configurationName, configurationValue),
   }),
-  deferred_configuration: z.strictObject({
-    version: z.int().min(1),
-    names: z.array(configurationName).max(64).refine(distinct, 'a name stands twice'),
-  }),
+  deferred_configuration: deferredConfiguration,
   firmware: z.strictObject({
     build_id: version('a build ID'),
     sha256: sha256Hex,
@@ -193,6 +194,7 @@ export const contractSchema = z.strictObject({
   }),
   route: z.array(routeStep).min(2).max(16),
   onboarding: z.enum(['factory', 'first-boot', 'hybrid']),
+  operational: z.optional(operational),
   rework: z.strictObject({
     attempts_cap: z.int().min(1).max(limits.attemptsPerUnit),
     /** What happens to the credentials of a unit that left our custody and came back. */
@@ -202,6 +204,15 @@ export const contractSchema = z.strictObject({
     /** Whether a refurbished device may get another board; left out: refused. */
     board_swap: z.optional(z.enum(['allowed', 'refused'])),
   }),
+  /** What follows where a device's key is used in a way that one device cannot use it; left out: as each says. */
+  clone: z.optional(
+    z.strictObject({
+      /** Two connections from two places at once. Left out: `alarm`, since a device with two ways out may look so. */
+      two_places: z.optional(z.enum(['alarm', 'quarantine'])),
+      /** The device itself names another board than it was made with. Left out: `quarantine`. */
+      other_hardware: z.optional(z.enum(['alarm', 'quarantine'])),
+    }),
+  ),
   revocation: z.strictObject({ visible_within_minutes: z.int().min(1).max(10_080) }),
 });
 

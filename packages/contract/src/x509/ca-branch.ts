@@ -11,8 +11,11 @@ export type CaBranch = 'device' | 'station';
 /** The branch in which a leaf of this purpose stands. */
 export const branchOfPurpose: Record<LeafPurpose, CaBranch> = {
   device: 'device',
+  operational: 'device',
   station: 'station',
   server: 'station',
+  // a device pins its own root, and no other
+  'device-server': 'device',
   responder: 'device',
 };
 

@@ -18,6 +18,12 @@ export function realmPolicyOid(realm: Realm): string {
   return policyOids[realm];
 }
 
+/**
+ * The second certificate policy of a device's operational certificate (IEEE 802.1AR LDevID), and of no other: subject and names are those of
+ * its birth certificate, so that this alone tells the two apart. Never to change: certificates bear it.
+ */
+export const operationalPolicyOid = '2.25.69531894546864968654182761037691120467';
+
 /** The realm whose policy this is. */
 export function realmOfPolicy(policyOid: string): Realm | undefined {
   return realms.find((realm) => policyOids[realm] === policyOid);

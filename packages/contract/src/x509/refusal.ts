@@ -38,7 +38,7 @@ export const refusalReasons = {
   realm_mismatch: 'A certificate is of another realm, or of none.',
   scope_mismatch: 'A certificate is outside the product, site or year that a CA above it is bound to.',
   // the leaf
-  purpose_wrong: 'The extended key usage is not that of the purpose.',
+  purpose_wrong: 'The extended key usage or the policy is not that of the purpose.',
   subject_wrong: 'A subject is not built as the profile says.',
   subject_alt_name_wrong: 'The subject alternative name does not say what the subject says.',
 } as const;

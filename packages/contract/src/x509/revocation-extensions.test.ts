@@ -50,7 +50,7 @@ describe('where revocation is told', () => {
     refuses(adding(ext.crlPoint(crl), ext.infoAccess(ocsp), ext.crlPoint(crl)), 'extension_repeated');
   });
 
-  test('no station, server, responder or CA says it', () => {
+  test('no station, server or responder says it, and no CA where OCSP is asked', () => {
     const both = [ext.crlPoint(crl), ext.infoAccess(ocsp)];
     for (const [purpose, as] of [
       ['station', asStation],
@@ -66,6 +66,13 @@ describe('where revocation is told', () => {
     }
     refuses(({ issuing }) => void issuing.extensions.push(...both), 'extension_not_in_profile');
     refuses(({ root }) => void root.extensions.push(ext.ocspNoCheck()), 'extension_not_in_profile');
+    refuses(({ issuing }) => void issuing.extensions.push(ext.infoAccess(ocsp)), 'extension_not_in_profile');
+  });
+
+  test('a CA says where the CRL of its root is, and a root, whom nobody revokes, does not', () => {
+    const chain = verify(({ issuing }) => void issuing.extensions.push(ext.crlPoint(crl)));
+    assert.equal(chain.purpose, 'device');
+    refuses(({ root }) => void root.extensions.push(ext.crlPoint(crl)), 'extension_not_in_profile');
   });
 
   test('each has one form: one URL, over plain HTTP, in one spelling', () => {

@@ -10,7 +10,7 @@ import { branchOfCa, branchOfPurpose, type CaBranch } from './ca-branch.ts';
 import { checkScope } from './ca-scope.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { checkLeaf, type LeafPurpose, type VerifiedLeaf } from './leaf.ts';
-import { type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
+import { operationalPolicyOid, type Realm, realmOfPolicy, realmPolicyOid, realmUnit } from './realm.ts';
 import { refusal } from './refusal.ts';
 import { verifySignature } from './signature.ts';
 
@@ -47,7 +47,7 @@ export function verifyChain(input: ChainToVerify): VerifiedLeaf {
       if (issuer === undefined) checkRoot(certificate);
       else checkIssuedBy(certificate, issuer);
       checkValidity(certificate, at);
-      checkRealmPolicy(certificate, input.realm);
+      checkRealmPolicy(certificate, input.realm, position === 0);
       if (position > 0) {
         checkAuthority(certificate, position - 1, input.realm, branchOfPurpose[input.purpose]);
       }
@@ -123,13 +123,15 @@ function checkRoot(root: Certificate): void {
   if (own === undefined) throw refusal('extension_missing', { extension: 'subjectKeyIdentifier' });
   if (named !== undefined && !equalBytes(named, own)) throw refusal('key_identifier_mismatch');
   checkSignature(root, root);
+  // a root is in nobody's CRL: who pins it decides about it
+  if (root.extensions.crlDistributionPoints !== undefined) throw refusal('extension_not_in_profile');
   if (root.extensions.scope !== undefined) throw refusal('root_wrong', { problem: 'bound to a scope' });
 }
 
 /** RFC 5280 section 6.1.4 (k) to (n), narrowed to our CA profile; `below` counts the CAs between this one and the leaf. */
 function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: CaBranch): void {
   const { basicConstraints, keyUsage, extendedKeyUsage, subjectAltName } = ca.extensions;
-  const { crlDistributionPoints, authorityInfoAccess, ocspNoCheck } = ca.extensions;
+  const { authorityInfoAccess, ocspNoCheck } = ca.extensions;
   if (basicConstraints?.ca !== true) throw refusal('not_a_ca');
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < below) {
     throw refusal('path_length_exceeded', { pathLength: basicConstraints.pathLength, below });
@@ -137,13 +139,7 @@ function checkAuthority(ca: Certificate, below: number, realm: Realm, branch: Ca
   if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) throw refusal('key_usage_wrong');
   if (keyUsage.some((usage) => usage !== 'keyCertSign' && usage !== 'cRLSign'))
     throw refusal('key_usage_wrong');
-  const ofLeaves = [
-    extendedKeyUsage,
-    subjectAltName,
-    crlDistributionPoints,
-    authorityInfoAccess,
-    ocspNoCheck,
-  ];
+  const ofLeaves = [extendedKeyUsage, subjectAltName, authorityInfoAccess, ocspNoCheck];
   if (ofLeaves.some((one) => one !== undefined)) throw refusal('extension_not_in_profile');
   const [organization, unit, name, ...more] = ca.subject.attributes;
   const hasForm =
@@ -162,10 +158,13 @@ function checkValidity({ notBefore, notAfter }: Certificate, at: string): void {
   if (at.slice(0, 19) > notAfter.slice(0, 19)) throw refusal('expired', { at, notAfter });
 }
 
-function checkRealmPolicy(certificate: Certificate, realm: Realm): void {
+/** The realm's policy alone; behind it a leaf may have the one that {@link checkLeaf} holds against its purpose. */
+function checkRealmPolicy(certificate: Certificate, realm: Realm, isLeaf = false): void {
   const policies = certificate.extensions.policies;
   if (policies === undefined) throw refusal('extension_missing', { extension: 'policies' });
-  if (policies.length !== 1 || policies[0] !== realmPolicyOid(realm)) {
+  const [first, ...more] = policies;
+  const isKnown = more.length === 0 || (isLeaf && more.join() === operationalPolicyOid);
+  if (first !== realmPolicyOid(realm) || !isKnown) {
     throw refusal('realm_mismatch', {
       found: policies.map((policy) => realmOfPolicy(policy) ?? policy),
       realm,

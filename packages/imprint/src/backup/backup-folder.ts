@@ -1,6 +1,6 @@
 /**
  * What a backup's folder holds, and under which names: all of an authority but its keys. A manifest tells the hash of every
- * file; what stands there beside them makes it no backup.
+ * file, and the log's key has signed it; what stands there beside them makes it no backup.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, readdirSync } from 'node:fs';
@@ -13,6 +13,8 @@ import { readBoundedFile } from '../read-bounded-file.ts';
 
 export const backupFiles = {
   manifest: 'manifest.json',
+  /** The log's, over the manifest. */
+  signature: 'manifest.sig',
   database: 'imprint.db',
   /** Not as in a home: nobody can serve a backup as it is. */
   configuration: 'configuration.json',
@@ -52,8 +54,8 @@ const manifest = z.strictObject({
 export type Manifest = z.infer<typeof manifest>;
 export type FileFacts = Manifest['files'][number];
 
-/** @throws file_invalid, where it is none, or where a file is not named that every backup has */
-export function readManifest(folder: string): Manifest {
+/** With its exact text. @throws file_invalid, where it is none, or where a file is not named that every backup has */
+export function readManifest(folder: string): Manifest & { text: string } {
   const file = join(folder, backupFiles.manifest);
   const refuse = (what: string, cause?: unknown) =>
     new ImprintError('file_invalid', `${folder} is no backup: ${what}`, {
@@ -61,8 +63,10 @@ export function readManifest(folder: string): Manifest {
       cause,
     });
   let stored: Manifest;
+  let text: string;
   try {
-    stored = manifest.parse(JSON.parse(readBoundedFile(file, limits.manifestFileBytes)));
+    text = readBoundedFile(file, limits.manifestFileBytes);
+    stored = manifest.parse(JSON.parse(text));
   } catch (cause) {
     const what =
       cause instanceof z.ZodError
@@ -74,7 +78,7 @@ export function readManifest(folder: string): Manifest {
   if (named.size !== stored.files.length) throw refuse('its manifest names a file twice');
   const missing = needed.find((one) => !named.has(one));
   if (missing !== undefined) throw refuse(`its manifest does not name ${missing}`);
-  return stored;
+  return { ...stored, text };
 }
 
 /**

@@ -18,9 +18,9 @@ import Database from 'better-sqlite3';
 import { authorityHome } from '../authority-home.ts';
 import { buildProgram } from '../program.ts';
 import { runProgram } from '../run-program.ts';
-import { backupFiles, factsOf, filesBelow, readManifest } from './backup-folder.ts';
+import { backupFiles, filesBelow, readManifest } from './backup-folder.ts';
 import { checkBackup } from './check-backup.ts';
-import { at, grow, makeHome, place, sizeOf } from './homes.test-kit.ts';
+import { at, grow, makeHome, mend, place, signAnew, sizeOf } from './homes.test-kit.ts';
 import { readLastBackup } from './last-backup.ts';
 import { makeBackup } from './make-backup.ts';
 
@@ -75,7 +75,7 @@ test('I-19: a backup is for its owner alone and holds no key, no passphrase, and
   const files = filesBelow(backup);
   assert.deepEqual(
     files.filter((name) => !name.startsWith('certificates/')),
-    ['checkpoint', 'configuration.json', 'imprint.db', 'manifest.json'],
+    ['checkpoint', 'configuration.json', 'imprint.db', 'manifest.json', 'manifest.sig'],
   );
   const secrets = [
     readFileSync(authorityHome(home).devPassphrase, 'utf8').trim(),
@@ -135,17 +135,36 @@ test('a changed byte, a missing file, a strange one and a link are each named', 
   await assert.rejects(checkBackup(unfinished), { code: 'file_invalid', message: /is no backup/ });
 });
 
-/** What somebody does who changes a file and mends the manifest. */
-async function mended(folder: string, ...paths: string[]): Promise<string> {
-  const manifest = readManifest(folder);
-  for (const path of paths) {
-    manifest.files[manifest.files.findIndex((file) => file.path === path)] = await factsOf(folder, path);
+test('I-16: whoever mends the manifest has not the log’s key: passwords, sessions and configuration are as they were made', async () => {
+  const inDatabase = (sql: string) => (folder: string) => {
+    const database = new Database(join(folder, backupFiles.database));
+    assert.equal(database.prepare(sql).run().changes, 1, sql);
+    database.close();
+  };
+  const thief =
+    "account_session values ('00', 'ada', '2026-01-01T00:00:00.000Z', '2099-01-01T00:00:00.000Z')";
+  for (const [path, change] of [
+    [backupFiles.database, inDatabase(`insert into ${thief}`)],
+    [
+      backupFiles.configuration,
+      (folder: string) => {
+        const file = join(folder, backupFiles.configuration);
+        writeFileSync(file, readFileSync(file, 'utf8').replace('"Example Devices"', '"Evil Devices"'));
+      },
+    ],
+  ] as const) {
+    const folder = await mend(changed(change), path);
+    await assert.rejects(checkBackup(folder), { code: 'signature_wrong', message: /manifest/ }, path);
   }
-  writeFileSync(join(folder, backupFiles.manifest), JSON.stringify(manifest));
-  return folder;
-}
+  await assert.rejects(checkBackup(changed((folder) => rmSync(join(folder, backupFiles.signature)))), {
+    code: 'file_invalid',
+    message: /manifest\.sig is missing/,
+  });
+  const other = changed((folder) => writeFileSync(join(folder, backupFiles.signature), 'AAAA\n'));
+  await assert.rejects(checkBackup(other), { code: 'signature_wrong' });
+});
 
-test('I-16: entries that were rewritten, cut off or dropped are found though the manifest was mended', async () => {
+test('I-16: entries that were rewritten, cut off or dropped are found though the manifest was mended and signed', async () => {
   for (const [sql, code] of [
     [
       'update log_entry set packed = (select packed from log_entry where log_index = 6) where log_index = 5',
@@ -160,7 +179,8 @@ test('I-16: entries that were rewritten, cut off or dropped are found though the
       assert.equal(database.prepare(sql).run().changes, 1, sql);
       database.close();
     });
-    await assert.rejects(checkBackup(await mended(folder, backupFiles.database)), { code }, sql);
+    await signAnew(home, await mend(folder, backupFiles.database));
+    await assert.rejects(checkBackup(folder), { code }, sql);
   }
 });
 
@@ -173,7 +193,7 @@ test('a path in a manifest leads to no other folder', async () => {
     'keys/log.key',
   ]) {
     const folder = changed((one) => {
-      const manifest = readManifest(one);
+      const { text: _, ...manifest } = readManifest(one);
       manifest.files.push({ path, bytes: 1, sha256: '0'.repeat(64) });
       writeFileSync(join(one, backupFiles.manifest), JSON.stringify(manifest));
     });
@@ -190,7 +210,8 @@ test('a backup of another log is refused under a pinned key, and so is a mixture
   const mixture = changed((folder) =>
     cpSync(under('other-backup', backupFiles.database), join(folder, backupFiles.database)),
   );
-  await assert.rejects(checkBackup(await mended(mixture, backupFiles.database)), { code: 'realm_mismatch' });
+  await signAnew(home, await mend(mixture, backupFiles.database));
+  await assert.rejects(checkBackup(mixture), { code: 'realm_mismatch' });
   const key = parseVerifierKey(readFileSync(join(backup, backupFiles.logKey), 'utf8').trim());
   assert.equal((await checkBackup(backup, key)).manifest.size, await sizeOf(home));
 });

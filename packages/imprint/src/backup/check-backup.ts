@@ -1,11 +1,13 @@
 /**
- * Verifies a backup without restoring it: every file against the manifest, the checkpoint's signature, and the root over the
- * entries that the database holds. It believes no file before its hash is right, and no manifest more than the checkpoint.
+ * Verifies a backup without restoring it: every file against the manifest, the log's signature under that, the checkpoint's, and the
+ * root over the entries that the database holds. It believes no file before its hash is right, and opens no database before the
+ * manifest's signature is.
  */
 import { join } from 'node:path';
 import { rootOfEntries } from '@imprint/authority/audit/root-of-entries';
 import { openSqliteReader } from '@imprint/authority/storage/sqlite/open-sqlite';
 import { logId } from '@imprint/authority/trust/hierarchy';
+import { verifyBackupManifest } from '@imprint/contract/audit/backup-signature';
 import {
   type Checkpoint,
   parseVerifierKey,
@@ -30,7 +32,7 @@ export interface CheckedBackup {
 
 /**
  * @param pinned the log's key as its holder knows it; absent, the one in the backup is believed
- * @throws file_invalid where a file is changed, missing or strange; checkpoint_invalid, signature_wrong; log_inconsistent
+ * @throws file_invalid where a file is changed, missing or strange; signature_wrong where the manifest was mended; checkpoint_invalid; log_inconsistent
  * where the entries are not those that were signed; realm_mismatch where parts of several authorities are mixed
  */
 export async function checkBackup(
@@ -38,14 +40,15 @@ export async function checkBackup(
   pinned?: VerifierKey,
   onProgress: BackupProgress = () => undefined,
 ): Promise<CheckedBackup> {
-  const manifest = readManifest(folder);
+  const { text: manifestText, ...manifest } = readManifest(folder);
   await requireFiles(folder, manifest, onProgress);
   const at = (name: string) => join(folder, name);
-  const configuration = readConfigurationFile(at(backupFiles.configuration));
   const logKey = parseVerifierKey(readBoundedFile(at(backupFiles.logKey), limits.noteBytes).trim());
   if (pinned !== undefined && !equalBytes(pinned.publicKey, logKey.publicKey)) {
     throw mixed(`the backup is of another log than the key ${pinned.name}`);
   }
+  verifyBackupManifest(manifestText, readBoundedFile(at(backupFiles.signature), limits.noteBytes), logKey);
+  const configuration = readConfigurationFile(at(backupFiles.configuration));
   const text = readBoundedFile(at(backupFiles.checkpoint), limits.noteBytes);
   const checkpoint = { ...verifyCheckpoint(text, logKey), text };
   if (configuration.realm !== manifest.realm) throw mixed('manifest and configuration are of two realms');
@@ -82,8 +85,10 @@ async function requireFiles(folder: string, manifest: Manifest, onProgress: Back
     });
   const named = new Set(manifest.files.map((file) => file.path));
   const found = new Set(filesBelow(folder));
+  if (!found.has(backupFiles.signature)) throw refuse(backupFiles.signature, 'is missing');
   for (const name of found) {
-    if (name !== backupFiles.manifest && !named.has(name)) throw refuse(name, 'is not named by the manifest');
+    const isAround = name === backupFiles.manifest || name === backupFiles.signature;
+    if (!isAround && !named.has(name)) throw refuse(name, 'is not named by the manifest');
   }
   for (const [at, file] of manifest.files.entries()) {
     onProgress('hashing files', at, manifest.files.length);

@@ -1,10 +1,11 @@
 /** Homes for tests of backup and restore, and what is done to them as people would. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthorityConfiguration } from '../authority-home.ts';
 import { initAuthority } from '../init-authority.ts';
 import { type OpenAuthority, type OpenOptions, openAuthority } from '../open-authority.ts';
+import { backupFiles, factsOf, readManifest } from './backup-folder.ts';
 
 export const configuration: AuthorityConfiguration = {
   ...{ version: 1, realm: 'dev', organization: 'Example Devices', log_origin: 'imprint.local/test' },
@@ -53,6 +54,24 @@ export async function grow({ ledger, person }: OpenAuthority, entries: number): 
       reply: () => undefined,
     }));
   }
+}
+
+/** What somebody does who changes files of a backup and mends its manifest. */
+export async function mend(folder: string, ...paths: string[]): Promise<string> {
+  const { text: _, ...manifest } = readManifest(folder);
+  for (const path of paths) {
+    manifest.files[manifest.files.findIndex((file) => file.path === path)] = await factsOf(folder, path);
+  }
+  writeFileSync(join(folder, backupFiles.manifest), JSON.stringify(manifest));
+  return folder;
+}
+
+/** Signs the manifest as it is now, which takes the log's key. */
+export async function signAnew(home: string, folder: string): Promise<string> {
+  const { text } = readManifest(folder);
+  const signature = await at(home, async ({ unlock }) => (await unlock()).checkpoints.signBackup(text));
+  writeFileSync(join(folder, backupFiles.signature), signature);
+  return folder;
 }
 
 /** The checkpoint of now, as a station or a witness keeps it. */

@@ -29,6 +29,7 @@ const mayBeLeft = [
   backupFiles.configuration,
   backupFiles.certificates,
   backupFiles.checkpoint,
+  backupFiles.signature,
   backupFiles.manifest,
 ];
 
@@ -64,10 +65,10 @@ export async function makeBackup(
       files: [],
     };
     for (const name of filesBelow(folder)) manifest.files.push(await factsOf(folder, name));
+    const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    writeFileSync(join(folder, backupFiles.signature), await checkpoints.signBackup(text), { mode: 0o600 });
     // comes last: a folder without it is no backup
-    writeFileSync(join(folder, backupFiles.manifest), `${JSON.stringify(manifest, null, 2)}\n`, {
-      mode: 0o600,
-    });
+    writeFileSync(join(folder, backupFiles.manifest), text, { mode: 0o600 });
     work.finish();
     noteLastBackup(authority.home, { at: manifest.made_at, size: manifest.size, root: manifest.root });
     return manifest;

@@ -2,12 +2,14 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import type { Realm } from '@imprint/contract/x509/realm';
 import { type AuthorityConfiguration, authorityHome } from '../authority-home.ts';
 import { installFirst } from '../install-answers.ts';
 import { prepareAuthority } from '../prepare-authority.ts';
 import { createRoot } from './create-root.ts';
+import { noteTranscript } from './known-transcript.ts';
 import { openRoot } from './root-keys.ts';
 import { type SignTerms, signRequest } from './sign-request.ts';
 import { Stick } from './stick.ts';
@@ -46,7 +48,8 @@ export async function newRoot(
 ): Promise<Stick> {
   const stick = Stick.open(at(name));
   const now = () => new Date();
-  const terms = { realm, organization: of, people, keyFolder: at(`${name}-keys`), now };
+  const { least: logN } = scryptLogN;
+  const terms = { realm, organization: of, people, keyFolder: at(`${name}-keys`), now, logN };
   await createRoot(stick, { ...terms, passphrase: async () => passphrase });
   return stick;
 }
@@ -63,7 +66,7 @@ export function termsOf({ at }: Scratch, stick: Stick, name: string): SignTerms 
 export async function waitingHome(scratched: Scratch, name: string, realm: Realm, of = organization) {
   const { at } = scratched;
   writeFileSync(at('pass'), 'a passphrase\n', { mode: 0o600 });
-  await prepareAuthority(at(name), configurationOf(realm, of), at('pass'));
+  await prepareAuthority(at(name), configurationOf(realm, of), at('pass'), undefined, scryptLogN.least);
   const home = authorityHome(at(name));
   const text = (caId: string) => readFileSync(join(home.requests, `${caId}.json`), 'utf8');
   return { home, text };
@@ -77,6 +80,11 @@ export async function ceremony(scratched: Scratch, realm: Realm, name: string = 
   for (const caId of ['device-issuing', 'station-issuing']) await signRequest(stick, text(caId), terms);
   await installFirst(home, stick.folder, stick.transcript.head, scratched.at('pass'));
   return { stick, home, terms };
+}
+
+/** What a stop leaves: the keys know of no line that did not come onto the stick. */
+export function stoppedAt(folder: string, keyFolder: string): void {
+  noteTranscript(keyFolder, Stick.open(folder).transcript);
 }
 
 /** All files below a folder with what they hold, to see that nothing was changed. */

@@ -30,6 +30,7 @@ import {
   passphrase,
   people,
   scratch,
+  stoppedAt,
   termsOf,
   waitingHome,
 } from './ceremony.test-kit.ts';
@@ -134,6 +135,7 @@ describe('the ceremony of a root', () => {
         const folder = copyOf(place, whole, 'begun');
         writeFileSync(join(folder, 'transcript.jsonl'), `${lines[0]}\n${torn}`);
         for (const file of missing) rmSync(join(folder, 'certificates', file));
+        stoppedAt(folder, at('whole-keys'));
         throws(() => Stick.ofRoot(folder), 'ceremony_invalid', /begun and not created/);
         await refuses(createRoot(Stick.open(folder), { ...terms, realm: 'prod' }), 'realm_mismatch');
         const stick = Stick.open(folder);
@@ -164,6 +166,7 @@ describe('the ceremony of a root', () => {
     for (const kept of [length - 1, length - 2]) {
       const folder = copyOf(place, stick, 'stopped');
       writeFileSync(join(folder, 'transcript.jsonl'), `${lines.slice(0, kept).join('\n')}\n{"act`);
+      stoppedAt(folder, at('once-keys'));
       const stopped = Stick.open(folder);
       await signRequest(stopped, text('device-issuing'), termsOf(place, stopped, 'once'));
       checkStick(stopped);
@@ -338,6 +341,24 @@ describe('the ceremony of a root', () => {
       );
       assert.equal(bundle, 2);
       assert.deepEqual((await installFurther(authority, stick.folder)).installed, []);
+
+      const older = copyOf(place, stick, 'before-its-crl');
+      const order_ = {
+        branch: 'device',
+        revoke: ['device-gateway'],
+        reason: 'ca-compromise',
+        days: 30,
+      } as const;
+      await issueNextCrl(stick, { ...order_, revoke: [] }, terms);
+      await issueNextCrl(stick, order_, terms);
+      const [crl] = (await installFurther(authority, stick.folder)).crls;
+      assert.deepEqual(
+        [crl!.branch, crl!.number, crl!.isNew, crl!.retired],
+        ['device', 2, true, ['device-gateway']],
+      );
+      const stale = Stick.open(older);
+      await issueNextCrl(stale, { ...order_, revoke: [] }, terms);
+      await refuses(installFurther(authority, older), 'ceremony_invalid', /would go back, from 2 to 1/);
     } finally {
       await opened.close();
     }
@@ -369,6 +390,7 @@ describe('the ceremony of a root', () => {
     // one that was signed before a stop counts
     const lines = readFileSync(join(stick.folder, 'transcript.jsonl'), 'utf8').split('\n').slice(0, -2);
     writeFileSync(join(stick.folder, 'transcript.jsonl'), `${lines.join('\n')}\n`);
+    stoppedAt(stick.folder, at('crl-keys'));
     const stopped = Stick.open(stick.folder);
     const third = await issueNextCrl(stopped, order, termsOf(place, stopped, 'crl'));
     assert.deepEqual([third.crl.number, third.crl.revoked.length], [3, 1]);

@@ -4,6 +4,7 @@
  */
 import { type CaRequestFile, readCaRequest } from '@imprint/authority/trust/ca-request-file';
 import { readRootCrl } from '@imprint/authority/trust/root-crl';
+import type { BroughtRootCrl } from '@imprint/authority/trust/root-crls';
 import type { StickFile, TranscriptLine } from '@imprint/authority/trust/transcript';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -20,6 +21,8 @@ export interface CheckedStick {
   signed: { request: CaRequestFile; certificate: Certificate }[];
   /** Serials, hex, that a root's newest CRL has. */
   revoked: Set<string>;
+  /** The newest CRL of each root that has signed one. */
+  crls: BroughtRootCrl[];
   /** The newest bundle's text. */
   bundle: string | undefined;
   head: string;
@@ -47,6 +50,7 @@ export function checkStick(stick: Stick, head?: string): CheckedStick {
     roots: { device: rootOf('device'), station: rootOf('station') },
     signed: [],
     revoked: new Set(),
+    crls: [],
     bundle: undefined,
     head: stick.transcript.head,
   };
@@ -84,16 +88,18 @@ function checkSigned(stick: Stick, line: TranscriptLine): CheckedStick['signed']
 function checkCrl(
   stick: Stick,
   line: TranscriptLine,
-  { roots, revoked }: CheckedStick,
+  checked: CheckedStick,
   next: (line: TranscriptLine, of: 'device-root' | 'station-root') => number,
 ): void {
   const branch = line.subject === 'device-root' ? 'device' : 'station';
   const number = next(line, `${branch}-root`);
   const file = stickFiles.crl(branch, number);
   requireFiles(line, [file]);
-  const crl = readRootCrl(stick.bytes(file, limits.rootCrlBytes), roots[branch]);
+  const der = stick.bytes(file, limits.rootCrlBytes);
+  const crl = readRootCrl(der, checked.roots[branch]);
   if (crl.number !== number) throw refuse(`line ${line.seq} names another number than its CRL`);
-  for (const { serial } of crl.revoked) revoked.add(serial);
+  for (const { serial } of crl.revoked) checked.revoked.add(serial);
+  checked.crls = [...checked.crls.filter((one) => one.branch !== branch), { branch, der }];
 }
 
 function requireFile(stick: Stick, line: TranscriptLine, { file, sha256 }: StickFile): void {

@@ -20,6 +20,7 @@ import type { Realm } from '@imprint/contract/x509/realm';
 import { verifyRoot } from '@imprint/contract/x509/verify-chain';
 import { type CaSigners, caSigners } from '../ca-signers.ts';
 import { systemEntropy } from '../open-authority.ts';
+import { requireKnownTranscript } from './known-transcript.ts';
 import { type Branch, requireApart, rootCertificate, rootFiles, rootKeys } from './root-keys.ts';
 import type { Stick } from './stick.ts';
 
@@ -33,6 +34,8 @@ export interface RootTerms {
   pinFile?: string | undefined;
   /** Asked once all else is found right; `isNew` where the folder is made with it. */
   passphrase: (isNew: boolean) => Promise<Uint8Array>;
+  /** What a guess at it costs, as `createKeyFolder` takes it. */
+  logN?: number;
   now: () => Date;
 }
 
@@ -45,6 +48,7 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   refuseSecondRoot(stick, terms);
   const isNew = !existsSync(keyFolder);
   if (stick.first === undefined && !isNew) await refuseForeignKeys(keyFolder);
+  requireKnownTranscript(keyFolder, stick.transcript);
   const passphrase = await terms.passphrase(isNew);
   const act = (name: Act['act']): Act => ({
     ...{ at: terms.now().toISOString(), act: name, realm, organization, people: terms.people },
@@ -52,8 +56,9 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   });
   if (stick.first === undefined) stick.record(act('root.begun'));
   const keys = isNew
-    ? await createKeyFolder(keyFolder, passphrase, systemEntropy)
+    ? await createKeyFolder(keyFolder, passphrase, systemEntropy, terms.logN)
     : await openKeyFolder(keyFolder, passphrase, systemEntropy);
+  stick.usedWith(keyFolder);
   const signers = caSigners(keys, terms.pinFile);
   const out = [];
   try {

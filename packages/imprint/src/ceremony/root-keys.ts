@@ -1,6 +1,6 @@
 /** The keys of a root on the machine without a network: sealed in a folder apart from the stick, or in a token that the folder names. */
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { type Issuer, openIssuer } from '@imprint/authority/issuing/issuer';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
@@ -24,7 +24,8 @@ export function requireApart(stick: string, secret: string, what: string): void 
     return existsSync(full) ? realpathSync(full) : join(real(dirname(full)), relative(dirname(full), full));
   };
   const inside = relative(real(stick), real(secret));
-  if (inside.startsWith('..')) return;
+  // a name that only begins with two dots is one on the stick
+  if (inside.split(sep)[0] === '..') return;
   throw new ImprintError('path_refused', `${what} would stand on the stick: ${secret}`, {
     hint: 'Name a place that is not carried to the authority.',
   });
@@ -35,7 +36,10 @@ export function rootCertificate(stick: Stick, branch: Branch): Uint8Array {
   return fromPem('CERTIFICATE', stick.text(rootFiles[branch], limits.dutMessageBytes), 1)[0]!;
 }
 
-/** Signers of the root's keys, sealed in the folder or in a token that it names. The caller closes them. @throws passphrase_wrong, file_invalid */
+/**
+ * Signers of the root's keys, sealed in the folder or in a token that it names. The caller closes them.
+ * @throws passphrase_wrong, file_invalid; ceremony_invalid where the keys know of more than the stick does
+ */
 export async function openRootKeys(
   stick: Stick,
   keyFolder: string,
@@ -43,7 +47,9 @@ export async function openRootKeys(
   pinFile?: string,
 ): Promise<CaSigners> {
   requireApart(stick.folder, keyFolder, 'the key folder');
-  return caSigners(await openKeyFolder(keyFolder, passphrase, systemEntropy), pinFile);
+  const keys = await openKeyFolder(keyFolder, passphrase, systemEntropy);
+  stick.usedWith(keyFolder);
+  return caSigners(keys, pinFile);
 }
 
 /**

@@ -77,7 +77,13 @@ export async function signRequest(stick: Stick, text: string, terms: SignTerms):
     const asked = stick.write(stickFiles.request(ca_id), text);
     if (!stick.has(stickFiles.issued(ca_id))) {
       const { realm, organization } = stick.first!;
-      const by = { realm, organization, now: terms.now(), entropy: systemEntropy };
+      const by = {
+        realm,
+        organization,
+        now: terms.now(),
+        entropy: systemEntropy,
+        publicUrl: request.public_url,
+      };
       const der = await issueIntermediate(by, request, root, request.publicKey.spki);
       stick.write(stickFiles.issued(ca_id), toPem('CERTIFICATE', der));
     }
@@ -99,7 +105,7 @@ export function requireAnswer(stick: Stick, request: CaRequestFile, at: Date) {
     stick.text(stickFiles.issued(request.ca_id), limits.dutMessageBytes),
     1,
   )[0]!;
-  return checkAnswer(request, der, rootsOnStick(stick), at);
+  return checkAnswer(request, der, { ...rootsOnStick(stick), publicUrl: request.public_url }, at);
 }
 
 export function rootsOnStick(stick: Stick) {

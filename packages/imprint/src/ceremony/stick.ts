@@ -1,13 +1,15 @@
 /**
  * The folder of a ceremony: what is carried between the authority and the machine that holds the root. It holds no secret. Files are
- * written before the line of the transcript that names them, so that a stop anywhere leaves a stick that can be gone on with.
+ * written before the line of the transcript that names them, so that a stop anywhere leaves a stick that can be gone on with. It trusts
+ * nobody who had the stick: below it no link is followed, neither to read nor to write.
  */
 import {
   appendFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
-  readdirSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -26,6 +28,7 @@ import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
 import { readBoundedBytes, readBoundedFile } from '../read-bounded-file.ts';
 import { makeFolder, syncToDisk } from '../sync-to-disk.ts';
+import { noteTranscript, requireKnownTranscript } from './known-transcript.ts';
 
 /** Where things stand on a stick. */
 export const stickFiles = {
@@ -42,6 +45,8 @@ const transcriptFile = 'transcript.jsonl';
 export class Stick {
   readonly folder: string;
   transcript: Transcript;
+  /** Whose keys remember how far the transcript has come. */
+  #keyFolder: string | undefined;
 
   private constructor(folder: string, transcript: Transcript) {
     this.folder = folder;
@@ -57,6 +62,7 @@ export class Stick {
         hint: 'Name the folder of the ceremony.',
       });
     }
+    requirePlain(path, transcriptFile);
     const text = existsSync(file) ? readBoundedFile(file, limits.transcriptBytes) : '';
     return new Stick(path, readTranscript(text));
   }
@@ -85,31 +91,37 @@ export class Stick {
     return this.transcript.lines[0];
   }
 
-  has(file: string): boolean {
-    return existsSync(join(this.folder, file));
+  /**
+   * From now on the keys in this folder remember each line. @throws ceremony_invalid where the stick lacks one that they know of;
+   * file_invalid
+   */
+  usedWith(keyFolder: string): void {
+    requireKnownTranscript(keyFolder, this.transcript);
+    this.#keyFolder = keyFolder;
+    noteTranscript(keyFolder, this.transcript);
   }
 
-  /** The files of one folder of the stick. */
-  list(folder: string): string[] {
-    const path = join(this.folder, folder);
-    return existsSync(path) ? readdirSync(path).sort() : [];
+  /** @throws path_refused, as all that follows, for a link and whatever else is no plain file in a plain folder */
+  has(file: string): boolean {
+    return existsSync(requirePlain(this.folder, file));
   }
 
   text(file: string, maxBytes: number): string {
-    return readBoundedFile(join(this.folder, file), maxBytes);
+    return readBoundedFile(requirePlain(this.folder, file), maxBytes);
   }
 
   bytes(file: string, maxBytes: number): Uint8Array {
-    return readBoundedBytes(join(this.folder, file), maxBytes);
+    return readBoundedBytes(requirePlain(this.folder, file), maxBytes);
   }
 
   /** Writes a file, whole or not at all and on the disk, and gives it as the transcript names it. */
   write(file: string, content: Uint8Array | string): StickFile {
-    const path = join(this.folder, file);
+    const path = requirePlain(this.folder, file);
     makeFolder(this.folder);
     if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o755 });
     const draft = join(dirname(path), `.${basename(path)}.new`);
-    writeFileSync(draft, content, { mode: 0o644, flush: true });
+    rmSync(draft, { force: true });
+    writeFileSync(draft, content, { mode: 0o644, flag: 'wx', flush: true });
     renameSync(draft, path);
     syncToDisk(dirname(path));
     syncToDisk(this.folder);
@@ -124,7 +136,7 @@ export class Stick {
   /** Adds a line to the transcript, on the disk. What was cut off by a stop in the midst of writing is taken away before. */
   record(act: Act): void {
     makeFolder(this.folder);
-    const path = join(this.folder, transcriptFile);
+    const path = requirePlain(this.folder, transcriptFile);
     if (existsSync(path) && statSync(path).size > this.transcript.wholeBytes) {
       truncateSync(path, this.transcript.wholeBytes);
     }
@@ -132,5 +144,21 @@ export class Stick {
     appendFileSync(path, text, { mode: 0o644, flush: true });
     syncToDisk(this.folder);
     this.transcript = readTranscript(readBoundedFile(path, limits.transcriptBytes));
+    if (this.#keyFolder !== undefined) noteTranscript(this.#keyFolder, this.transcript);
   }
+}
+
+/** The path of a file below the stick's folder, where neither it nor the folder that it is in is anything but that. @throws path_refused */
+function requirePlain(folder: string, file: string): string {
+  const path = join(folder, file);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const above = lstatSync(dirname(path), { throwIfNoEntry: false });
+  // the stick's own folder is as a person named it
+  const isBelow = dirname(path) !== folder;
+  if ((found === undefined || found.isFile()) && (!isBelow || above === undefined || above.isDirectory())) {
+    return path;
+  }
+  throw new ImprintError('path_refused', `${file} on the stick is no plain file in a plain folder`, {
+    hint: 'A stick holds files alone, and no links: whoever put it there wants another file read or written. Find out who had the stick.',
+  });
 }

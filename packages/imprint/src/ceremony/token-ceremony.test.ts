@@ -49,6 +49,7 @@ test('I-12: root and issuing keys that were made in tokens sign there, and no fo
     'device-root.token.json',
     'folder.json',
     'station-root.key',
+    'transcript-head.json',
   ]);
 
   const configuration = configurationOf('prod');

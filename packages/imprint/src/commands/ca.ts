@@ -1,8 +1,9 @@
-/** `imprint ca`: the CAs of an authority, each bound to what it may certify. One whose key was stolen has no command of its own yet. */
+/** `imprint ca`: the CAs of an authority, each bound to what it may certify. */
 import { writeFileSync } from 'node:fs';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { listsBelow } from '@imprint/authority/trust/ca-request';
 import { type Ca, listCas, requireCa, retireCa, scopeOf } from '@imprint/authority/trust/cas';
+import type { InstalledRootCrl } from '@imprint/authority/trust/root-crls';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
@@ -21,8 +22,10 @@ import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere, type CaOrder, makeDevCa } from '../make-ca.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { readTokenReference } from '../read-token-reference.ts';
+import { renewServer } from '../renew-server.ts';
 import { facts, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
+import { addCompromiseCommands } from './ca-compromise.ts';
 
 type HomeOptions = ActingOptions;
 
@@ -38,7 +41,7 @@ interface CreateOptions extends HomeOptions {
 
 const keyHelp = 'the key is in a token: what imprint hsm generate-key has written';
 
-/** Adds `ca list|create|rotate|install|bundle|retire`. */
+/** Adds `ca list|create|rotate|install|bundle|retire|renew-server`, and what follows when a key was stolen. */
 export function addCaCommands(program: Command): void {
   const ca = program.command('ca').description('the CAs under the realm’s roots, and what each may certify');
 
@@ -167,6 +170,21 @@ export function addCaCommands(program: Command): void {
         ]);
       }),
     );
+
+  addIdentityOptions(withHome(ca.command('renew-server')))
+    .description('give the authority’s own listeners a new certificate for a year')
+    .addHelpText('after', example('imprint ca renew-server --home ./authority'))
+    .action((options: HomeOptions) =>
+      actOn(options, 'ca.manage', async (authority) => {
+        const renewed = await renewServer(authority);
+        say(options, renewed, [
+          `The listeners have a certificate until ${renewed.notAfter}: ${renewed.sha256}`,
+          'Start imprint serve anew: only then it is shown.',
+        ]);
+      }),
+    );
+
+  addCompromiseCommands(ca);
 }
 
 /** Makes the CA where the realm's root is on this machine; elsewhere says what is to be carried, and gives nothing. */
@@ -208,13 +226,24 @@ async function install(options: HomeOptions & { from: string; head?: string }): 
     return;
   }
   await actOn(options, 'ca.manage', async (authority) => {
-    const { installed, bundle: version } = await installFurther(authority, options.from, options.head);
-    say(options, { ready: true, installed: installed.map(caView), bundle: version }, [
-      ...(installed.length === 0 ? ['No CA waits for its certificate.'] : []),
+    const { installed, crls, bundle: version } = await installFurther(authority, options.from, options.head);
+    const asked = (await listCas(authority.ledger.reader)).filter(({ status }) => status === 'requested');
+    const waiting = asked.map(({ ca_id }) => ca_id);
+    say(options, { ready: true, installed: installed.map(caView), waiting, crls, bundle: version }, [
+      ...(installed.length + waiting.length === 0 ? ['No CA waits for its certificate.'] : []),
+      ...(waiting.length === 0 ? [] : [`The stick has no answer to ${waiting.join(', ')} yet.`]),
+      ...crls.flatMap(crlLines),
       ...installed.map((one) => `The CA ${one.ca_id} certifies from now on: ${scopeText(scopeOf(one))}.`),
       ...(version === null ? [] : [`Devices are told of version ${version} of the trust anchors.`]),
     ]);
   });
+}
+
+function crlLines({ branch, number, nextUpdate, isNew, retired }: InstalledRootCrl): string[] {
+  return [
+    ...(isNew ? [`CRL ${number} of the ${branch} root is installed, and holds until ${nextUpdate}.`] : []),
+    ...retired.map((ca) => `${ca} is revoked by its root: it is retired, and certifies nobody any more.`),
+  ];
 }
 
 async function bundle(options: HomeOptions & { out?: string }): Promise<void> {
@@ -249,7 +278,7 @@ async function bundle(options: HomeOptions & { out?: string }): Promise<void> {
 const heading = ['CA', 'KIND', 'SCOPE', 'STATE', 'SINCE', 'LISTS', 'CERTIFICATE SHA-256'] as const;
 
 function row(ca: Ca): (string | number | null)[] {
-  const since = ca.retired_at ?? ca.installed_at ?? ca.requested_at;
+  const since = ca.compromised_at ?? ca.retired_at ?? ca.installed_at ?? ca.requested_at;
   const scope = scopeText(scopeOf(ca));
   return [ca.ca_id, ca.kind, scope, ca.status, since, ca.crl_partitions, ca.certificate_sha256];
 }

@@ -105,7 +105,8 @@ export function addContractCommands(program: Command): void {
 
 function check(file: string, options: LintOptions): void {
   const parsed = orReport(file, options, () => parseContractFile(file));
-  const { contract, sha256, warnings } = parsed;
+  const { contract, sha256 } = parsed;
+  const warnings = [...parsed.ifNew, ...parsed.warnings];
   report(file, { errors: [], warnings }, options, {
     summary: `${file}: ${contract.product} ${contract.revision} is in order, ${counted(warnings)}\nSHA-256 ${sha256}`,
     facts: { product: contract.product, revision: contract.revision, sha256 },

@@ -1,20 +1,22 @@
 /** `imprint credential`: revokes a certificate, or an intent whose certificate nobody ever saw, and says when the world knows. */
 import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
 import { tightestVisibility } from '@imprint/authority/revocation/visibility';
+import { type PersonsRevocationReason, revocationReason } from '@imprint/contract/api/credentials';
 import { ImprintError } from '@imprint/contract/errors';
 import { type Command, Option } from 'commander';
 import { actAs, addIdentityOptions } from '../act-as.ts';
 import { say } from '../say.ts';
+import { addRevokeBulkCommand } from './credential-bulk.ts';
 
 interface RevokeOptions {
   home: string;
   json?: boolean;
   serial?: string;
   keySha256?: string;
-  reason: 'key-compromise' | 'superseded' | 'scrapped';
+  reason: PersonsRevocationReason;
 }
 
-/** Adds `credential revoke`. */
+/** Adds `credential revoke|revoke-bulk`. */
 export function addCredentialCommands(program: Command): void {
   const credential = program.command('credential').description('device credentials');
   addIdentityOptions(credential.command('revoke'))
@@ -24,7 +26,7 @@ export function addCredentialCommands(program: Command): void {
     .option('--key-sha256 <hex>', 'SHA-256 of the public key, lower-case hex')
     .addOption(
       new Option('--reason <reason>', 'why; it stands in the log')
-        .choices(['key-compromise', 'superseded', 'scrapped'])
+        .choices(revocationReason.options)
         .makeOptionMandatory(),
     )
     .option('--json', 'print one JSON object')
@@ -43,6 +45,7 @@ export function addCredentialCommands(program: Command): void {
         ]);
       }),
     );
+  addRevokeBulkCommand(credential);
 }
 
 /** @throws usage unless exactly one of the two was given */

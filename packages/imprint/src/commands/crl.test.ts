@@ -26,15 +26,16 @@ after(() => {
 });
 
 test('without an authority that serves, CRLs are made by a command, each once, and listed', () => {
-  assert.match(imprint('crl', 'list', '--home', home).stdout, /No CRL was published yet/);
+  assert.match(imprint('crl', 'list', '--home', home).stdout, /No CRL of a CA was published yet/);
   const { published } = JSON.parse(imprint('crl', 'publish', '--home', home, '--json').stdout);
   assert.equal(published.length, 64 + 1);
   assert.equal(imprint('crl', 'publish', '--home', home).stdout, 'No CRL is due.\n');
   const { stdout } = imprint('crl', 'list', '--home', home);
-  assert.match(stdout, /Device Issuing CA +63 of 64 +1 +0 +20/);
-  assert.match(stdout, /Station CA +0 of 1 +1 +0 +20/);
+  assert.match(stdout, /device-issuing +63 of 64 +1 +0 +20/);
+  assert.match(stdout, /station-issuing +0 of 1 +1 +0 +20/);
+  assert.match(stdout, /Device Root +0 of 1 +1 +0 +20/);
   assert.match(stdout, /within 60 minutes/);
-  assert.match(imprint('crl', 'publish', '--home', home, '--all').stdout, /Device Issuing CA +7 +2 +0 +\d+/);
+  assert.match(imprint('crl', 'publish', '--home', home, '--all').stdout, /device-issuing +7 +2 +0 +\d+/);
 });
 
 test('an authority that serves answers under the name in its certificates, and openssl verifies what it says', async () => {
@@ -63,6 +64,23 @@ test('an authority that serves answers under the name in its certificates, and o
   assert.match(shown.stderr + shown.stdout, /verify OK/);
   assert.match(shown.stdout, new RegExp(`URI:http://pki.example.com/crl/${keyId}/63.crl`));
   const root = join(home, 'certificates', 'root.pem');
+  // the CA's own certificate names the CRL of its root, and openssl asks both of them
+  const named = /URI:http:\/\/pki\.example\.com(\/crl\/[0-9a-f]{40}\/0\.crl)/.exec(
+    execFileSync('openssl', ['x509', '-in', ca, '-noout', '-ext', 'crlDistributionPoints'], {
+      encoding: 'utf8',
+    }),
+  )![1]!;
+  const ofRoot = await fetch(new URL(named, origin));
+  assert.deepEqual([ofRoot.status, ofRoot.headers.get('content-type')], [200, 'application/pkix-crl']);
+  writeFileSync(join(folder, 'root.crl'), Buffer.from(await ofRoot.arrayBuffer()));
+  const pem = execFileSync('openssl', ['crl', '-inform', 'DER', '-in', join(folder, 'root.crl')]);
+  writeFileSync(join(folder, 'root.crl.pem'), pem);
+  const checked = spawnSync(
+    'openssl',
+    ['verify', '-crl_check', '-CRLfile', join(folder, 'root.crl.pem'), '-CAfile', root, ca],
+    { encoding: 'utf8' },
+  );
+  assert.match(checked.stdout, /issuing-ca\.pem: OK/);
   const ask = (...options: string[]) =>
     spawnSync(
       'openssl',

@@ -1,11 +1,11 @@
 /** `imprint crl list|publish`: which CRLs there are, and making those that are due without an authority that serves. */
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
 import { tightestVisibility } from '@imprint/authority/revocation/visibility';
-import { parseCertificate } from '@imprint/contract/x509/certificate';
-import { nameValue } from '@imprint/contract/x509/name';
+import { listCas } from '@imprint/authority/trust/cas';
+import { rootNames } from '@imprint/authority/trust/issue-ca';
+import { keptRootCrls } from '@imprint/authority/trust/root-crls';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
-import { readCertificate } from '../authority-home.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { publisherCore } from '../revocation-of.ts';
 import { say, table } from '../say.ts';
@@ -21,7 +21,7 @@ export function addCrlCommands(program: Command): void {
   const crl = program.command('crl').description('revocation lists of the CAs');
   crl
     .command('list')
-    .description('the newest CRL of each CA and partition: number, size, and until when it holds')
+    .description('the newest CRL of each root, CA and partition: number, size, and until when it holds')
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  imprint crl list --home ./authority')
@@ -46,27 +46,37 @@ async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOption
     .orderBy('issuer_sha256')
     .orderBy('partition')
     .execute();
-  const names = caNames(authority);
+  const names = await caNames(authority);
   const now = clock().toISOString();
   const crls = rows.map(({ log_size: _, ...row }) => ({
     ca: names.get(row.issuer_sha256) ?? row.issuer_sha256,
     ...row,
     ended: row.next_update <= now,
   }));
-  say(options, { visible_within_minutes: boundMs / 60_000, crls }, [
+  const root_crls = (await keptRootCrls(ledger.reader)).map(({ crl: _, ...row }) => ({
+    ...row,
+    ended: row.next_update <= now,
+  }));
+  const ofRoots = root_crls.map(({ branch, ...row }) => ({ ca: rootNames[branch], ...whole, ...row }));
+  say(options, { visible_within_minutes: boundMs / 60_000, crls, root_crls }, [
     ...(crls.length === 0
-      ? ['No CRL was published yet: imprint serve does it, or imprint crl publish.']
+      ? ['No CRL of a CA was published yet: imprint serve does it, or imprint crl publish.']
+      : []),
+    ...(crls.length + ofRoots.length === 0
+      ? []
       : table([
           ['CA', 'CRL', 'number', 'revoked', 'made', 'holds until', ''],
-          ...crls.map(({ ca, partition, partitions, number, revoked, this_update, next_update, ended }) => [
-            ca,
-            `${partition} of ${partitions}`,
-            number,
-            revoked,
-            this_update,
-            next_update,
-            ended ? 'ended' : '',
-          ]),
+          ...[...ofRoots, ...crls].map(
+            ({ ca, partition, partitions, number, revoked, this_update, next_update, ended }) => [
+              ca,
+              `${partition} of ${partitions}`,
+              number,
+              revoked,
+              this_update,
+              next_update,
+              ended ? 'ended' : '',
+            ],
+          ),
         ])),
     `By the contracts a revocation shows within ${boundMs / 60_000} minutes.`,
   ]);
@@ -75,7 +85,7 @@ async function list(authority: Omit<OpenAuthority, 'person'>, options: CrlOption
 async function publish(authority: ActingAuthority, options: CrlOptions & { all?: boolean }): Promise<void> {
   const core = publisherCore(authority, await authority.unlock());
   const made = await new CrlPublisher(core).round(options.all ?? false);
-  const names = caNames(authority);
+  const names = await caNames(authority);
   const published = made
     .map(({ issuer, ...crl }) => ({ ca: names.get(issuer.certificate.sha256)!, ...crl }))
     .sort((a, b) => a.ca.localeCompare(b.ca) || a.partition - b.partition);
@@ -97,12 +107,11 @@ async function publish(authority: ActingAuthority, options: CrlOptions & { all?:
   );
 }
 
-/** What people call the CAs: the common names in their certificates. */
-function caNames({ home }: Pick<OpenAuthority, 'home'>): Map<string, string> {
-  return new Map(
-    (['issuing', 'stationCa'] as const).map((which) => {
-      const { sha256, subject } = parseCertificate(readCertificate(home, which));
-      return [sha256, nameValue(subject, 'commonName') ?? which];
-    }),
-  );
+/** A root has one list. */
+const whole = { partition: 0, partitions: 1 };
+
+/** The names of the CAs, by the SHA-256 of their certificates. */
+async function caNames({ ledger }: Pick<ActingAuthority, 'ledger'>): Promise<Map<string, string>> {
+  const cas = await listCas(ledger.reader);
+  return new Map(cas.flatMap((ca) => (ca.certificate_sha256 ? [[ca.certificate_sha256, ca.ca_id]] : [])));
 }

@@ -2,18 +2,18 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { csvLine } from '@imprint/authority/audit/export';
 import type { ListOutcome } from '@imprint/authority/lifecycle/transition-list';
-import type { TransitionOutcome } from '@imprint/contract/api/lifecycle';
 import { ImprintError } from '@imprint/contract/errors';
 import { type SayOptions, table } from '../say.ts';
 
-/** Without a terminal a line for so many devices. */
-const devicesPerLine = 10_000;
+/** Without a terminal a line for so many. */
+const namesPerLine = 10_000;
 
 /** How far a list is, on standard error: one line that changes on a terminal, plain lines elsewhere, nothing with `--json`. */
 export function countProgress(
   total: number,
   { json }: SayOptions,
-): { add(outcomes: readonly TransitionOutcome[]): void; end(): void } {
+  what = 'devices',
+): { add(outcomes: readonly unknown[]): void; end(): void } {
   const { stderr } = process;
   let done = 0;
   return {
@@ -21,9 +21,9 @@ export function countProgress(
       const before = done;
       done += outcomes.length;
       if (json === true) return;
-      if (stderr.isTTY) stderr.write(`\r${done} of ${total} devices`);
-      else if (Math.floor(done / devicesPerLine) > Math.floor(before / devicesPerLine)) {
-        stderr.write(`${done} of ${total} devices\n`);
+      if (stderr.isTTY) stderr.write(`\r${done} of ${total} ${what}`);
+      else if (Math.floor(done / namesPerLine) > Math.floor(before / namesPerLine)) {
+        stderr.write(`${done} of ${total} ${what}\n`);
       }
     },
     end() {
@@ -61,9 +61,14 @@ export function requireNew(file: string): void {
   });
 }
 
-/** Every device with what came of it, as CSV, to a new file that others may not read. @throws file_invalid */
-export function writeOutcomes(file: string, outcomes: readonly TransitionOutcome[]): void {
-  const columns = ['device_id', 'outcome', 'from', 'to', 'code', 'message', 'hint'] as const;
+export const deviceColumns = ['device_id', 'outcome', 'from', 'to', 'code', 'message', 'hint'] as const;
+
+/** Every line with what came of it, as CSV, to a new file that others may not read. @throws file_invalid */
+export function writeOutcomes<Column extends string>(
+  file: string,
+  columns: readonly Column[],
+  outcomes: readonly Record<Column, string | null>[],
+): void {
   const text = [columns, ...outcomes.map((row) => columns.map((column) => row[column]))]
     .map(csvLine)
     .join('');

@@ -103,6 +103,30 @@ test('what is counted wrongly, or not at all, does not leave', async () => {
   assert.match((await imprint([...ship, '--count', '0', '--reason', 'x'])).stderr, /--count takes/);
 });
 
+test('a list of revocations is counted, and says of each line what stands against it', async () => {
+  const file = join(folder, 'leaked.csv');
+  writeFileSync(file, `device_id\n${ids[4]}\nGW-NOBODY\n`);
+  const list = ['credential', 'revoke-bulk', '--csv', file, '--reason', 'key-compromise'];
+  const dry = await imprint([...list, '--dry-run']);
+  assert.match(dry.stdout, /GW-NOBODY +refused +- +bad_request: no certificate was ever intended/);
+  assert.match(
+    dry.stdout,
+    /Nothing was changed: 0 certificates of 0 lines .*\nThe whole list: --expect-count 2/,
+  );
+  assert.equal(dry.status, 1);
+  assert.match((await imprint(list)).stderr, /bad_request: nobody has said how many lines/);
+  assert.match((await imprint([...list, '--expect-count', '3'])).stderr, /count_wrong: 3 were counted/);
+  const out = join(folder, 'revoked.csv');
+  const done = await imprint([...list, '--expect-count', '2', '--out', out]);
+  assert.match(done.stdout, /^0 certificates of 0 lines revoked, 0 were before, 2 refused\.$/m);
+  assert.match(readFileSync(out, 'utf8'), new RegExp(`"${ids[4]}",,"refused","","bad_request"`));
+  assert.equal((await imprint([...list, '--expect-count', 'x'])).status, 2);
+  assert.match(
+    (await imprint(['credential', 'revoke-bulk', '--help'])).stdout,
+    /Example:\n +imprint credential revoke-bulk/,
+  );
+});
+
 test('wrong usage ends with 2 and says what is taken', async () => {
   assert.equal((await imprint(['device', 'scrap', '--reason', 'x'])).status, 2);
   assert.equal((await imprint(['device', 'scrap', ids[3]!, '--csv', 'x', '--reason', 'x'])).status, 2);

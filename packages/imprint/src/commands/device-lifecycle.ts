@@ -17,7 +17,13 @@ import { wholeNumber } from '../parse-option.ts';
 import { readBoundedFile } from '../read-bounded-file.ts';
 import { ExitCode } from '../run-program.ts';
 import { say } from '../say.ts';
-import { countProgress, listLines, requireNew, writeOutcomes } from './device-lifecycle-report.ts';
+import {
+  countProgress,
+  deviceColumns,
+  listLines,
+  requireNew,
+  writeOutcomes,
+} from './device-lifecycle-report.ts';
 
 interface Verb {
   verb: string;
@@ -178,7 +184,7 @@ async function run(
   const progress = countProgress(devices.length, options);
   const outcome = await transitionList(ledger, core, request, progress.add);
   progress.end();
-  if (options.out !== undefined) writeOutcomes(options.out, outcome.outcomes);
+  if (options.out !== undefined) writeOutcomes(options.out, deviceColumns, outcome.outcomes);
   say(options, { dry_run: dryRun, ...outcome }, listLines(outcome, dryRun));
   if (outcome.refused > 0) throw new ExitCode(1);
 }

@@ -21,6 +21,7 @@ interface InitOptions {
   publicPort: string;
   publicUrl?: string;
   managementPort?: string;
+  devicePort?: string;
   clockSource?: string;
   database?: string;
   passphraseFile?: string;
@@ -48,6 +49,7 @@ export function addInitCommand(program: Command): void {
       'under which the world reaches the public listener, for ever; certificates then say where CRL and OCSP are',
     )
     .option('--management-port <port>', 'open a listener for people and their programs at this port')
+    .option('--device-port <port>', 'open a listener for units in the field at this port')
     .option('--database <url>', 'an empty PostgreSQL database instead of a file in the home')
     .option('--clock-source <url>', 'compare the clock with the Date header of this URL')
     .option(
@@ -86,6 +88,9 @@ export function addInitCommand(program: Command): void {
           ...(options.managementPort === undefined
             ? {}
             : { management: { host: '127.0.0.1', port: port(options.managementPort) } }),
+          ...(options.devicePort === undefined
+            ? {}
+            : { device: { host: '127.0.0.1', port: port(options.devicePort) } }),
         },
         ...(publicUrl === undefined ? {} : { public_url: publicUrl }),
         ...(options.clockSource === undefined ? {} : { clock_source: options.clockSource }),

@@ -4,8 +4,9 @@ import { checkContract } from '@imprint/authority/registry/contracts';
 import { approvedTimes } from '@imprint/authority/registry/large-order';
 import { listOrders, type OrderReport, showOrder } from '@imprint/authority/registry/order-view';
 import { closeOrder, createOrder, importIds, type OrderStand } from '@imprint/authority/registry/orders';
+import { raiseQuota } from '@imprint/authority/registry/raise-quota';
 import { uncovered } from '@imprint/authority/trust/uncovered';
-import { isImprintError } from '@imprint/contract/errors';
+import { ImprintError, isImprintError } from '@imprint/contract/errors';
 import { type Finding, findingText } from '@imprint/contract/finding';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
@@ -43,7 +44,13 @@ const defaultDays = 30;
 /** A line an ID, with room for further columns. */
 const idFileBytes = 16 * 1024 * 1024;
 
-/** Adds `order create|import|show|list|close`. */
+interface RaiseOptions extends HomeOptions {
+  quantity?: string;
+  scrapAllowance?: string;
+  reason: string;
+}
+
+/** Adds `order create|import|show|list|raise-quota|close`. */
 export function addOrderCommands(program: Command): void {
   const order = program.command('order').description('production orders');
 
@@ -126,6 +133,20 @@ export function addOrderCommands(program: Command): void {
       }),
     );
 
+  addApprovalOptions(addHomeOptions(order.command('raise-quota')))
+    .description('let an open order give more units than it was opened for; never fewer')
+    .argument('<order>', 'ID of the order')
+    .option('--quantity <n>', 'units that it is to have from now on, not how many are added')
+    .option('--scrap-allowance <n>', 'units that may be lost on the way, from now on')
+    .requiredOption('--reason <text>', 'why; it stands in the log')
+    .addHelpText(
+      'after',
+      example(
+        'imprint order raise-quota PO-1001 --home ./authority --quantity 600 --scrap-allowance 12 --reason "customer wants 100 more"',
+      ),
+    )
+    .action(raise);
+
   addIdentityOptions(addHomeOptions(order.command('close')))
     .description('close an order: nothing new is begun, what is begun may finish')
     .argument('<order>', 'ID of the order')
@@ -188,6 +209,38 @@ function create(orderId: string, options: CreateOptions): Promise<void> {
           `Warning: no CA may certify ${product} at ${site} in ${year} (imprint ca create).`,
       ),
       next,
+    ]);
+  });
+}
+
+function raise(orderId: string, options: RaiseOptions): Promise<void> {
+  const { quantity, scrapAllowance, reason } = options;
+  if (quantity === undefined && scrapAllowance === undefined) {
+    throw new ImprintError('usage', 'give --quantity, --scrap-allowance or both', {
+      hint: 'Each is what the order is to have from now on.',
+    });
+  }
+  return actAs(options, 'order.manage', async ({ contracts, entropy }, { ledger, person }) => {
+    const before = await showOrder(ledger.reader, orderId);
+    const units = (option: string, text: string | undefined, least: number, now: number) =>
+      text === undefined ? now : wholeNumber(option, text, least, limits.orderQuantity);
+    const numbers = {
+      quantity: units('--quantity', quantity, 1, before.quantity),
+      scrap_allowance: units('--scrap-allowance', scrapAllowance, 0, before.scrap_allowance),
+    };
+    const request = { order_id: orderId, ...numbers, reason };
+    const stand = await raiseQuota(ledger, { contracts, entropy }, person, request);
+    say(options, { ...stand, ...numbers, quota_before: before.quota }, [
+      stand.quota === before.quota
+        ? `The quota of order ${orderId} was ${stand.quota} already.`
+        : `The quota of order ${orderId} was ${before.quota} and is ${stand.quota} now.`,
+      standLine(stand),
+      ...(before.station_share === null
+        ? []
+        : [`One station still provisions at most ${before.station_share} of them.`]),
+      ...(stand.allocated < stand.quota
+        ? [`Bring the further IDs: imprint order import ${orderId} FILE --home ${options.home}`]
+        : []),
     ]);
   });
 }

@@ -123,6 +123,33 @@ test('wrong options end with 2 and say what is taken', async () => {
   }
 });
 
+test('a quota is raised to a number, in plain words, and never lowered', async () => {
+  await json([
+    'order',
+    'create',
+    'PO-3',
+    ...orderOptions,
+    '--id-site',
+    'M1',
+    '--quantity',
+    '2',
+    '--station-share',
+    '1',
+  ]);
+  const raised = await imprint(['order', 'raise-quota', 'PO-3', '--quantity', '3', '--reason', 'more']);
+  assert.match(raised.stdout, /^The quota of order PO-3 was 2 and is 3 now\.\nOrder PO-3 has 3 of the 3 /);
+  assert.match(raised.stdout, /One station still provisions at most 1/);
+  const scrap = ['order', 'raise-quota', 'PO-3', '--scrap-allowance', '1', '--reason', 'more'];
+  const stand = { order_id: 'PO-3', allocated: 4, quota: 4, quantity: 3, scrap_allowance: 1 };
+  assert.deepEqual(await json(scrap), { ...stand, quota_before: 3 });
+  assert.deepEqual(await json(scrap), { ...stand, quota_before: 4 });
+  const lower = await imprint(['order', 'raise-quota', 'PO-3', '--quantity', '2', '--reason', 'less']);
+  assert.deepEqual([lower.status, /neither is ever lowered/.test(lower.stderr)], [1, true]);
+  assert.equal((await imprint(['order', 'raise-quota', 'PO-3', '--reason', 'x'])).status, 2);
+  const imported = await imprint(['order', 'raise-quota', 'PO-2', '--quantity', '6', '--reason', 'more']);
+  assert.match(imported.stdout, /Bring the further IDs: imprint order import PO-2 FILE/);
+});
+
 test('an operator is registered by a scan, and neither name nor badge gets into the log', async () => {
   const scanned = runAlone(['operator', 'register', '--name', 'Ada Lovelace', '--json'], 'BADGE-1815\r\n');
   const { operator_id } = JSON.parse(scanned.stdout);
@@ -164,7 +191,7 @@ test('I-16: verify and replay end with 0 on a whole log, and with 1 and the row 
   database.close();
   const verified = await imprint(['audit', 'verify']);
   assert.equal(verified.status, 1);
-  assert.match(verified.stdout, /production_order order_id=PO-2 quantity: is 5000 and by the log 5/);
+  assert.match(verified.stdout, /production_order order_id=PO-2 quantity: is 5000 and by the log 6/);
   const replayed = await imprint(['audit', 'replay', '--json']);
   assert.equal(replayed.status, 1);
   assert.equal(JSON.parse(replayed.stdout).differences, 1);
@@ -176,6 +203,7 @@ test('every command of registry and log has an example in its help', async () =>
     'order import',
     'order show',
     'order list',
+    'order raise-quota',
     'order close',
     'device show',
     'device list',

@@ -156,6 +156,7 @@ async function sign(options: KeyOptions & { request: string; fingerprint?: strin
     organization: request.organization,
     subject: request.subject,
     replaces: request.replaces,
+    'revocation told below': request.public_url ?? 'nowhere',
     'of the log': request.log_id,
     'asked at': request.made_at,
     'key SHA-256': request.public_key_sha256,

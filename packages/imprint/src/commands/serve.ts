@@ -17,6 +17,7 @@ import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import { type AuthorityConfiguration, authorityHome, readConfiguration } from '../authority-home.ts';
+import { DeviceDoor } from '../device-listener/device-door.ts';
 import { listenOn } from '../listen-on.ts';
 import { managementListenerOf } from '../management-listener.ts';
 import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
@@ -37,6 +38,7 @@ interface ServeOptions {
   stationPort?: string;
   publicPort?: string;
   managementPort?: string;
+  devicePort?: string;
   json?: boolean;
 }
 
@@ -44,13 +46,16 @@ interface ServeOptions {
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
-    .description('run the authority: the listeners for stations (mTLS), for anybody, and for people (HTTPS)')
+    .description(
+      'run the authority: the listeners for stations and devices (mTLS), for anybody, and for people (HTTPS)',
+    )
     .requiredOption('--home <dir>', "the authority's folder")
     .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
     .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--station-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--management-port <port>', 'instead of the configured one; listens there also where none is')
+    .option('--device-port <port>', 'instead of the configured one; listens there also where none is')
     .option('--json', 'say where it listens as one JSON line')
     .addHelpText('after', '\nExample:\n  imprint serve --home ./authority')
     .action(serve);
@@ -95,10 +100,18 @@ async function serve(options: ServeOptions): Promise<void> {
       }),
     };
     const management = await openManagement(authority, unlocked, options, listeners);
-    sayReady(options, { ...addresses, ...(management !== null && { management }) }, held);
+    // a log that is held takes no first contact
+    const door = held === undefined ? deviceDoor(authority, unlocked, options, metrics) : undefined;
+    if (door !== undefined) listeners.push(door);
+    const device = await door?.open();
+    sayReady(
+      options,
+      { ...addresses, ...(management !== null && { management }), ...(device && { device }) },
+      held,
+    );
     const timers = held === undefined ? watchOver(authority, line) : [];
     if (held === undefined) listeners.push(revocation.begin());
-    await Promise.race([untilStopped(), stationListener.failed]);
+    await Promise.race([untilStopped(), stationListener.failed, ...(door ? [door.failed] : [])]);
     for (const timer of timers) clearInterval(timer);
   } finally {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -127,7 +140,7 @@ async function watchedAuthority(options: ServeOptions): Promise<{
 
 function sayReady(
   options: ServeOptions,
-  addresses: { station: string; public: string; metrics?: string; management?: string },
+  addresses: { station: string; public: string; metrics?: string; management?: string; device?: string },
   held: ImprintError | undefined,
 ): void {
   if (options.json) {
@@ -137,6 +150,7 @@ function sayReady(
   } else {
     const lines = [`Stations: ${addresses.station} (mTLS)`, `Public:   ${addresses.public}`];
     if (addresses.management !== undefined) lines.push(`People:   ${addresses.management}`);
+    if (addresses.device !== undefined) lines.push(`Devices:  ${addresses.device} (mTLS)`);
     if (addresses.metrics !== undefined) lines.push(`Metrics:  ${addresses.metrics}/metrics`);
     process.stdout.write(`${[...lines, 'Control-C stops it.'].join('\n')}\n`);
   }
@@ -153,6 +167,24 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
     every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
     every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
   ];
+}
+
+/** Where units in the field are heard; undefined where nobody asked for it. */
+function deviceDoor(
+  authority: OpenAuthority,
+  unlocked: UnlockedAuthority,
+  { home, devicePort }: ServeOptions,
+  metrics: AuthorityMetrics | undefined,
+): DeviceDoor | undefined {
+  const { device } = authority.configuration.listeners;
+  if (device === undefined && devicePort === undefined) return undefined;
+  const { host, port } = device ?? { host: '127.0.0.1', port: 0 };
+  return new DeviceDoor(authority, unlocked, {
+    folder: home,
+    host,
+    port: devicePort ?? port,
+    ...(metrics && { refused: (kind, count) => metrics.deviceRefused(kind, count) }),
+  });
 }
 
 /** Where people and their programs are heard; null where nobody asked for it. */

@@ -206,7 +206,7 @@ test('a station’s certificate that ends soon is named, and one of a station th
   const station = (id: string, status: string, end: Date) => (folder: string) =>
     sql(
       folder,
-      `insert into station values ('${id}', 's', 'l', 1, '${status}', '${id}', null, null, null, null, '${end.toISOString()}', null)`,
+      `insert into station values ('${id}', 's', 'l', 1, '${status}', '${id}', null, null, null, null, '${end.toISOString()}', null, null)`,
     );
   const soon = await verdictAfter('station certificates', (folder) => {
     station('st-9', 'confirmed', days(3.5))(folder);
@@ -215,6 +215,26 @@ test('a station’s certificate that ends soon is named, and one of a station th
     station('st-6', 'confirmed', days(90))(folder);
   });
   assert.deepEqual([soon.verdict, soon.detail], ['warn', 'st-8 is over, st-9 ends in 3 days']);
+});
+
+test('a stolen CA key fails for as long as something of its playbook is left to do', async () => {
+  const stolen = (kind: string) => (folder: string) =>
+    sql(
+      folder,
+      `update ca set status = 'compromised', compromised_at = installed_at, compromised_since = installed_at where kind = '${kind}'`,
+    );
+  const device = await verdictAfter('compromised CAs', stolen('device'));
+  assert.deepEqual([device.verdict, device.detail], ['ok', '1, and nothing is left to do']);
+  const station = await verdictAfter('compromised CAs', (folder) => {
+    stolen('station')(folder);
+    sql(
+      folder,
+      `insert into station values ('st-9', 's', 'l', 1, 'confirmed', 'k', '01', null, null, null, '2099', null, null)`,
+    );
+  });
+  assert.equal(station.verdict, 'fail');
+  assert.match(station.detail, /1 certificates by the stolen key of station-issuing are not revoked/);
+  assert.match(station.detail, /the listener's certificate is by the stolen key/);
 });
 
 test('a database that does not open fails, and what depends on it is unknown rather than well', async () => {

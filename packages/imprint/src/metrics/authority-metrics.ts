@@ -34,6 +34,15 @@ export class AuthorityMetrics {
     'Requests of stations that were refused, by error code',
     ['code'],
   );
+  readonly #deviceRefusals = this.#counter(
+    'imprint_device_refusals_total',
+    'Requests of devices that were turned away, by reason, as they are written down',
+    ['kind'],
+  );
+  readonly #activated = this.#counter(
+    'imprint_devices_activated_total',
+    'Devices whose first contact this process took',
+  );
   readonly #ticks: Histogram<string>;
 
   constructor(monotonicMs: () => number = () => performance.now()) {
@@ -64,6 +73,11 @@ export class AuthorityMetrics {
   /** A request of a station was refused. */
   refused(code: string): void {
     this.#refusals.inc({ code });
+  }
+
+  /** So many requests of devices were turned away. */
+  deviceRefused(kind: string, count: number): void {
+    this.#deviceRefusals.inc({ kind }, count);
   }
 
   /** Adds what is looked up whenever somebody asks for the figures. */
@@ -142,6 +156,7 @@ export class AuthorityMetrics {
   #count(entry: AuditEntry): void {
     this.#entries.inc();
     if (entry.type === 'credential.issued') this.#issued.inc();
+    if (entry.type === 'device.transitioned' && entry.data.to === 'activated') this.#activated.inc();
     if (entry.type === 'alarm.raised') this.#alarms.inc({ kind: entry.data.kind });
   }
 

@@ -8,8 +8,8 @@ import { unpackEntry } from '@imprint/authority/storage/packed-entry';
 import { parseCheckpoint } from '@imprint/contract/audit/checkpoint';
 import Database from 'better-sqlite3';
 import { authorityHome, readConfiguration } from '../authority-home.ts';
-import { backupFiles, factsOf, readManifest } from '../backup/backup-folder.ts';
-import { at, grow, makeHome, place, signed, sizeOf } from '../backup/homes.test-kit.ts';
+import { backupFiles } from '../backup/backup-folder.ts';
+import { at, grow, makeHome, mend, place, signAnew, signed, sizeOf } from '../backup/homes.test-kit.ts';
 import { makeBackup } from '../backup/make-backup.ts';
 import { Child } from '../demo/child.ts';
 import { logMarkFile } from '../log-mark.ts';
@@ -258,10 +258,9 @@ test('I-15: a backup whose registry is not what its log says is restored by nobo
   const database = new Database(join(changed, backupFiles.database));
   database.prepare("update operator set registered_at = '2020-01-01T00:00:00.000Z'").run();
   database.close();
-  const manifest = readManifest(changed);
-  const at = manifest.files.findIndex(({ path }) => path === backupFiles.database);
-  manifest.files[at] = await factsOf(changed, backupFiles.database);
-  writeFileSync(join(changed, backupFiles.manifest), JSON.stringify(manifest));
+  await mend(changed, backupFiles.database);
+  await assert.rejects(restored({ from: changed }), { code: 'signature_wrong' });
+  await signAnew(under('home'), changed);
   await assert.rejects(restored({ from: changed }), {
     code: 'log_inconsistent',
     message: /operator operator_id=/,

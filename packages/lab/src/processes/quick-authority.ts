@@ -1,12 +1,5 @@
-/**
- * An authority's home that opens quickly: its keys are sealed at the least cost that the program accepts, since a sweep
- * opens them thousands of times. All else is as `imprint init` makes it.
- */
-import { rmSync } from 'node:fs';
-import { keyNames } from '@imprint/authority/trust/hierarchy';
-import { createKeyFolder, openKeyFolder, scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
+/** An authority's home as `imprint init` makes it: of the dev realm, which opens quickly, since a sweep opens it thousands of times. */
 import { initAuthority } from 'imprint/init-authority';
-import { homePassphrase, systemEntropy } from 'imprint/open-authority';
 
 /** Makes it for a log of this origin, with listeners on free ports of 127.0.0.1, and its database in a file or at a URL. */
 export async function makeQuickAuthority(
@@ -14,7 +7,7 @@ export async function makeQuickAuthority(
   logOrigin: string,
   database?: string,
 ): Promise<void> {
-  const home = await initAuthority(folder, {
+  await initAuthority(folder, {
     version: 1,
     realm: 'dev',
     organization: 'Example Devices',
@@ -24,12 +17,4 @@ export async function makeQuickAuthority(
     minimum_station_version: '0.1.0',
     ...(database === undefined ? {} : { database }),
   });
-  const passphrase = await homePassphrase(home, 'dev', undefined);
-  const sealed = await openKeyFolder(home.keys, passphrase, systemEntropy);
-  const keys = await Promise.all(
-    Object.values(keyNames).map(async (name) => ({ name, key: await sealed.read(name) })),
-  );
-  rmSync(home.keys, { recursive: true });
-  const quick = await createKeyFolder(home.keys, passphrase, systemEntropy, scryptLogN.least);
-  for (const { name, key } of keys) await quick.write(name, key);
 }

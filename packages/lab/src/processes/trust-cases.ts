@@ -10,6 +10,7 @@ import { requestApproval } from '@imprint/authority/access/approvals';
 import { changePolicy } from '@imprint/authority/access/change-policy';
 import { hashPassword } from '@imprint/authority/access/password';
 import { fingerprintOf } from '@imprint/authority/trust/ca-request-file';
+import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import { checkStick } from 'imprint/ceremony/check-stick';
 import { createRoot } from 'imprint/ceremony/create-root';
@@ -20,6 +21,7 @@ import { openAuthority } from 'imprint/open-authority';
 import { prepareAuthority } from 'imprint/prepare-authority';
 import { type CommandCase, checkAuthority } from './command-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
+import { compromiseCase } from './compromise-case.ts';
 import { makeQuickAuthority } from './quick-authority.ts';
 
 const people: [string, string] = ['A. Abel', 'B. Baker'];
@@ -36,11 +38,13 @@ export async function trustCases(place: string): Promise<CommandCase[]> {
   await makeQuickAuthority(dev, 'imprint.local/trust');
   const test = join(place, 'test');
   const head = await makeCeremony(test);
+  const stolen = await compromiseCase(dev, join(place, 'stolen'));
   const asked = join(place, 'asked');
   const approvalId = await makeRequest(dev, asked);
   return [
     createCa(dev),
     rotateCa(dev),
+    stolen,
     grant(asked, approvalId),
     rootCreate(),
     rootSign(test),
@@ -48,7 +52,7 @@ export async function trustCases(place: string): Promise<CommandCase[]> {
   ];
 }
 
-/** A home that waits, a stick with nothing but its roots, and one with all that it waits for. */
+/** A home that waits, a stick with nothing but its roots, and one with all that it waits for; keys are sealed at the least cost, since a sweep opens them often. */
 async function makeCeremony(folder: string): Promise<string> {
   mkdirSync(folder);
   writeFileSync(join(folder, 'pass'), `${passphrase}\n`, { mode: 0o600 });
@@ -60,12 +64,15 @@ async function makeCeremony(folder: string): Promise<string> {
       minimum_station_version: '0.1.0',
     },
     join(folder, 'pass'),
+    undefined,
+    scryptLogN.least,
   );
   const stick = Stick.open(join(folder, 'roots'));
   const keyFolder = join(folder, 'keys');
   const now = () => new Date();
   const secret = async () => toUtf8(passphrase);
-  await createRoot(stick, { realm: 'test', organization, people, keyFolder, now, passphrase: secret });
+  const terms = { realm: 'test' as const, organization, people, keyFolder, now };
+  await createRoot(stick, { ...terms, passphrase: secret, logN: scryptLogN.least });
   cpSync(stick.folder, join(folder, 'signed'), { recursive: true });
   const signed = Stick.ofRoot(join(folder, 'signed'));
   for (const caId of ['device-issuing', 'station-issuing']) {

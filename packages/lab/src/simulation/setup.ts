@@ -3,6 +3,7 @@
  * orders with their IDs, and labels on the boards that have theirs printed beforehand.
  */
 import { createOrder } from '@imprint/authority/registry/orders';
+import { raiseQuota } from '@imprint/authority/registry/raise-quota';
 import { realmDrafts } from '@imprint/authority/trust/realm-drafts';
 
 import { toUtf8 } from '@imprint/contract/bytes';
@@ -16,6 +17,8 @@ import { beginning, type World } from './world.ts';
 
 const dayMs = 86_400_000;
 const validMs = 30 * dayMs;
+/** So many boards more than their order was opened for. */
+const laterBoards = 3;
 /** CRLs of each CA for devices. */
 export const crlPartitions = 2;
 
@@ -64,10 +67,10 @@ export async function enrolStations(
   }));
 }
 
-/** An order for all boards of the product, and their labels where those come first. */
+/** An order for all boards of the product, the last of which come to it later, and their labels where those come first. */
 export async function placeOrder(
   world: World,
-  { ledger }: AuthorityProcess,
+  { ledger, line }: AuthorityProcess,
   floor: Floor,
   product: Product,
   stations: string[],
@@ -75,17 +78,24 @@ export async function placeOrder(
   const boards = floor.boards.filter((board) => board.product === product);
   if (boards.length === 0) return;
   const { contract } = product.checked;
-  await createOrder(ledger, world.entropy(`order ${product.orderId}`), minder, product.checked, {
+  const entropy = world.entropy(`order ${product.orderId}`);
+  await createOrder(ledger, entropy, minder, product.checked, {
     orderId: product.orderId,
     sku: contract.skus[0]!,
     lot: 'lot-1',
-    quantity: boards.length,
+    quantity: Math.max(1, boards.length - laterBoards),
     scrapAllowance: 0,
     sites: ['site-1'],
     stations,
     opensAt: new Date(beginning).toISOString(),
     closesAt: new Date(beginning + validMs).toISOString(),
     ids: { source: 'generated', ...siteOf(product), year: 2026 },
+  });
+  await raiseQuota(ledger, { contracts: line.contracts, entropy }, minder, {
+    order_id: product.orderId,
+    quantity: boards.length,
+    scrap_allowance: 0,
+    reason: 'the customer wants more',
   });
   if (product.isTwoVisits) return;
   const rows = await ledger.reader

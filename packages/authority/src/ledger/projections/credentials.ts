@@ -21,7 +21,8 @@ export const credentialProjections: Projections<
     );
     const { rows: counted } = await countIssued(tx, { device_id });
     if (counted[0] !== undefined) await countInOrder(tx, { order_id: counted[0].order_id });
-    await moveJob(tx, data.job_id, 'keyed');
+    // what a device asks for in the field comes after its job
+    if (entry.actor.kind !== 'device') await moveJob(tx, data.job_id, 'keyed');
     await recordChange(tx, entry, index, {
       deviceId: device_id,
       field: `credential ${data.profile}`,
@@ -40,7 +41,7 @@ export const credentialProjections: Projections<
     });
     mustChangeOne({ rows }, 'intent_uncertain', `credential ${credential_id} is no open intent`);
     const { job_id, device_id, profile, serial } = rows[0]!;
-    await moveJob(tx, job_id, 'issued');
+    if (entry.actor.kind !== 'device') await moveJob(tx, job_id, 'issued');
     await recordChange(tx, entry, index, {
       deviceId: device_id,
       field: `credential ${profile}`,
@@ -73,7 +74,13 @@ export const credentialProjections: Projections<
 const insertIntent = statement<
   Omit<
     CredentialTable,
-    'status' | 'certificate_sha256' | 'certificate' | 'issued_at' | 'revoked_at' | 'revocation_reason'
+    | 'status'
+    | 'certificate_sha256'
+    | 'certificate'
+    | 'issued_at'
+    | 'superseded_at'
+    | 'revoked_at'
+    | 'revocation_reason'
   >
 >((db, arg) =>
   db.insertInto('credential').values({
@@ -96,6 +103,7 @@ const insertIntent = statement<
     certificate: null,
     intended_at: arg('intended_at'),
     issued_at: null,
+    superseded_at: null,
     revoked_at: null,
     revocation_reason: null,
   }),

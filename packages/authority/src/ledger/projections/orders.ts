@@ -2,7 +2,9 @@
 import { canonicalJson } from '@imprint/contract/canonical-json';
 import { actorText, mustUpdateOne, type Projections } from './projections.ts';
 
-export const orderProjections: Projections<'order.created' | 'order.ids-allocated' | 'order.closed'> = {
+type OrderEntries = 'order.created' | 'order.ids-allocated' | 'order.quota-raised' | 'order.closed';
+
+export const orderProjections: Projections<OrderEntries> = {
   'order.created': async (tx, { at, data }) => {
     await tx
       .insertInto('production_order')
@@ -36,6 +38,7 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
           completed_index: null,
           rma_count: 0,
           last_seen_firmware: null,
+          reported: null,
           debug_exception: null,
         })),
       )
@@ -54,6 +57,21 @@ export const orderProjections: Projections<'order.created' | 'order.ids-allocate
         })),
       )
       .execute();
+  },
+
+  /** Less than before, or nothing more, is refused: what was promised to a line is not taken back (I-23). */
+  'order.quota-raised': async (tx, { data }) => {
+    const { order_id, quantity, scrap_allowance } = data;
+    const result = await tx
+      .updateTable('production_order')
+      .set({ quantity, scrap_allowance })
+      .where('order_id', '=', order_id)
+      .where('closed_at', 'is', null)
+      .where('quantity', '<=', quantity)
+      .where('scrap_allowance', '<=', scrap_allowance)
+      .where((row) => row.or([row('quantity', '<', quantity), row('scrap_allowance', '<', scrap_allowance)]))
+      .executeTakeFirst();
+    mustUpdateOne(result, 'bad_request', `order ${order_id} is not open, or has as many already`);
   },
 
   'order.closed': async (tx, { at, data }) => {

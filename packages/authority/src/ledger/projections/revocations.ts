@@ -1,14 +1,11 @@
-/** Entries of CRLs and of keys that answer OCSP, and the row that every revocation has, whoever revoked. */
-import { fromBase64 } from '@imprint/contract/bytes';
+/** Entries of CRLs, and the row that every revocation has, whoever revoked. */
 import type { Kysely } from 'kysely';
 import { bucketOf } from '../../storage/serial-bucket.ts';
 import { statement } from '../../storage/statement.ts';
 import type { CrlTable, RevocationTable, Tables } from '../../storage/tables.ts';
 import { mustChangeOne, type Projections } from './projections.ts';
 
-type RevocationEntries = 'crl.published' | 'responder.intended' | 'responder.certified';
-
-export const revocationProjections: Projections<RevocationEntries> = {
+export const revocationProjections: Projections<'crl.published'> = {
   /** A number that does not go up, and another count of partitions, are refused (I-17). */
   'crl.published': async (tx, { data }) => {
     const { rows } = await advance(tx, data);
@@ -16,28 +13,6 @@ export const revocationProjections: Projections<RevocationEntries> = {
       { rows },
       'log_inconsistent',
       `CRL ${data.number} of partition ${data.partition} does not follow on the one before it`,
-    );
-  },
-  'responder.intended': async (tx, { data }) => {
-    await tx
-      .insertInto('responder')
-      .values({ ...data, certificate_sha256: null, certificate: null })
-      .execute();
-  },
-  'responder.certified': async (tx, { data }) => {
-    const { issuer_sha256, serial, certificate_sha256, certificate_b64 } = data;
-    const rows = await tx
-      .updateTable('responder')
-      .set({ certificate_sha256, certificate: fromBase64(certificate_b64) })
-      .where('serial', '=', serial)
-      .where('issuer_sha256', '=', issuer_sha256)
-      .where('certificate_sha256', 'is', null)
-      .returning('serial')
-      .execute();
-    mustChangeOne(
-      { rows },
-      'intent_uncertain',
-      `no responder's certificate with the serial ${serial} is open`,
     );
   },
 };

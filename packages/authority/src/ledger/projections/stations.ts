@@ -30,6 +30,7 @@ export const stationProjections: Projections<StationEntries> = {
       certificate_sha256: null,
       certificate: null,
       not_after: null,
+      issuer_sha256: null,
       reason: null,
     };
     await tx
@@ -47,8 +48,8 @@ export const stationProjections: Projections<StationEntries> = {
   'station.confirmed': async (tx, { at, data }, index) => {
     // one that was confirmed before and never certified: what was signed then is nobody's
     await revokeCertificate(tx, data.station_id, at, index);
-    const { station_id, ...rest } = data;
-    await updateStation(tx, station_id, { status: 'confirmed', ...rest });
+    const { station_id, issuer_sha256 = null, ...rest } = data;
+    await updateStation(tx, station_id, { status: 'confirmed', ...rest, issuer_sha256 });
   },
   'station.certified': async (tx, { data }) => {
     await updateStation(tx, data.station_id, {
@@ -93,12 +94,12 @@ async function revokeCertificate(
 ): Promise<void> {
   const found = await tx
     .selectFrom(['station', 'realm'])
-    .select(['realm.station_ca_sha256', 'station.serial', 'station.not_after'])
+    .select(['realm.station_ca_sha256', 'station.issuer_sha256', 'station.serial', 'station.not_after'])
     .where('station.station_id', '=', stationId)
     .executeTakeFirst();
   if (!found?.serial || !found.not_after) return;
   await recordRevocation(tx, {
-    issuer_sha256: found.station_ca_sha256,
+    issuer_sha256: found.issuer_sha256 ?? found.station_ca_sha256,
     serial: found.serial,
     revoked_at: at,
     reason: 'station-revoked',

@@ -9,8 +9,9 @@ import { endOf } from '../ends.ts';
 import type { AuthorityFacts } from './facts.ts';
 
 const renewCa =
-  'Plan its successor now (imprint ca request): new devices need a CA that outlives the end of their line, and stations one that outlives their certificates.';
-const renewServer = 'Issue a new one: no station speaks to an authority whose certificate is over.';
+  'Plan its successor now (imprint ca create, imprint ca rotate): new devices need a CA that outlives the end of their line, and stations one that outlives their certificates.';
+const renewServer =
+  'imprint ca renew-server, then start imprint serve anew: no station speaks to an authority whose certificate is over.';
 
 export interface End {
   name: string;

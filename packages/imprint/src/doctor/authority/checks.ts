@@ -6,6 +6,7 @@ import { alarms } from './alarms.ts';
 import { backupAge } from './backup-age.ts';
 import { certificates } from './certificates.ts';
 import { clock } from './clock.ts';
+import { compromised } from './compromised.ts';
 import { crls } from './crls.ts';
 import { database } from './database.ts';
 import type { AuthorityFacts } from './facts.ts';
@@ -22,6 +23,7 @@ export const authorityChecks: readonly Check<AuthorityFacts>[] = [
   clock,
   certificates,
   stationCertificates,
+  compromised,
   crls,
   intents,
   alarms,

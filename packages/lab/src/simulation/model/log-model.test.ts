@@ -50,6 +50,11 @@ const intended = (n: number, changes: object = {}) => ({
     ...changes,
   },
 });
+const raised = (quantity: number, kind: string) => ({
+  type: 'order.quota-raised',
+  actor: { kind, id: 'a' },
+  data: { order_id: 'o', quantity, scrap_allowance: 0, reason: 'more' },
+});
 const revoked = (n: number) => ({
   type: 'credential.revoked',
   data: { credential_id: `c${n}`, serial: `0${n}`.padEnd(18, '0') },
@@ -103,6 +108,16 @@ describe('the model of the log', () => {
       [...begun, opened('j2', 'D2', other), intended(1), intended(2, { job_id: 'j2', device_id: 'D2' })],
       ['I-23'],
     ],
+    [
+      'as many devices as the quota was raised to',
+      [
+        ...[...begun, raised(2, 'person'), opened('j2', 'D2', other)],
+        ...[intended(1), intended(2, { job_id: 'j2', device_id: 'D2' })],
+      ],
+      [],
+    ],
+    ['a quota that a station raises', [order, raised(2, 'station')], ['I-21']],
+    ['a quota that is raised to what it is', [order, raised(1, 'person')], ['I-21']],
     [
       'a serial twice',
       [...begun, intended(1), revoked(1), intended(2, { serial: '01'.padEnd(18, '0') })],

@@ -1,6 +1,6 @@
 /**
  * I-21, from the log alone: how far a station reaches. Whatever an entry says that a station did, it did to a unit of an order that
- * it is assigned to, within its share and while the order was open; boards that nobody knows it sets aside by the hour, not more.
+ * it is assigned to, within its share and while the order was open; how much an order gives is raised by people alone, and never lowered; boards that nobody knows it sets aside by the hour, not more.
  */
 import { type LoggedEntry, type LogModel, uidText } from './log-model.ts';
 import type { Violations } from './violation.ts';
@@ -37,6 +37,7 @@ export class ReachModel {
       const share = station_share ?? Number.POSITIVE_INFINITY;
       this.#terms.set(data.order_id, { stations: new Set(stations), share, opensAt, closesAt });
     }
+    if (type === 'order.quota-raised') this.#raise(actor, data);
     if (actor.kind !== 'station' || type === 'alarm.raised') return;
     const uid = data.hardware_uid === undefined ? undefined : uidText(data.hardware_uid);
     const deviceId: string | undefined =
@@ -60,6 +61,17 @@ export class ReachModel {
       this.#violations.add('I-21', `${deviceId} is opened by ${actor.id} while ${orderId} is not open`);
     }
     if (type === 'credential.intended') this.#mints(actor.id, orderId, deviceId, terms);
+  }
+
+  #raise(actor: LoggedEntry['actor'], { order_id, quantity, scrap_allowance }: LoggedEntry['data']): void {
+    const order = this.#log.orders.get(order_id);
+    const quota = quantity + scrap_allowance;
+    this.#violations.unless(
+      order !== undefined && quota > order.quota && actor.kind === 'person',
+      'I-21',
+      () => `${actor.kind} ${actor.id} changes the quota of ${order_id} from ${order?.quota} to ${quota}`,
+    );
+    if (order !== undefined) order.quota = quota;
   }
 
   #mints(stationId: string, orderId: string, deviceId: string, { share }: Terms): void {
