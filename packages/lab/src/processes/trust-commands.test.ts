@@ -1,4 +1,7 @@
-/** A slice of the sweeps over the commands of a realm's trust: `ca rotate` (which does all that `ca create` does), `ca compromise`, `approve grant`, `root create`, `root sign`, `ca install`. */
+/**
+ * A slice of the sweeps over the commands of a realm's trust: `ca rotate` (which does all that `ca create` does), `ca compromise`,
+ * `approve grant`, `root create`, `root sign`, `ca install`.
+ */
 import { join } from 'node:path';
 import { underFaults } from './commands-under-faults.test-kit.ts';
 import { trustCases } from './trust-cases.ts';
