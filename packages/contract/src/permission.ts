@@ -25,6 +25,8 @@ export const permission = z.enum([
   'device.release',
   'device.service',
   'device.ship',
+  /** To copy all that the authority is but its keys, and have the log's key sign that it is. */
+  'log.backup',
   /** To let a restored log go on. */
   'log.release',
   'operator.manage',
@@ -59,6 +61,7 @@ const permissionsOfRole: Record<Role, readonly Permission[]> = {
     'approval.grant-trust',
     'approval.read',
     'clock.accept',
+    'log.backup',
     'log.release',
     'operator.manage',
     'policy.change',
