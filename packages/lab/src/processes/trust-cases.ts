@@ -76,10 +76,13 @@ async function makeCeremony(folder: string): Promise<string> {
   await createRoot(stick, { ...terms, passphrase: secret, logN: scryptLogN.least });
   cpSync(stick.folder, join(folder, 'signed'), { recursive: true });
   const signed = Stick.ofRoot(join(folder, 'signed'));
+  // keys remember how far they were used, and those of the case are to be as new as its stick
+  const usedKeys = join(folder, 'used-keys');
+  cpSync(keyFolder, usedKeys, { recursive: true });
   for (const caId of ['device-issuing', 'station-issuing']) {
     await signRequest(signed, requestOf(folder, caId), {
       ...{ people, now },
-      openRoot: (branch) => openRoot(signed, keyFolder, toUtf8(passphrase), branch),
+      openRoot: (branch) => openRoot(signed, usedKeys, toUtf8(passphrase), branch),
     });
   }
   return signed.transcript.head;
