@@ -31,7 +31,7 @@ const state = z.strictObject({
     z.strictObject({ profile: z.enum(['idevid', 'ldevid']), key: z.string().min(1).max(128) }),
   ),
   /** The configuration that is applied, as the authority named it. */
-  configuration: z.nullable(z.strictObject({ etag: z.string().min(1).max(128), version: z.int().min(0) })),
+  configuration: z.nullable(z.strictObject({ etag: z.string().min(1).max(128) })),
   /** No time before this one is believed. */
   clock_floor: instant,
 });

@@ -12,6 +12,7 @@ import { acceptCertificate } from './accept-certificate.ts';
 import { type Connection, connectTo } from './authority-connection.ts';
 import { BelievedTime } from './believed-time.ts';
 import { makeCertificationRequest } from './certification-request.ts';
+import { type ApplyConfiguration, configure } from './configure.ts';
 import {
   type DeviceProfile,
   type DeviceState,
@@ -40,6 +41,8 @@ export interface DeviceOptions {
   report: () => Omit<DeviceReport, 'configuration'>;
   /** Whether it has an operational certificate beside its birth certificate, and of which key type. */
   operational: KeyType | null;
+  /** Absent: the device asks for no configuration. */
+  applyConfiguration?: ApplyConfiguration;
   connect?: typeof connectTo;
 }
 
@@ -47,7 +50,16 @@ export interface Contact {
   /** Milliseconds since 1970. */
   nextAtMs: number;
   /** What this contact did, in the order of doing. */
-  did: ('hello' | 'heartbeat' | 'bundle' | 'enrolled' | 'renewed' | 'pending')[];
+  did: (
+    | 'hello'
+    | 'heartbeat'
+    | 'bundle'
+    | 'enrolled'
+    | 'renewed'
+    | 'pending'
+    | 'configured'
+    | 'not-configured'
+  )[];
 }
 
 interface Greeted {
@@ -84,6 +96,7 @@ export class Device {
       this.#isStarted = true;
       state = await this.#takeBundle(state, did);
       state = await this.#enroll(state, greeted.connection, did);
+      state = await this.#configure(state, greeted.connection, did);
     } finally {
       greeted.connection.close();
     }
@@ -172,6 +185,19 @@ export class Device {
     await writeState(store, taken);
     did.push('bundle');
     return taken;
+  }
+
+  /** What could not be applied is offered again at the next contact. */
+  async #configure(state: DeviceState, connection: Connection, did: Contact['did']): Promise<DeviceState> {
+    const { applyConfiguration, store } = this.#options;
+    if (applyConfiguration === undefined) return state;
+    const configured = await configure(connection, state.configuration?.etag, applyConfiguration);
+    if (configured === undefined) return state;
+    did.push(configured.outcome === 'applied' ? 'configured' : 'not-configured');
+    if (configured.outcome === 'failed') return state;
+    const next = { ...state, configuration: { etag: configured.etag } };
+    await writeState(store, next);
+    return next;
   }
 
   /** Which credential is to be made anew, if any, and when. */

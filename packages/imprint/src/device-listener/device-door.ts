@@ -3,10 +3,12 @@
  * that may certify, and certified anew before its certificate ends or when its CA certifies no more.
  */
 import { createPublicKey } from 'node:crypto';
+import { configurationDecisions } from '@imprint/authority/http/configuration-route';
 import { deviceDecisions } from '@imprint/authority/onboarding/device-decisions';
 import { certifyDeviceServer, type DeviceServerIdentity } from '@imprint/authority/onboarding/device-server';
 import { Enrolment } from '@imprint/authority/onboarding/enrol';
 import { makeKey } from '@imprint/authority/signer/software';
+import { configurationOf } from '../configuration-of.ts';
 import type { OpenAuthority, UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
 import type { ListenerThread } from '../start-thread.ts';
@@ -100,6 +102,7 @@ export class DeviceDoor {
     const enrolment = new Enrolment(line);
     return {
       ...decisions,
+      ...configurationDecisions(configurationOf(this.#authority)),
       enrol: (...asked) => enrolment.enrol(...asked),
       renew: (...asked) => enrolment.renew(...asked),
       keyTypeFor: (known) => enrolment.keyTypeFor(known),

@@ -4,6 +4,10 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { createAuthorizeListener } from '@imprint/authority/http/authorize-listener';
+import {
+  addConfigurationRoutes,
+  type ConfigurationDecisions,
+} from '@imprint/authority/http/configuration-route';
 import { createDeviceListener, type DeviceListenerTls } from '@imprint/authority/http/device-listener';
 import { addEstRoutes, caCertificatesOf } from '@imprint/authority/http/est-route';
 import { GatheredContacts } from '@imprint/authority/onboarding/contacts';
@@ -59,7 +63,12 @@ const { listener, gate, renew } = createDeviceListener({
   clock: () => new Date(),
   monotonicMs: () => performance.now(),
   report: reportFault,
-  mount: (to, deviceOf) =>
+  mount: (to, deviceOf) => {
+    const configuring = {
+      configurationFor: (...asked) => deciding.configurationFor(...asked),
+      configurationApplied: (...asked) => deciding.configurationApplied(...asked),
+    } satisfies ConfigurationDecisions;
+    addConfigurationRoutes(to, configuring, deviceOf);
     addEstRoutes(to, {
       enrolment: {
         enrol: (...asked) => deciding.enrol(...asked),
@@ -68,7 +77,8 @@ const { listener, gate, renew } = createDeviceListener({
       },
       deviceOf,
       caCertificates: caCertificatesOf(reader, rootPem),
-    }),
+    });
+  },
 });
 const doors = createAuthorizeListener(gate, reportFault);
 const every = (ms: number, work: () => Promise<void>) =>

@@ -1,4 +1,5 @@
 /** Starts the listener for devices on a thread of its own. */
+import type { ConfigurationDecisions } from '@imprint/authority/http/configuration-route';
 import type { DeviceListenerTls } from '@imprint/authority/http/device-listener';
 import type { EnrolmentDecisions } from '@imprint/authority/http/est-route';
 import type { DeviceDecisions } from '@imprint/authority/onboarding/device-decisions';
@@ -22,7 +23,7 @@ export interface DeviceListening extends Listening {
 }
 
 /** What the thread asks: every decision. */
-export type DeviceDeciding = DeviceDecisions & EnrolmentDecisions;
+export type DeviceDeciding = DeviceDecisions & EnrolmentDecisions & ConfigurationDecisions;
 
 const program = new URL('./listener-thread.ts', import.meta.url);
 

@@ -1,5 +1,5 @@
 /** For tests: a finished unit of a test line as a device in the field, with keys and record in a folder, on the real listener. */
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FieldUnit, TestDevices } from '@imprint/authority/http/devices.test-kit';
@@ -20,13 +20,12 @@ export interface FieldDevice {
   state: DeviceState;
 }
 
-/** What the line has left in the unit, laid down as the device keeps it. */
-export async function fieldDevice(
-  test: TestDevices,
-  unit: FieldUnit,
+/** What the line has left in a unit, laid down in a folder as the device keeps it. `chain`, `root`: DER. */
+export async function layDown(
   folder: string,
-  change: Partial<DeviceOptions> = {},
-): Promise<FieldDevice> {
+  unit: { deviceId: string; key: KeyObject; chain: readonly Uint8Array[]; root: Uint8Array },
+  clock_floor = new Date(0).toISOString(),
+) {
   mkdirSync(folder, { recursive: true });
   const keys = join(folder, 'keys');
   const slot = softwareKeySlot(keys);
@@ -36,12 +35,25 @@ export async function fieldDevice(
   const store = stateFile(join(folder, 'device.json'));
   const state: DeviceState = {
     ...{ v: 1, realm: 'dev', device_id: unit.deviceId, bundle_version: 0 },
-    anchors_b64: [toBase64(fromPem('CERTIFICATE', test.line.core.rootPem, 1)[0]!)],
-    idevid: { key, chain_b64: [unit.certificate, ...fromPem('CERTIFICATE', unit.chainPem)].map(toBase64) },
-    ...{ ldevid: null, former: null, asked: null, configuration: null },
-    clock_floor: test.line.core.clock().toISOString(),
+    anchors_b64: [toBase64(unit.root)],
+    idevid: { key, chain_b64: unit.chain.map(toBase64) },
+    ...{ ldevid: null, former: null, asked: null, configuration: null, clock_floor },
   };
   await writeState(store, state);
+  return { store, slot, state };
+}
+
+/** A unit of the test line, on its listener. */
+export async function fieldDevice(
+  test: TestDevices,
+  unit: FieldUnit,
+  folder: string,
+  change: Partial<DeviceOptions> = {},
+): Promise<FieldDevice> {
+  const chain = [unit.certificate, ...fromPem('CERTIFICATE', unit.chainPem)];
+  const root = fromPem('CERTIFICATE', test.line.core.rootPem, 1)[0]!;
+  const laid = { deviceId: unit.deviceId, key: unit.key, chain, root };
+  const { store, slot, state } = await layDown(folder, laid, test.line.core.clock().toISOString());
   const options: DeviceOptions = {
     ...{ store, slot, url: new URL(`https://127.0.0.1:${test.port}`) },
     clock: test.line.core.clock,
