@@ -18,11 +18,13 @@ import { anyScope } from '@imprint/contract/x509/ca-scope';
 import { toPem } from '@imprint/contract/x509/pem';
 import { verifyCa } from '@imprint/contract/x509/verify-chain';
 import { isWaiting } from '../authority-home.ts';
+import { initAuthority } from '../init-authority.ts';
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere } from '../make-ca.ts';
 import { openAuthority, systemEntropy } from '../open-authority.ts';
 import {
   ceremony,
+  configurationOf,
   contentOf,
   copyOf,
   newRoot,
@@ -78,6 +80,19 @@ describe('the ceremony of a root', () => {
       ],
     );
     await authority.close();
+  });
+
+  test('it has every key that an authority of dev has, save the roots’', async () => {
+    const { home } = await ceremony(place, 'test', 'keys');
+    const { folder } = await initAuthority(place.at('keys-dev'), configurationOf('dev'));
+    const keysOf = (keys: string) =>
+      readdirSync(keys)
+        .filter((file) => file.endsWith('.key'))
+        .sort();
+    assert.deepEqual(
+      keysOf(home.keys),
+      keysOf(join(folder, 'keys')).filter((file) => !file.includes('root')),
+    );
   });
 
   test('openssl agrees with the roots and what they signed', () => {
