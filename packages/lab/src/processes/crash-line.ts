@@ -181,8 +181,19 @@ export class CrashLine {
     return (report.units as Board[]).find((each) => each.unit === unit)!;
   }
 
-  /** Scans a unit that lies in the lane and gives PASS, FAIL or the refusal; undefined where the station was killed before. */
+  /**
+   * Scans a unit that lies in the lane and gives PASS, FAIL or the refusal; undefined where the station was killed before. A unit that does
+   * not speak at all is scanned again, as a person does: on a machine that is at its limit a simulated one may have no processor for so long.
+   */
   async scan(lane: Lane, id: string): Promise<ChildEvent | undefined> {
+    let verdict = await this.#scanOnce(lane, id);
+    for (let scans = 1; scans < scansPerUnit && verdict?.failure_code === 'unit_protocol'; scans++) {
+      verdict = await this.#scanOnce(lane, id);
+    }
+    return verdict;
+  }
+
+  async #scanOnce(lane: Lane, id: string): Promise<ChildEvent | undefined> {
     const { station } = this;
     await station.up;
     const fits = (event: ChildEvent) =>
