@@ -34,8 +34,20 @@ const programsForTests = [
     package: 'faketime',
     why: 'a machine whose clock is wrong',
   },
+  {
+    file: '/usr/sbin/nginx',
+    package: 'nginx-light',
+    why: 'a foreign door that asks whether a device may pass',
+  },
   { program: 'g++', package: 'g++', why: 'compiles pkcs11js, which speaks to HSMs' },
   { program: 'softhsm2-util', package: 'softhsm2', why: 'the HSM that keys in tokens are tried on' },
+  { program: 'pki', package: 'strongswan-pki', why: 'an EST client that others wrote' },
+  {
+    file: '/usr/lib/ipsec/plugins/libstrongswan-openssl.so',
+    package: 'libstrongswan-standard-plugins',
+    why: 'the curves of that client',
+  },
+  { program: 'curl', package: 'curl', why: 'EST by hand' },
   { program: 'pkcs11-tool', package: 'opensc', why: 'the foreign judge of keys in tokens' },
 ];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Pace } from './pace.ts';
+import { networkOf, Pace } from './pace.ts';
 
 describe('a pace', () => {
   it('gives a burst, then so many a second, to each alone', () => {
@@ -31,4 +31,11 @@ describe('a pace', () => {
     pace.giveBack('a');
     assert.deepEqual([pace.take('a'), pace.take('a')], [true, false]);
   });
+});
+
+it('an IPv6 customer is one party, and an IPv4 address another, also where it is mapped', () => {
+  const same = ['2001:db8:0:7::1', '2001:db8:0:7:ffff::2', '2001:db8:0:7:1:2:3:4'].map(networkOf);
+  assert.deepEqual(new Set(same).size, 1);
+  const others = ['2001:db8:0:8::1', '2001:db8::1', '::1', '192.0.2.1', '192.0.2.2', '::ffff:192.0.2.3'];
+  assert.equal(new Set(others.map(networkOf)).size, others.length);
 });

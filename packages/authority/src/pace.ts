@@ -2,6 +2,8 @@
  * How often one party may do something: so many at once, and so many a second after that. Kept in memory, since losing it
  * in a restart costs nothing; it assumes that whoever asks, asks as fast as it can.
  */
+import { isIPv6 } from 'node:net';
+
 export class Pace {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -36,5 +38,17 @@ export class Pace {
   }
 }
 
-/** Names come from the registry's certificates, so there are never as many. */
+/**
+ * Of a registry's certificates and accounts there are never as many. Of networks there may be: whoever has that many begins anew with
+ * all of them, so that what one of them may do is bounded by a second pace, of an account or of all.
+ */
 const maxNames = 10_000;
+
+/** What is counted as one party where strangers ask: an IPv4 address, or half of an IPv6 one, since a customer of a provider has 2^64 of those. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const left = head.split(':');
+  if (tail === undefined) return left.slice(0, 4).join(':');
+  return [...left, '0', '0', '0', '0'].slice(0, 4).join(':');
+}

@@ -7,6 +7,8 @@ export const contactRefusal = z.enum([
   /** Revoked, or superseded and past its time. */
   'credential-revoked',
   'credential-expired',
+  /** The key of its CA was stolen: it may ask for another certificate, and for nothing else. */
+  'certify-anew',
   /** Made, but no person has shipped it yet. */
   'not-shipped',
   /** Set aside, returned, lost, retired or scrapped. */

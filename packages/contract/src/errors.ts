@@ -31,8 +31,12 @@ export const errorCatalogue = {
   signature_wrong: 400,
   // who asks
   account_disabled: 403,
+  /** The contract, or a person, does not let this device have another certificate. */
+  enrolment_refused: 403,
   /** What one device alone cannot do was done under its key. */
   clone_suspected: 403,
+  /** The key of the certificate's CA was stolen: the device asks for another one, with the key that it has. */
+  certify_anew: 403,
   /** The certificate was revoked, or superseded and past its time. */
   credential_revoked: 403,
   /** Set aside, returned, lost, retired or scrapped: the context says which. */
@@ -56,6 +60,7 @@ export const errorCatalogue = {
   unknown_contract: 404,
   unknown_configuration: 404,
   unknown_device: 404,
+  unknown_enrolment: 404,
   unknown_group: 404,
   unknown_job: 404,
   unknown_operator: 404,

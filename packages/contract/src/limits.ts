@@ -30,6 +30,10 @@ export const limits = {
   csrBytes: 4 * 1024,
   /** Certificates of one certs-only message of EST. */
   estCertificates: 64,
+  /** New keys of one device in the field that are certified, or wait for people, in a day. */
+  fieldKeysADay: 16,
+  /** When a device whose enrolment waits for people asks again. */
+  enrolmentRetrySeconds: 300,
   /** A certificate, DER, and the most certificates in one chain. */
   certificateBytes: 8 * 1024,
   chainCertificates: 4,
@@ -101,6 +105,9 @@ export const limits = {
   dutLineBytesMin: 256,
   /** A command's payload or a reply, put together from chunks. */
   dutMessageBytes: 64 * 1024,
+  /** The longest answer that a device takes from the authority, and how long it waits for one. */
+  deviceAnswerBytes: 1024 * 1024,
+  deviceAnswerMs: 30_000,
   /** Requests that a unit may be asked before the first of them is answered: as many lines as one at work keeps. */
   dutWindow: 8,
   dutReplyTimeoutMs: 4_000,
@@ -166,6 +173,9 @@ export const limits = {
   /** When the doctor warns of an end that comes: of a CA, which takes planning, of a server's certificate, and of a station's. */
   /** How long the CRL of a dev realm's root holds: its key is on the authority's machine, and each new CA brings another one. */
   devRootCrlDays: 365,
+  rootCrlEndsSoonDays: 30,
+  /** Renewed after 36 hours: less left than this, and nobody renews it. */
+  ocspSignerEndsSoonHours: 24,
   caEndsSoonDays: 180,
   serverEndsSoonDays: 30,
   stationEndsSoonDays: 14,

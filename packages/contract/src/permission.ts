@@ -14,6 +14,7 @@ export const permission = z.enum([
   'approval.read',
   'audit.read',
   'ca.manage',
+  'ca.read',
   'clock.accept',
   /** To publish, widen and take back what devices are configured with, and to make groups of them. */
   'configuration.manage',
@@ -24,6 +25,8 @@ export const permission = z.enum([
   'device.release',
   'device.service',
   'device.ship',
+  /** To copy all that the authority is but its keys, and have the log's key sign that it is. */
+  'log.backup',
   /** To let a restored log go on. */
   'log.release',
   'operator.manage',
@@ -47,7 +50,7 @@ export const role = z.enum([
 ]);
 export type Role = z.infer<typeof role>;
 
-const reading = ['device.read', 'order.read', 'station.read'] as const;
+const reading = ['ca.read', 'device.read', 'order.read', 'station.read'] as const;
 
 /** One row a role. */
 const permissionsOfRole: Record<Role, readonly Permission[]> = {
@@ -58,6 +61,7 @@ const permissionsOfRole: Record<Role, readonly Permission[]> = {
     'approval.grant-trust',
     'approval.read',
     'clock.accept',
+    'log.backup',
     'log.release',
     'operator.manage',
     'policy.change',

@@ -6,7 +6,7 @@
 import { actingLedger } from '@imprint/authority/access/acting-ledger';
 import { requestApproval } from '@imprint/authority/access/approvals';
 import { authorize, type Who } from '@imprint/authority/access/authorize';
-import { signIn, tokenHolder } from '@imprint/authority/access/sign-in';
+import { type Credentials, signIn, tokenHolder } from '@imprint/authority/access/sign-in';
 import type { Ledger } from '@imprint/authority/ledger/ledger';
 import { promptHidden } from '@imprint/authority/trust/passphrase';
 import { readSecretFile, type SecretKind } from '@imprint/authority/trust/secret-file';
@@ -148,14 +148,49 @@ async function identify(authority: OpenAuthority, options: ActingOptions): Promi
     return tokenHolder(authority.access, text(await readSecretFile(asToken, 0o077, secretKind('token'))));
   }
   if (as === undefined) return { means: 'home', actor: authority.person };
-  const password = await readSecret(options.passwordFile, 'password', `Password of ${as}: `);
+  const credentials = await readCredentials(authority, as, options);
   try {
-    const code = (await asksForCode(authority, as))
-      ? text(await readSecret(options.codeFile, 'one-time code', `One-time code of ${as}: `))
-      : undefined;
-    return await signIn(authority.access, { accountId: as, password, code }, 'home');
+    return await signIn(authority.access, credentials, 'home');
   } finally {
-    password.fill(0);
+    credentials.password.fill(0);
+  }
+}
+
+async function readCredentials(
+  authority: OpenAuthority,
+  accountId: string,
+  options: ActingOptions,
+): Promise<Credentials> {
+  const password = await readSecret(options.passwordFile, 'password', `Password of ${accountId}: `);
+  const code = (await asksForCode(authority, accountId))
+    ? text(await readSecret(options.codeFile, 'one-time code', `One-time code of ${accountId}: `))
+    : undefined;
+  return { accountId, password, code };
+}
+
+/**
+ * For what proves the person by itself, and not who acts: opens the authority, reads what `--as` signs in with, and forgets it.
+ * @throws usage without --as, or with a token
+ */
+export async function withCredentials(
+  options: ActingOptions,
+  work: (authority: Omit<OpenAuthority, 'person'>, credentials: Credentials) => Promise<void>,
+): Promise<void> {
+  if (options.as === undefined || options.asToken !== undefined) {
+    throw new ImprintError('usage', 'this is done by a person with a password', {
+      hint: 'Name the account with --as ACCOUNT.',
+    });
+  }
+  const authority = await openAuthority(options.home, options);
+  try {
+    const credentials = await readCredentials(authority, options.as, options);
+    try {
+      await work(authority, credentials);
+    } finally {
+      credentials.password.fill(0);
+    }
+  } finally {
+    await authority.close();
   }
 }
 

@@ -71,6 +71,8 @@ const configuration = z.strictObject({
     management: z.optional(address),
     /** For units in the field; absent: there is none. */
     device: z.optional(address),
+    /** For other doors of this machine that devices come to; beside the listener for devices alone. */
+    authorize: z.optional(loopbackAddress),
   }),
   /** The company's OpenID provider, where people sign in there. */
   oidc: z.optional(oidc),

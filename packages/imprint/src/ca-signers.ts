@@ -77,15 +77,21 @@ export interface KeyInToken {
   pinFile: string | undefined;
 }
 
-/** The signer of a key in a token, which the caller closes. @throws as {@link CaSigners.open} */
+/**
+ * The signer of a key in a token, which the caller closes.
+ * @param purpose whoever only looks asks nobody for the PIN, and gives none where a wrong one was given since the last right one
+ * @throws as {@link CaSigners.open}
+ */
 export async function openToken(
   reference: TokenReference,
   pinFile: string | undefined,
+  purpose: 'to sign' | 'for a look' = 'to sign',
 ): Promise<TokenSigner> {
   // loaded where it is needed: a home without a token starts without it
   const { openTokenSigner } = await import('@imprint/authority/signer/pkcs11/token-signer');
   return openTokenSigner(reference, {
-    readPin: pinReader(reference, pinFile),
+    readPin: pinReader(reference, pinFile, purpose === 'to sign'),
+    sparing: purpose === 'for a look',
     monotonicMs: () => performance.now(),
   });
 }
@@ -94,7 +100,11 @@ export async function openToken(
  * Gives the PIN each time that the token is opened: from the named file, `$IMPRINT_PIN_FILE` or systemd's credential, read anew
  * each time; or as it was typed in once.
  */
-export function pinReader(place: TokenPlace, file: string | undefined): () => Promise<Uint8Array> {
+export function pinReader(
+  place: TokenPlace,
+  file: string | undefined,
+  mayAsk = true,
+): () => Promise<Uint8Array> {
   const { stdin, stderr } = process;
   let typed: Uint8Array | undefined;
   const ask = async (question: string) => {
@@ -107,7 +117,7 @@ export function pinReader(place: TokenPlace, file: string | undefined): () => Pr
         file,
         environmentFile: process.env.IMPRINT_PIN_FILE,
         credentialsDirectory: process.env.CREDENTIALS_DIRECTORY,
-        prompt: stdin.isTTY && stderr.isTTY ? ask : undefined,
+        prompt: mayAsk && stdin.isTTY && stderr.isTTY ? ask : undefined,
       },
       tokenName(place),
     );

@@ -26,7 +26,13 @@ import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { issueIntermediate } from '@imprint/authority/trust/issue-ca';
 import { trustedCas } from '@imprint/authority/trust/issuers';
 import type { RevokedCa } from '@imprint/authority/trust/root-crl';
-import { isRevokedByRoot, keptRootCrls, nextRootCrl, rootCrlDraft } from '@imprint/authority/trust/root-crls';
+import {
+  isRevokedByRoot,
+  type KeptRootCrl,
+  keptRootCrls,
+  nextRootCrl,
+  rootCrlDraft,
+} from '@imprint/authority/trust/root-crls';
 import { equalBytes } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
@@ -131,6 +137,20 @@ export async function revokeDevCa(authority: ActingAuthority, ca: Ca): Promise<v
     await ledger.submit(async () => ({ entries: [draft], reply: () => undefined }));
   }
   if (ca.kind === 'device') await publishOwnBundle(authority);
+}
+
+/** Makes the next CRL of each root of this machine whose last one ends soon, or of both. For the dev realm, which has its roots here. */
+export async function renewDevRootCrls(authority: ActingAuthority, all: boolean): Promise<KeptRootCrl[]> {
+  const { ledger, clock } = authority;
+  const soon = new Date(clock().getTime() + limits.rootCrlEndsSoonDays * 86_400_000).toISOString();
+  const kept = await keptRootCrls(ledger.reader);
+  const due = (['device', 'station'] as const).filter(
+    (branch) => all || (kept.find((one) => one.branch === branch)?.next_update ?? '') < soon,
+  );
+  const entries: Draft[] = [];
+  for (const branch of due) entries.push(await ownRootCrl(authority, branch));
+  if (entries.length > 0) await ledger.submit(async () => ({ entries, reply: () => undefined }));
+  return (await keptRootCrls(ledger.reader)).filter(({ branch }) => due.includes(branch));
 }
 
 /** The next CRL of the root of this machine: what the last one revokes, and as long to live as the first one had. */

@@ -23,10 +23,10 @@ export async function managementListenerOf(
   authority: OpenAuthority,
   { keys }: UnlockedAuthority,
 ): Promise<FastifyInstance> {
-  const { home, configuration, access } = authority;
+  const { home, configuration, access, contracts } = authority;
   const oidc = await oidcOf(authority);
   return createManagementListener({
-    core: { ...access, organization: configuration.organization },
+    core: { ...access, organization: configuration.organization, contracts },
     hosts: configuration.hosts,
     key: await keys.read(keyNames.server),
     certificateChainPem:

@@ -21,7 +21,7 @@ import type { Clock, Entropy } from '@imprint/authority/surroundings';
 import { badgeHash } from '@imprint/authority/trust/badge-hash';
 import { keyNames, logId } from '@imprint/authority/trust/hierarchy';
 import { Issuers } from '@imprint/authority/trust/issuers';
-import { promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
+import { type PassphraseSources, promptHidden, readPassphrase } from '@imprint/authority/trust/passphrase';
 import { openKeyFolder, type SealedKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { parseVerifierKey, type VerifierKey } from '@imprint/contract/audit/checkpoint';
 import type { Actor } from '@imprint/contract/audit/entry';
@@ -194,14 +194,25 @@ export function homePassphrase(
   realm: Realm,
   file: string | undefined,
 ): Promise<Uint8Array> {
-  const beside = realm === 'dev' && existsSync(home.devPassphrase) ? home.devPassphrase : undefined;
   const { stdin, stderr } = process;
-  const credentialsDirectory = process.env.CREDENTIALS_DIRECTORY;
   return readPassphrase({
-    file: file ?? beside,
-    credentialsDirectory,
+    ...sourcesOf(home, realm, file),
     prompt: stdin.isTTY && stderr.isTTY ? (question) => promptHidden(stdin, stderr, question) : undefined,
   });
+}
+
+/** The same for whoever asks nobody. @throws usage where no file and no credential gives it */
+export function passphraseAtHand(
+  home: AuthorityHome,
+  realm: Realm,
+  file: string | undefined,
+): Promise<Uint8Array> {
+  return readPassphrase(sourcesOf(home, realm, file));
+}
+
+function sourcesOf(home: AuthorityHome, realm: Realm, file: string | undefined): PassphraseSources {
+  const beside = realm === 'dev' && existsSync(home.devPassphrase) ? home.devPassphrase : undefined;
+  return { file: file ?? beside, credentialsDirectory: process.env.CREDENTIALS_DIRECTORY };
 }
 
 async function unlock(

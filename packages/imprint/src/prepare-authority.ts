@@ -44,6 +44,7 @@ export async function prepareAuthority(
   const log = makeKey('ed25519');
   await keys.write(keyNames.log, log);
   await keys.write(keyNames.badges, makeKey('ed25519'));
+  await keys.write(keyNames.secondFactors, makeKey('ed25519'));
   await keys.write(keyNames.server, makeKey('ec-p256'));
   const logPublicKey = rawEd25519(log);
   writeFileSync(home.logKeyFile, `${formatVerifierKey(verifierKey(log_origin, logPublicKey))}\n`, {

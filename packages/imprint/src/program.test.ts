@@ -25,7 +25,7 @@ test('each command that the whole program has is there when it alone is asked fo
 
 test('where the words name no command, all are there to choose from', async () => {
   const all = namesOf(await buildProgram());
-  assert.equal(all.length, 27);
+  assert.equal(all.length, 29);
   for (const words of [['--help'], ['help', 'serve'], ['srve'], ['--version']]) {
     assert.deepEqual(namesOf(await buildProgram(words)), all);
   }

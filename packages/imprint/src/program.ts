@@ -47,13 +47,23 @@ const parts: readonly Part[] = [
   { name: 'sample', add: async (to) => (await import('./commands/sample.ts')).addSampleCommands(to) },
   {
     name: 'device',
-    under: ['show', 'list', 'allow-debug'],
+    under: ['show', 'list', 'contacts', 'allow-debug'],
     add: async (to) => (await import('./commands/device.ts')).addDeviceCommands(to),
   },
   {
     name: 'device',
     under: ['stock', 'ship', 'return', 'refurb', 'scrap', 'retire', 'lost', 'quarantine', 'release'],
     add: async (to) => (await import('./commands/device-lifecycle.ts')).addDeviceLifecycleCommands(to),
+  },
+  { name: 'group', add: async (to) => (await import('./commands/group.ts')).addGroupCommands(to) },
+  {
+    name: 'configuration',
+    add: async (to) => (await import('./commands/configuration.ts')).addConfigurationCommands(to),
+  },
+  {
+    name: 'device',
+    under: ['enrolment'],
+    add: async (to) => (await import('./commands/device-enrolment.ts')).addDeviceEnrolmentCommands(to),
   },
   {
     name: 'credential',

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const packages = fileURLToPath(new URL('../../', import.meta.url));
-const shipped = ['contract', 'station', 'authority', 'imprint', 'sim'];
+const shipped = ['contract', 'device', 'station', 'authority', 'imprint', 'sim'];
 
 const sources = shipped
   .flatMap((name) =>
@@ -81,6 +81,8 @@ const rules: Rule[] = [
     by: {
       'authority/src/http/device-listener.ts': 'the gate asks at each request what TLS found',
       'authority/src/http/station-listener.ts': 'the gate asks at each request what TLS found',
+      'device/src/authority-connection.ts':
+        'the strict verifier judges before a byte is sent, at the time that the device believes',
       'station/src/pinned-certificate.ts': 'compares with the pin of the token, once, at enrolment',
     },
   },

@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Role } from '@imprint/contract/permission';
 import { exportEntries } from '../audit/export.ts';
 import { refuses } from '../jobs/walk.test-kit.ts';
 import { append, draft, opening } from '../ledger/history.test-kit.ts';
 import { testLedger } from '../ledger/ledger.suite.ts';
+import { checkContract, registerContract } from '../registry/contracts.ts';
 import { openScratchSqlite } from '../storage/sqlite/open-sqlite.ts';
 import { changeRoles, createAccount, disableAccount, enrolledByProvider, listAccounts } from './accounts.ts';
 import { actingLedger } from './acting-ledger.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
-import { requireActive } from './authorize.ts';
+import { requireActive, type Who } from './authorize.ts';
 import { home, openPeople, type People, signedIn } from './people.test-kit.ts';
+import { takesTwoPeople } from './policy.ts';
+
+const gateway = checkContract(
+  readFileSync(new URL('../../../../examples/contracts/gateway.yaml', import.meta.url), 'utf8'),
+  'gateway.yaml',
+);
 
 test('I-18: two found a realm from its machine, however many the provider brought before, and no third', async () => {
   const storage = await openScratchSqlite('dev');
@@ -35,6 +43,33 @@ test('I-18: two found a realm from its machine, however many the provider brough
   assert.equal((await requireActive({ tx: ledger.reader }, 'kim')).enrolled_by, 'oidc');
   await ledger.close();
   await storage.close();
+});
+
+test('I-18: test and prod take two whatever the log says of it, and so does a realm that nobody knows', async () => {
+  for (const realm of ['test', 'prod'] as const) {
+    const storage = await openScratchSqlite(realm);
+    assert.equal(await takesTwoPeople(storage.reader), true, realm);
+    await storage.writer
+      .insertInto('policy')
+      .values({ realm, approvals: 'not-required', order_limit: null, site_limits: '{}' })
+      .execute();
+    assert.equal(await takesTwoPeople(storage.reader), true, realm);
+    await storage.close();
+  }
+  const dev = await openScratchSqlite('dev');
+  assert.equal(await takesTwoPeople(dev.reader), false);
+  await dev.close();
+});
+
+test('I-18: acts take two only where two are there who were enrolled by nobody', async () => {
+  const people = await openPeople();
+  await disableAccount(people.core.ledger, signedIn('ada'), 'ben', 'left');
+  await refuses(people.takeTwo(), 'bad_request', /two people are needed/);
+  await people.enrol('cyd', ['administrator'], signedIn('ada'));
+  await refuses(people.takeTwo(), 'bad_request', /two people are needed/);
+  await people.enrol('dan', ['administrator']);
+  await people.takeTwo();
+  await people.close();
 });
 
 describe('accounts', () => {
@@ -94,6 +129,14 @@ describe('accounts', () => {
     await refuses(disableAccount(ledger, signedIn('cyd'), 'ada', 'me'), 'not_authorized');
     await refuses(people.enrol('dan', ['auditor'], signedIn('cyd')), 'not_authorized');
     await refuses(people.enrol('dan', ['auditor'], signedIn('nobody')), 'account_disabled');
+  });
+
+  test('I-10: in dev, where one person acts, an account for orders brings no contract along either', async () => {
+    await people.enrol('lee', ['line-lead']);
+    const { ledger } = people.core;
+    const by = (who: Who) => registerContract(actingLedger(ledger, who, 'order.manage'), who.actor, gateway);
+    await refuses(by(signedIn('lee')), 'not_authorized', /contract\.register/);
+    assert.equal((await by(home)).isNew, true);
   });
 
   test('a name is one account’s for ever, and an identity at the provider too', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { parametersOf } from '@imprint/contract/approval-parameters';
 import { limits } from '@imprint/contract/limits';
 import { refuses } from '../jobs/walk.test-kit.ts';
+import { append, draft } from '../ledger/history.test-kit.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { changeRoles, disableAccount } from './accounts.ts';
 import { createToken } from './api-tokens.ts';
@@ -15,7 +17,7 @@ import {
 import { changePolicy } from './change-policy.ts';
 import { home, openPeople, type People, signedIn } from './people.test-kit.ts';
 import { requireApproval } from './require-approval.ts';
-import { tokenHolder } from './sign-in.ts';
+import { openSession, sessionHolder, tokenHolder } from './sign-in.ts';
 
 const device = { device_id: 'SN-00000001' };
 const ask = { act: 'debug.exception', parameters: device, reason: 'field trial' } as const;
@@ -176,6 +178,40 @@ describe('approvals', () => {
     await refuses(grantApproval(ledger, program, id, 'yes'), 'not_authorized', /signs in/);
     await refuses(grantApproval(ledger, home, id, 'yes'), 'not_authorized');
     await refuses(act(ledger, 'root'), 'account_disabled');
+  });
+
+  test('I-11: a session that is over grants nothing', async () => {
+    const id = await requested();
+    const { secret } = await openSession(people.core, signedIn('ben'));
+    const moment = { tx: ledger.reader, at: people.core.clock().toISOString() };
+    const ben = await sessionHolder(moment, secret);
+    people.time.ms += limits.sessionLifeMs;
+    await refuses(grantApproval(ledger, ben, id, 'yes'), 'not_authenticated');
+    assert.equal(await stateOf(id), 'requested');
+  });
+
+  test('I-18: an approval of one act is none of another that has the same parameters', async () => {
+    const { sha256, text } = parametersOf('debug.exception', device);
+    const data = {
+      ...{ approval_id: 'ap-other', act: 'quarantine.release' as const, subject: 'SN-00000001', reason: 'x' },
+      ...{ parameters: text, parameters_sha256: sha256, expires_at: '2027-01-01T00:00:00.000Z' },
+    };
+    await append(ledger, draft('approval.requested', data, signedIn('ada').actor));
+    const { approval_id } = data;
+    await append(ledger, draft('approval.granted', { approval_id, reason: 'x' }, signedIn('ben').actor));
+    await refuses(act(ledger, 'ada'), 'approval_required', /takes a second/);
+  });
+
+  test('I-18: who enrolled each other in a circle, which no log of ours says, are no two people', async () => {
+    for (const [id, by] of [
+      ['ivy', 'jan'],
+      ['jan', 'ivy'],
+    ] as const) {
+      const data = { account_id: id, roles: ['ca-officer' as const], enrolled_by: by, reason: 'x' };
+      await append(ledger, draft('account.created', data, signedIn(by).actor));
+    }
+    const id = await requested('ada');
+    await refuses(grantApproval(ledger, signedIn('ivy'), id, 'yes'), 'approval_invalid', /enrolled ivy/);
   });
 
   test('what was refused is over, by the second person or by who asked', async () => {

@@ -75,9 +75,11 @@ export class OidcSignIn {
    * Who came back from the provider.
    * @param query of the request with which the browser came back
    * @param sealed what {@link begin} gave that browser
-   * @throws login_refused for whatever does not fit, and for a person who has no account and no role here; unavailable
+   * @param address where it comes from: whoever comes back with what the provider does not know is slowed, before the provider is asked
+   * @throws login_refused for whatever does not fit, and for a person who has no account and no role here; rate_limited, unavailable
    */
-  async finish(query: URLSearchParams, sealed: string): Promise<Who> {
+  async finish(query: URLSearchParams, sealed: string, address: string): Promise<Who> {
+    const attempt = this.#core.pace.beginFrom(address);
     const begun = await this.#opened(sealed);
     const provider = await this.#discover();
     const back = new URL(this.#options.redirectUri);
@@ -94,7 +96,9 @@ export class OidcSignIn {
       });
     const claims = tokens.claims();
     if (claims === undefined) throw refused('the provider said nobody’s name');
-    return this.#account(claims);
+    const who = await this.#account(claims);
+    attempt.succeeded();
+    return who;
   }
 
   async #opened(sealed: string): Promise<z.infer<typeof flow>> {

@@ -2,24 +2,15 @@
  * The second factor: six digits that change every 30 seconds (TOTP, RFC 6238, with the SHA-1 that every authenticator knows). A code
  * is good for its step and the one before and after it, and once.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  type KeyObject,
-  timingSafeEqual,
-} from 'node:crypto';
-import { concatBytes, toUtf8 } from '@imprint/contract/bytes';
-import { ImprintError } from '@imprint/contract/errors';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { toUtf8 } from '@imprint/contract/bytes';
 import type { Entropy } from '../surroundings.ts';
+import { type DatabaseSeal, databaseSeal } from '../trust/database-seal.ts';
 
 const stepMs = 30_000;
 const digits = 6;
 const secretBytes = 20;
 const window = [0, -1, 1];
-const nonceBytes = 12;
-const tagBytes = 16;
 
 export function newTotpSecret(entropy: Entropy): Uint8Array {
   return entropy(secretBytes);
@@ -63,35 +54,9 @@ export function totpUri(secret: Uint8Array, accountId: string, issuer: string): 
   return `otpauth://totp/${label}?secret=${text}&issuer=${encodeURIComponent(issuer)}`;
 }
 
-/** Seals what the database keeps of second factors, so that a copy of it opens nothing. */
-export interface SecretSeal {
-  seal(secret: Uint8Array, accountId: string): Uint8Array;
-  /** @throws internal where it was changed, or belongs to another account */
-  open(sealed: Uint8Array, accountId: string): Uint8Array;
-}
+/** Seals what the database keeps of second factors, each for its account. */
+export type SecretSeal = DatabaseSeal;
 
-/** AES-256-GCM under a key that is derived from a private key of the key folder. */
 export function secretSeal(key: KeyObject, entropy: Entropy): SecretSeal {
-  const source = key.export({ format: 'der', type: 'pkcs8' });
-  const derived = Buffer.from(hkdfSync('sha256', source, new Uint8Array(0), 'imprint second factors v1', 32));
-  source.fill(0);
-  return {
-    seal: (secret, accountId) => {
-      const nonce = entropy(nonceBytes);
-      const cipher = createCipheriv('aes-256-gcm', derived, nonce).setAAD(toUtf8(accountId));
-      return concatBytes(nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag());
-    },
-    open: (sealed, accountId) => {
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', derived, sealed.subarray(0, nonceBytes), {
-          authTagLength: tagBytes,
-        });
-        decipher.setAAD(toUtf8(accountId)).setAuthTag(sealed.subarray(sealed.length - tagBytes));
-        const body = sealed.subarray(nonceBytes, sealed.length - tagBytes);
-        return concatBytes(decipher.update(body), decipher.final());
-      } catch (cause) {
-        throw new ImprintError('internal', `the second factor of ${accountId} cannot be opened`, { cause });
-      }
-    },
-  };
+  return databaseSeal(key, 'imprint second factors v1', 'the second factor of', entropy);
 }

@@ -27,6 +27,8 @@ export async function requireApproval<A extends ApprovalAct>(
   parameters: ActParameters<A>,
   by: Actor,
 ): Promise<Draft[]> {
+  // one act may bring another along, for which whoever acts, or their token, has no permission
+  await reading.permits?.(actRules[act].ask);
   if (!(await takesTwoPeople(reading.tx))) return [];
   const { sha256 } = parametersOf(act, parameters);
   await requireMayAsk(reading, act, by.id);
@@ -85,7 +87,7 @@ function requireGranted({ at }: Reading, approval: Approval, parameters: unknown
 
 function required(act: ApprovalAct, parameters: unknown): ImprintError {
   return new ImprintError('approval_required', `${act} takes a second person`, {
-    hint: 'Run the command again with --request-approval "why", and once more when somebody has granted it.',
+    hint: 'Ask for one: the command again with --request-approval "why", or POST /v1/approvals. Then do it once more.',
     context: { act, parameters },
   });
 }

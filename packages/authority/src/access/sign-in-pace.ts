@@ -3,10 +3,9 @@
  * every address, so names that nobody has are counted apart, as those of accounts are:
  * they cannot push those out, and no answer tells which is which.
  */
-import { isIPv6 } from 'node:net';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
-import { Pace } from '../pace.ts';
+import { networkOf, Pace } from '../pace.ts';
 
 export interface SignInAttempt {
   /** It does not count. */
@@ -38,28 +37,27 @@ export class SignInPace {
    * @throws rate_limited
    */
   begin(name: string, isKnown: boolean, address: string): SignInAttempt {
-    const from = network(address);
+    const byAddress = this.beginFrom(address);
     const names = isKnown ? this.#accounts : this.#unknown;
-    const isWithin = this.#addresses.take(from) && names.take(name);
-    if (!isWithin) {
-      throw new ImprintError('rate_limited', 'too many wrong sign-ins', {
-        hint: 'Wait a minute. If it was not you, tell an administrator: somebody guesses.',
-      });
-    }
+    if (!names.take(name)) throw tooMany();
     return {
       succeeded: () => {
-        this.#addresses.giveBack(from);
+        byAddress.succeeded();
         names.giveBack(name);
       },
     };
   }
+
+  /** The same for one of whom no name is known before it succeeds. @throws rate_limited */
+  beginFrom(address: string): SignInAttempt {
+    const from = networkOf(address);
+    if (!this.#addresses.take(from)) throw tooMany();
+    return { succeeded: () => this.#addresses.giveBack(from) };
+  }
 }
 
-/** One customer of a provider has 2^64 IPv6 addresses. */
-function network(address: string): string {
-  if (!isIPv6(address) || address.includes('.')) return address;
-  const [head = '', tail] = address.split('::');
-  const left = head.split(':');
-  if (tail === undefined) return left.slice(0, 4).join(':');
-  return [...left, '0', '0', '0', '0'].slice(0, 4).join(':');
+function tooMany(): ImprintError {
+  return new ImprintError('rate_limited', 'too many wrong sign-ins', {
+    hint: 'Wait a minute. If it was not you, tell an administrator: somebody guesses.',
+  });
 }

@@ -5,6 +5,7 @@ import { isImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { exportEntries } from '../audit/export.ts';
 import { refuses } from '../jobs/walk.test-kit.ts';
+import { append, draft } from '../ledger/history.test-kit.ts';
 import { changeRoles, createAccount, disableAccount } from './accounts.ts';
 import { createToken, listTokens, revokeToken } from './api-tokens.ts';
 import { authorize, type Who } from './authorize.ts';
@@ -51,6 +52,19 @@ describe('signing in', () => {
       await refuses(attempt(), 'login_refused', /^account, password or one-time code is wrong$/);
       people.time.ms += 120_000;
     }
+  });
+
+  test('a name that no account can have is asked of no database, is refused as any other, and slowed', async () => {
+    const deaf = { ...people.core.ledger, reader: undefined as never, submit: undefined as never };
+    const attempt = (accountId: string) =>
+      signIn({ ...people.core, ledger: deaf }, { accountId, password }, '192.0.2.1');
+    for (const name of ['cyd\0', '\ud800', 'Cyd', 'c'.repeat(65), "' or 1=1"]) {
+      await refuses(attempt(name), 'login_refused', /^account, password or one-time code is wrong$/);
+    }
+    for (let tried = 1; tried < limits.wrongLoginsPerAccount; tried++) {
+      await refuses(attempt('cyd\0'), 'login_refused');
+    }
+    await refuses(attempt('cyd\0'), 'rate_limited');
   });
 
   test('a code is good once, also for two who use it at the same moment, and for its neighbours’ time', async () => {
@@ -105,8 +119,10 @@ describe('signing in', () => {
     };
     const first = await sessionHolder(moment(), await open());
     await may(first);
+    const over = await open();
     people.time.ms += limits.sessionLifeMs;
     await refuses(may(first), 'not_authenticated');
+    await refuses(sessionHolder(moment(), over), 'not_authenticated');
     const secret = await open();
     const second = await sessionHolder(moment(), secret);
     await closeSession(people.core.ledger, (second as { sessionSha256: string }).sessionSha256);
@@ -142,6 +158,53 @@ describe('signing in', () => {
         ['MES', 'lost'],
       ],
     );
+  });
+
+  test('a session and a token are of the account that they were made for, whoever is named with them', async () => {
+    const { core } = people;
+    const { token } = await createToken(core, signedIn('cyd'), {
+      permissions: ['order.manage'],
+      days: 1,
+      reason: 'MES',
+    });
+    const program = await tokenHolder(core, token);
+    const session = await sessionHolder(moment(), (await openSession(core, await withCode(code()))).secret);
+    for (const who of [program, session]) {
+      await may(who);
+      const asAda = { ...who, actor: { kind: 'person', id: 'ada' } } as Who;
+      await refuses(authorize(moment(), asAda, 'account.manage'), 'not_authenticated');
+      await refuses(authorize(moment(), asAda, 'order.manage'), 'not_authenticated');
+    }
+  });
+
+  test('I-18: a token that says more than a token carries carries no more, however it came to say so', async () => {
+    const { core } = people;
+    const data = {
+      token_id: '00112233445566aa',
+      account_id: 'ada',
+      permissions: ['account.manage' as const, 'account.read' as const, 'approval.grant-trust' as const],
+      secret_sha256: '0'.repeat(64),
+      expires_at: '2099-01-01T00:00:00.000Z',
+      reason: 'x',
+    };
+    await append(core.ledger, draft('token.created', data, signedIn('ada').actor));
+    const who: Who = { means: 'token', actor: signedIn('ada').actor, tokenId: data.token_id };
+    await authorize(moment(), who, 'account.read');
+    await refuses(authorize(moment(), who, 'account.manage'), 'not_authorized');
+    await refuses(authorize(moment(), who, 'approval.grant-trust'), 'not_authorized');
+  });
+
+  test('I-11: nobody ends the token of another but who manages accounts, and nobody whose account is over ends any', async () => {
+    const { core } = people;
+    const make = async (id: string) =>
+      (await createToken(core, signedIn(id), { permissions: ['order.read'], days: 1, reason: 'x' })).token_id;
+    const [own, other] = [await make('cyd'), await make('ada')];
+    await refuses(revokeToken(core.ledger, signedIn('cyd'), other, 'x'), 'not_authorized');
+    await revokeToken(core.ledger, signedIn('ada'), await make('cyd'), 'x');
+    await openSession(core, await withCode(code()));
+    await disableAccount(core.ledger, home, 'cyd', 'left');
+    await refuses(revokeToken(core.ledger, signedIn('cyd'), own, 'x'), 'account_disabled');
+    assert.deepEqual(await core.ledger.reader.selectFrom('account_session').selectAll().execute(), []);
   });
 
   test('refuses a token of another realm, of no kind, or with another secret', async () => {

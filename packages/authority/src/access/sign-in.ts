@@ -5,12 +5,12 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import { parseApiToken, tokenSecretSha256 } from '@imprint/contract/api-token';
-import type { RealmName } from '@imprint/contract/audit/entry';
+import { accountId as accountIdSchema, type RealmName } from '@imprint/contract/audit/entry';
 import { fromHex, toHex, toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { sha256Hex } from '@imprint/contract/hash';
 import { limits } from '@imprint/contract/limits';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, Reading } from '../ledger/ledger.ts';
 import type { Clock, Entropy } from '../surroundings.ts';
 import type { Moment, Who } from './authorize.ts';
 import { acceptedStep, type SecretSeal } from './one-time-code.ts';
@@ -40,20 +40,38 @@ export interface Credentials {
  * @throws login_refused for all that can be wrong with them; rate_limited
  */
 export async function signIn(core: AccessCore, credentials: Credentials, address: string): Promise<Who> {
+  return (await provePerson(core, credentials, address)).who;
+}
+
+/**
+ * The same, and the hash that the password was held against: what is done next, in a decision of its own, compares it, so that a
+ * password that was changed meanwhile does nothing more.
+ * @throws as {@link signIn}
+ */
+export async function provePerson(
+  core: AccessCore,
+  credentials: Credentials,
+  address: string,
+): Promise<{ who: Who; hashed: string }> {
   const { accountId, password, code } = credentials;
-  const row = await core.ledger.reader
-    .selectFrom('account')
-    .innerJoin('account_login', 'account_login.account_id', 'account.account_id')
-    .select(['account.status', 'account_login.password', 'account_login.totp', 'account_login.totp_step'])
-    .where('account.account_id', '=', accountId)
-    .executeTakeFirst();
+  // what no account can be called is asked of no database: some take a byte of it for a fault of their own
+  const row = accountIdSchema.safeParse(accountId).success ? await loginOf(core, accountId) : undefined;
   const attempt = core.pace.begin(accountId, row !== undefined, address);
   const isRight = await isPassword(password, row?.password ?? null);
   const step = await secondFactor(core, accountId, row, code ?? '');
   if (!isRight || row?.status !== 'active' || step === undefined) throw refused();
   if (step !== null) await spendStep(core, accountId, step);
   attempt.succeeded();
-  return { means: 'password', actor: { kind: 'person', id: accountId } };
+  return { who: { means: 'password', actor: { kind: 'person', id: accountId } }, hashed: row.password! };
+}
+
+function loginOf({ ledger }: AccessCore, accountId: string) {
+  return ledger.reader
+    .selectFrom('account')
+    .innerJoin('account_login', 'account_login.account_id', 'account.account_id')
+    .select(['account.status', 'account_login.password', 'account_login.totp', 'account_login.totp_step'])
+    .where('account.account_id', '=', accountId)
+    .executeTakeFirst();
 }
 
 /** Null where none is asked for, undefined where the code is wrong. */
@@ -89,6 +107,16 @@ function spendStep({ ledger }: AccessCore, accountId: string, step: number): Pro
       reply: () => undefined,
     };
   });
+}
+
+/** @throws login_refused where the account has another password by now */
+export async function requireSamePassword({ tx }: Reading, accountId: string, hashed: string): Promise<void> {
+  const row = await tx
+    .selectFrom('account_login')
+    .select('password')
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  if (row?.password !== hashed) throw refused();
 }
 
 function refused(): ImprintError {
@@ -129,13 +157,30 @@ export async function tokenHolder(
   return { means: 'token', actor: { kind: 'person', id: row.account_id }, tokenId: token.tokenId };
 }
 
-/** Opens a session for who has just signed in, and gives its secret: 32 random bytes, hex. */
+/** Opens a session for who signs in with these. @throws as {@link signIn} */
+export async function signInToSession(
+  core: AccessCore,
+  credentials: Credentials,
+  address: string,
+): Promise<{ who: Who; secret: string; expires_at: string }> {
+  const { who, hashed } = await provePerson(core, credentials, address);
+  return { who, ...(await openSession(core, who, hashed)) };
+}
+
+/**
+ * Opens a session for who has just signed in, and gives its secret: 32 random bytes, hex.
+ * @param hashed the password's hash, where one was proven
+ * @throws login_refused where that is another one by now
+ */
 export function openSession(
   { ledger, entropy }: AccessCore,
   who: Who,
+  hashed?: string,
 ): Promise<{ secret: string; expires_at: string }> {
   const secret = toHex(entropy(32));
-  return ledger.submit(async ({ now, at }) => {
+  return ledger.submit(async (reading) => {
+    if (hashed !== undefined) await requireSamePassword(reading, who.actor.id, hashed);
+    const { now, at } = reading;
     const expiresAt = new Date(now.getTime() + limits.sessionLifeMs).toISOString();
     return {
       entries: [],

@@ -11,9 +11,13 @@ import { approvedTimes } from '../registry/large-order.ts';
 import { createOrder, type OrderRequest } from '../registry/orders.ts';
 import { raiseQuota } from '../registry/raise-quota.ts';
 import { requestCa } from '../trust/cas.ts';
+import { actingLedger } from './acting-ledger.ts';
+import { createToken } from './api-tokens.ts';
 import { grantApproval, requestApproval } from './approvals.ts';
+import type { Who } from './authorize.ts';
 import { openPeople, type People, signedIn } from './people.test-kit.ts';
 import { orderLimit } from './policy.ts';
+import { tokenHolder } from './sign-in.ts';
 
 const gateway = checkContract(
   readFileSync(new URL('../../../../examples/contracts/gateway.yaml', import.meta.url), 'utf8'),
@@ -43,6 +47,7 @@ describe('acts of two people', () => {
   beforeEach(async () => {
     people = await openPeople();
     await people.enrol('lee', ['line-lead']);
+    await people.enrol('mia', ['line-lead', 'ca-officer']);
     await people.takeTwo({ order_limit: 100, site_limits: { berlin: 9, ulm: 500 } });
   });
   afterEach(async () => {
@@ -78,6 +83,33 @@ describe('acts of two people', () => {
 
   test('I-18: an order brings no contract along that nobody approved', async () => {
     await refuses(create({ quantity: 1, scrapAllowance: 0 }), 'not_authorized', /contract\.register/);
+  });
+
+  test('I-10: nor does a token for orders bring one, though its person may register contracts and a second one agreed', async () => {
+    const { core } = people;
+    const { token } = await createToken(core, signedIn('mia'), {
+      permissions: ['order.manage'],
+      days: 1,
+      reason: 'MES',
+    });
+    const mia = { kind: 'person', id: 'mia' } as const;
+    const by = async (who: Who) =>
+      createOrder(actingLedger(core.ledger, who, 'order.manage'), core.entropy, mia, gateway, request());
+    const program = await tokenHolder(core, token);
+    const asked = {
+      act: 'contract.register',
+      parameters: {
+        product: 'gateway',
+        revision: gateway.contract.revision,
+        contract_sha256: gateway.sha256,
+      },
+      reason: 'new',
+    } as const;
+    const { approval_id } = await requestApproval(core.ledger, core.entropy, signedIn('mia'), asked);
+    await grantApproval(core.ledger, signedIn('ben'), approval_id, 'yes');
+    await refuses(by(program), 'not_authorized', /mia does not have the permission contract\.register/);
+    // the account itself is past the contract, and waits for who agrees with so large an order
+    await refuses(by(signedIn('mia')), 'approval_required', /order\.open/);
   });
 
   test('I-18: an order above its site’s limit is opened by two, one within it by one', async () => {

@@ -76,6 +76,39 @@ async function stationsUnder(db: Kysely<Tables>, ca: Ca) {
     .execute();
 }
 
+/** How many units in the field lost their birth certificate to this CA's compromise and have not come for another one yet. */
+export async function awaitedBy(db: Kysely<Tables>, ca: Ca): Promise<number> {
+  const { count } = await db
+    .selectFrom('device')
+    .select((row) => row.fn.countAll<number>().as('count'))
+    .where('device.state', 'in', ['shipped', 'activated'])
+    .where((row) =>
+      row.exists(
+        row
+          .selectFrom('credential')
+          .select('credential.credential_id')
+          .whereRef('credential.device_id', '=', 'device.device_id')
+          .where('credential.issuer_sha256', '=', ca.certificate_sha256)
+          .where('credential.profile', '=', 'idevid')
+          .where('credential.revocation_reason', '=', 'ca-compromise'),
+      ),
+    )
+    .where((row) =>
+      row.not(
+        row.exists(
+          row
+            .selectFrom('credential as live')
+            .select('live.credential_id')
+            .whereRef('live.device_id', '=', 'device.device_id')
+            .where('live.profile', '=', 'idevid')
+            .where('live.status', '=', 'active'),
+        ),
+      ),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** Active CAs of its kind whose scope is the same: where there is none, nothing takes its place yet. */
 export async function successorsOf(db: Kysely<Tables>, ca: Ca): Promise<string[]> {
   const { product, site } = scopeOf(ca);

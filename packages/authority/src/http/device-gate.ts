@@ -39,6 +39,15 @@ export interface ShownCertificate extends Peer {
   connection: object | undefined;
 }
 
+/** `renewal`: where a device asks for the next certificate, which is also for one whose CA's key was stolen. */
+export type Door = 'any' | 'renewal';
+
+/** Whoever is certified anew is not activated by it: its first contact is the one with the new certificate. */
+function throughDoor(verdict: ContactVerdict, door: Door): ContactVerdict {
+  const isAnew = !verdict.passes && verdict.refusal === 'certify-anew' && door === 'renewal';
+  return isAnew ? { passes: true, first: false } : verdict;
+}
+
 export class DeviceGate {
   readonly #options: DeviceGateOptions;
   readonly #pace: Pace;
@@ -60,21 +69,21 @@ export class DeviceGate {
    * @throws not_authenticated (no certificate of ours, or one that ran out), credential_revoked, device_not_shipped, device_barred,
    * clone_suspected, rate_limited; storage_failed, clock_untrusted, log_held where an activation cannot be written
    */
-  async admit(socket: TLSSocket): Promise<KnownDevice> {
+  async admit(socket: TLSSocket, door: Door = 'any'): Promise<KnownDevice> {
     const peer = this.#peerOf(socket);
     if (peer === undefined) {
       throw new ImprintError('not_authenticated', 'This connection shows no certificate of a device.', {
         hint: 'Connect with the certificate that was written on the line, and its chain.',
       });
     }
-    return this.admitShown({ ...peer, connection: socket });
+    return this.admitShown({ ...peer, connection: socket }, door);
   }
 
   /** The same for a certificate that somebody else's TLS proved. @throws as {@link admit} */
-  async admitShown(shown: ShownCertificate): Promise<KnownDevice> {
+  async admitShown(shown: ShownCertificate, door: Door = 'any'): Promise<KnownDevice> {
     const { certificateSha256, isOurs } = shown;
     const found = await this.#options.find(certificateSha256);
-    const verdict = await this.#judge(found, isOurs);
+    const verdict = throughDoor(await this.#judge(found, isOurs), door);
     if (!verdict.passes || found === undefined) throw this.#refuse(shown, verdict, found);
     const known: KnownDevice = {
       deviceId: found.deviceId,
@@ -82,7 +91,8 @@ export class DeviceGate {
       profile: found.profile as KnownDevice['profile'],
       certificateSha256,
     };
-    if (!this.#pace.take(found.deviceId)) {
+    // how fast it may ask at another door is that door's to say
+    if (shown.connection !== undefined && !this.#pace.take(found.deviceId)) {
       throw new ImprintError('rate_limited', 'This device asks too often.', {
         hint: 'Wait as long as the answer says.',
       });

@@ -21,7 +21,7 @@ import { contactError } from '../onboarding/judge-contact.ts';
 import type { KnownDevice } from '../onboarding/known-device.ts';
 import { Pace } from '../pace.ts';
 import { capConnections } from './connection-caps.ts';
-import { DeviceGate, type DeviceGateOptions } from './device-gate.ts';
+import { DeviceGate, type DeviceGateOptions, type Door } from './device-gate.ts';
 import { type HandshakeCaps, queueHandshakes } from './handshake-queue.ts';
 import { createListener } from './listener.ts';
 import type { FaultReport } from './problem.ts';
@@ -49,6 +49,8 @@ export interface DeviceListenerOptions extends Omit<DeviceGateOptions, 'decision
 export interface DeviceListener {
   /** Not yet listening. */
   listener: FastifyInstance;
+  /** Decides for other doors too. */
+  gate: DeviceGate;
   /** From here on new connections meet this key and these CAs; those that are there go on. */
   renew(tls: DeviceListenerTls): void;
 }
@@ -57,6 +59,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No certificate is asked for. */
     openToAnybody?: true;
+    /** Devices whose CA's key was stolen may come here, and nowhere else. */
+    door?: Door;
   }
 }
 
@@ -103,7 +107,7 @@ export function createDeviceListener(options: DeviceListenerOptions): DeviceList
   // what is found at no path is refused to strangers too, so that they learn nothing of the paths
   listener.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.openToAnybody === true) return;
-    devices.set(request, await gate.admit(request.raw.socket as TLSSocket));
+    devices.set(request, await gate.admit(request.raw.socket as TLSSocket, request.routeOptions.config.door));
   });
   const reports = new Pace(
     { burst: limits.reportsPerDevice, perSecond: limits.reportsPerDeviceADay / 86_400 },
@@ -131,7 +135,7 @@ export function createDeviceListener(options: DeviceListenerOptions): DeviceList
     });
   }
   options.mount?.(listener, deviceOf);
-  return { listener, renew: (tls) => server.setSecureContext(contextOf(tls)) };
+  return { listener, gate, renew: (tls) => server.setSecureContext(contextOf(tls)) };
 }
 
 function contextOf({ key, certificateChainPem, deviceCaPem }: DeviceListenerTls): SecureContextOptions {

@@ -4,9 +4,17 @@ import { Agent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
 import { toPem } from '@imprint/contract/x509/pem';
-import { gateway, type Line, openLine, productOf, type TestProduct } from '../jobs/line.test-kit.ts';
-import { deviceOf } from '../jobs/walk.test-kit.ts';
-import { manufactured } from '../lifecycle/lifecycle.test-kit.ts';
+import {
+  gateway,
+  type Line,
+  openLine,
+  productOf,
+  type TestProduct,
+  TestUnit,
+} from '../jobs/line.test-kit.ts';
+import type { LineCore } from '../jobs/line-core.ts';
+import { deviceOf, doneUnit } from '../jobs/walk.test-kit.ts';
+import { bring } from '../lifecycle/lifecycle.test-kit.ts';
 import { GatheredContacts } from '../onboarding/contacts.ts';
 import { type DeviceDecisions, deviceDecisions } from '../onboarding/device-decisions.ts';
 import { certifyDeviceServer, type DeviceServerIdentity } from '../onboarding/device-server.ts';
@@ -43,13 +51,17 @@ export interface TestDevices extends DeviceListener {
 export const firmware = { build_id: 'fw-9', sha256: 'ab'.repeat(32), rollback_counter: 9 };
 export const report = { firmware, configuration: null };
 
-/** OpenSSL judges certificates by the machine's clock, so this line lives now. `change` replaces text of the contract. */
+/**
+ * OpenSSL judges certificates by the machine's clock, so this line lives now, or so many days behind for tests in which time passes.
+ * `change` replaces text of the contract.
+ */
 export async function openTestDevices(
   ids: string[],
-  options: Partial<DeviceListenerOptions> = {},
+  options: Partial<DeviceListenerOptions> | ((core: LineCore) => Partial<DeviceListenerOptions>) = {},
   change: (contract: string) => string = (text) => text,
+  daysBehind = 0,
 ): Promise<TestDevices> {
-  const begin = new Date(Date.now() - 2 * 86_400_000);
+  const begin = new Date(Date.now() - (2 + daysBehind) * 86_400_000);
   const daysLater = (days: number) => new Date(begin.getTime() + days * 86_400_000).toISOString();
   const order = { opens_at: daysLater(-1), closes_at: daysLater(30) };
   const product: TestProduct = productOf(change(gateway.text));
@@ -80,7 +92,7 @@ export async function openTestDevices(
     clock: core.clock,
     monotonicMs: () => monotonicMs,
     report: (error) => void faults.push(error),
-    ...options,
+    ...(typeof options === 'function' ? options(core) : options),
   });
   await made.listener.listen({ host: '127.0.0.1', port: 0 });
   return {
@@ -95,7 +107,8 @@ export async function openTestDevices(
       monotonicMs += ms;
     },
     unit: async (deviceId, ...states) => {
-      const walk = await manufactured(line, deviceId);
+      const walk = await doneUnit(line, new TestUnit(`unit-${deviceId}`, product), deviceId);
+      await bring(line, deviceId, 'manufactured');
       for (const to of states) await moveTo(line, deviceId, to);
       return {
         deviceId,

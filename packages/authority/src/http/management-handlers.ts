@@ -7,21 +7,28 @@ import type {
 import { toUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import type { Permission } from '@imprint/contract/permission';
+import { toPem } from '@imprint/contract/x509/pem';
 import { changeRoles, createAccount, disableAccount, type Login, listAccounts } from '../access/accounts.ts';
 import { actingLedger } from '../access/acting-ledger.ts';
 import { createToken, listTokens, revokeToken } from '../access/api-tokens.ts';
 import { grantApproval, listApprovals, refuseApproval, requestApproval } from '../access/approvals.ts';
 import { permissionsNow, requireActive, type Who } from '../access/authorize.ts';
+import { changePassword } from '../access/change-password.ts';
 import { newTotpSecret, totpUri } from '../access/one-time-code.ts';
 import { hashPassword } from '../access/password.ts';
-import { type AccessCore, closeSession, openSession, signIn } from '../access/sign-in.ts';
+import { type AccessCore, closeSession, signInToSession } from '../access/sign-in.ts';
+import type { ContractShelf } from '../registry/contract-shelf.ts';
 import { checkContract } from '../registry/contracts.ts';
 import { listDevices, showDevice } from '../registry/devices.ts';
 import { listOrders, showOrder } from '../registry/order-view.ts';
 import { closeOrder, createOrder } from '../registry/orders.ts';
+import { raiseQuota } from '../registry/raise-quota.ts';
+import { type Ca, listCas, scopeOf } from '../trust/cas.ts';
+import { deviceActHandlers } from './device-act-handlers.ts';
 
 export interface ManagementCore extends AccessCore {
   organization: string;
+  contracts: ContractShelf;
 }
 
 export interface ManagementCall<N extends ManagementRouteName> {
@@ -51,8 +58,7 @@ export function managementHandlers(core: ManagementCore): ManagementHandlers {
         password: toUtf8(request.password),
         code: request.code,
       };
-      const who = await signIn(core, credentials, address);
-      const { secret, expires_at } = await openSession(core, who);
+      const { who, secret, expires_at } = await signInToSession(core, credentials, address);
       setSession(secret);
       return { account_id: who.actor.id, expires_at };
     },
@@ -71,6 +77,17 @@ export function managementHandlers(core: ManagementCore): ManagementHandlers {
         means: who.means === 'token' ? ('token' as const) : ('session' as const),
         realm,
       };
+    },
+    changePassword: async ({ request, who, address, setSession }) => {
+      requireOwnSession(who);
+      const credentials = {
+        accountId: who.actor.id,
+        password: toUtf8(request.password),
+        code: request.code,
+      };
+      const changed = await changePassword(core, credentials, toUtf8(request.new_password), address);
+      setSession(null);
+      return changed;
     },
     listAccounts: async () => ({ accounts: await listAccounts(reader) }),
     createAccount: async ({ request, who }) => {
@@ -139,6 +156,8 @@ export function managementHandlers(core: ManagementCore): ManagementHandlers {
       await closeOrder(as(who, 'order.manage'), who.actor, params.order_id!, request.reason);
       return {};
     },
+    raiseQuota: ({ request, who, params }) =>
+      raiseQuota(as(who, 'order.manage'), core, who.actor, { order_id: params.order_id!, ...request }),
     findDevices: ({ request }) =>
       listDevices(reader, {
         ...(request.order_id === undefined ? {} : { orderId: request.order_id }),
@@ -148,6 +167,26 @@ export function managementHandlers(core: ManagementCore): ManagementHandlers {
         ...(request.limit === undefined ? {} : { limit: request.limit }),
       }),
     showDevice: async ({ params }) => ({ ...(await showDevice(reader, params.device_id!)) }),
+    ...deviceActHandlers(core),
+    listCas: async () => ({ cas: (await listCas(reader)).map(caView) }),
+  };
+}
+
+/** Whoever found a program's token would keep the account. @throws not_authorized */
+function requireOwnSession(who: Who): void {
+  if (who.means === 'session') return;
+  throw new ImprintError('not_authorized', 'a password is changed by a person who is signed in', {
+    hint: 'Sign in with the account, not with a token.',
+  });
+}
+
+function caView(ca: Ca): ManagementResponse<'listCas'>['cas'][number] {
+  const { ca_id, kind, subject, crl_partitions, replaces, status, certificate } = ca;
+  const { requested_at, installed_at, retired_at, public_key_sha256, certificate_sha256 } = ca;
+  return {
+    ...{ ca_id, kind, subject, scope: scopeOf(ca), crl_partitions, replaces, status },
+    ...{ requested_at, installed_at, retired_at, public_key_sha256, certificate_sha256 },
+    certificate_pem: certificate === null ? null : toPem('CERTIFICATE', certificate),
   };
 }
 

@@ -115,6 +115,30 @@ describe('the management listener', () => {
     await isRefused(management.call('whoAmI', cookie), 401, 'not_authenticated');
   });
 
+  test('another site’s page signs nobody in, and who is over learns nothing, of themselves either', async () => {
+    const code = await management.people.enrolWithCode('cyd', ['line-lead']);
+    const body = { account_id: 'cyd', password, code: code() };
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'same-site' },
+    ]) {
+      await isRefused(management.call('signIn', headers as never, body), 403, 'not_authorized');
+    }
+    const cookie = await signIn('cyd', body.code);
+    const [revoked, left] = [await bearer('cyd', 'order.read'), await bearer('cyd', 'order.read')];
+    const tokens = ({ authorization }: { authorization: string }) =>
+      management.call('listTokens', { authorization });
+    assert.equal((await tokens(revoked)).status, 200);
+    await revokeToken(management.people.core.ledger, signedIn('cyd'), revoked.id, 'lost');
+    await isRefused(tokens(revoked), 401, 'not_authenticated');
+    await disableAccount(management.people.core.ledger, home, 'cyd', 'left');
+    await isRefused(tokens(left), 403, 'account_disabled');
+    for (const name of ['whoAmI', 'listTokens'] as const) {
+      await isRefused(management.call(name, cookie), 401, 'not_authenticated');
+    }
+  });
+
   test('wrong sign-ins get one answer, and are slowed', async () => {
     await management.people.enrolWithCode('cyd', ['line-lead']);
     const wrong = (account_id: string) =>

@@ -6,6 +6,7 @@ import { type ManagementRouteName, managementRoutes } from '@imprint/contract/ap
 import { fillPath } from '@imprint/contract/api/route';
 import type { OidcSignIn } from '../access/oidc-sign-in.ts';
 import { openPeople, type People } from '../access/people.test-kit.ts';
+import { ContractShelf } from '../registry/contract-shelf.ts';
 import { makeTestRealm, pem, type TestRealm } from '../trust/hierarchy.test-kit.ts';
 import { type Answer, agentFor, ask } from './listeners.test-kit.ts';
 import { createManagementListener } from './management-listener.ts';
@@ -39,7 +40,7 @@ export async function openManagement(
   const faults: unknown[] = [];
   let oidc: OidcSignIn | undefined;
   const listener = createManagementListener({
-    core: { ...people.core, organization: 'Example Devices' },
+    core: { ...people.core, organization: 'Example Devices', contracts: new ContractShelf() },
     hosts: [],
     key: keys.server,
     certificateChainPem: pem(certificates.server) + pem(certificates.stationCa),
@@ -48,7 +49,7 @@ export async function openManagement(
       : {
           oidc: {
             begin: () => oidc!.begin(),
-            finish: (...back: [URLSearchParams, string]) => oidc!.finish(...back),
+            finish: (...back: [URLSearchParams, string, string]) => oidc!.finish(...back),
           } as OidcSignIn,
         }),
     report: (error) => faults.push(error),

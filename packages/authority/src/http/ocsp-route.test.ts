@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { toHex } from '@imprint/contract/bytes';
-import type { FastifyInstance } from 'fastify';
+import { limits } from '@imprint/contract/limits';
+import { derBoolean, derOctetString, derOid, derSequence } from '@imprint/contract/x509/der-writer';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { makeSerial } from '../issuing/serial.ts';
 import {
   certId,
@@ -14,6 +16,7 @@ import {
 } from '../revocation/ocsp.test-kit.ts';
 import { openRegistry, type TestRegistry } from '../revocation/registry.test-kit.ts';
 import { issueDevice, opensslCrlCheck } from '../revocation/revocation.test-kit.ts';
+import { addOcspRoutes } from './ocsp-route.ts';
 import { createPublicListener } from './public-listener.ts';
 
 let registry: TestRegistry;
@@ -176,6 +179,15 @@ describe('OCSP over HTTP', () => {
     assert.equal(await status(await post(ocspRequest([id], twice))), malformed);
   });
 
+  test('I-10: what is critical and unknown is malformed, and what is not critical is passed over', async () => {
+    const id = certId(registry.issuer, registry.devices[4]!.serial);
+    const value = derOctetString(derOctetString(Uint8Array.of(1)));
+    const unknown = (...critical: Uint8Array[]) => derSequence(derOid('1.2.3.4'), ...critical, value);
+    assert.equal(await status(await post(ocspRequest([id], [unknown(derBoolean(true))]))), malformed);
+    const answer = await bytesOf(await post(ocspRequest([id], [unknown()])));
+    assert.equal(answer.subarray(4, 7).toString('hex'), '0a0100');
+  });
+
   test('another CA, and several at once, are answered with unauthorized', async () => {
     const { issuer, stationCa, devices } = registry;
     const serial = devices[4]!.serial;
@@ -237,4 +249,28 @@ describe('OCSP over HTTP', () => {
     await responder.answer(kept, () => true);
     assert.equal((await responder.answer(kept, refusing)).response.length > 500, true);
   });
+});
+
+test('signatures for strangers have a pace for each network, of which IPv6 is half of the address, and one for all', async () => {
+  const admitted: boolean[] = [];
+  const server = Fastify();
+  const responder = {
+    answer: (_: Uint8Array, admits: () => boolean) => {
+      admitted.push(admits());
+      return { response: Buffer.alloc(0) };
+    },
+  };
+  addOcspRoutes(server, { responder, clock: () => new Date(), monotonicMs: () => 0 });
+  const ask = async (remoteAddress: string) => {
+    await server.inject({ method: 'GET', url: '/ocsp/AAAA', remoteAddress });
+    return admitted.pop();
+  };
+  const of = (network: number, host: number) => `2001:db8:0:${network.toString(16)}::${host.toString(16)}`;
+  for (let at = 0; at < limits.ocspSignatures; at++) assert.ok(await ask(of(1, at + 1)));
+  assert.equal(await ask(of(1, 0xffff)), false);
+  for (let at = 0; at < limits.ocspSignaturesOfAll - limits.ocspSignatures; at++) {
+    assert.ok(await ask(of(2 + (at % 1000), 1)));
+  }
+  assert.equal(await ask('192.0.2.1'), false);
+  await server.close();
 });

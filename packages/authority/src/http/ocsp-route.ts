@@ -4,7 +4,7 @@
  */
 import { limits } from '@imprint/contract/limits';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Pace } from '../pace.ts';
+import { networkOf, Pace } from '../pace.ts';
 import type { OcspAnswer, OcspResponder } from '../revocation/ocsp-responder.ts';
 import type { Clock } from '../surroundings.ts';
 
@@ -35,7 +35,7 @@ export function addOcspRoutes(
     monotonicMs,
   );
   const answer = (request: FastifyRequest, der: Uint8Array) =>
-    responder.answer(der, () => ofAddress.take(request.ip) && ofAll.take(''));
+    responder.answer(der, () => ofAddress.take(networkOf(request.ip)) && ofAll.take(''));
 
   listener.addContentTypeParser(requestType, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
   listener.post('/ocsp', { bodyLimit: limits.ocspRequestBytes }, (request, reply) =>

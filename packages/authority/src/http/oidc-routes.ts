@@ -24,7 +24,7 @@ export function addOidcRoutes(listener: FastifyInstance, core: AccessCore, oidc:
   listener.get(oidcCallbackPath, async (request, reply) => {
     const flow = cookieOf(request.headers, flowCookie) ?? '';
     const query = new URLSearchParams(request.url.split('?')[1] ?? '');
-    const who = await oidc.finish(query, flow);
+    const who = await oidc.finish(query, flow, request.socket.remoteAddress ?? '');
     const { secret, expires_at } = await openSession(core, who);
     setSession(reply, secret);
     reply.header('set-cookie', cookie('', 0));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sessionCookie } from '@imprint/contract/api/management';
+import { limits } from '@imprint/contract/limits';
 import type { Role } from '@imprint/contract/permission';
 import { Agent } from 'undici';
 import { createAccount, disableAccount, listAccounts } from '../access/accounts.ts';
@@ -101,6 +102,17 @@ describe('signing in at the company’s provider', () => {
     assert.deepEqual(await rolesOf('kim'), ['support']);
   });
 
+  test('the provider does not take the last administrator away', async () => {
+    const { ledger } = management.people.core;
+    const login = { name: 'Kim', oidc: { issuer: provider.issuer, subject: 's-17' } };
+    const roles: Role[] = ['administrator', 'support'];
+    await createAccount(ledger, home, { accountId: 'kim', roles, login, reason: 'officer' });
+    for (const other of ['ada', 'ben']) await disableAccount(ledger, home, other, 'left');
+    provider.claims.set('s-17', { groups: ['service'] });
+    assert.match((await signIn('s-17')).json.detail!, /kim is the last administrator/);
+    assert.deepEqual(await rolesOf('kim'), roles);
+  });
+
   test('an account that was made by hand needs no name of the provider’s', async () => {
     const login = { name: 'Kim', oidc: { issuer: provider.issuer, subject: 'AAD|Kim' } };
     const made = { accountId: 'kim', roles: ['support' as const], login, reason: 'by hand' };
@@ -138,6 +150,21 @@ describe('signing in at the company’s provider', () => {
     assert.equal((await browser.go(again)).status, 200);
     assert.equal(await refusal(browser, again), 'login_refused');
     assert.equal(await refusal(browser, `${start}/callback?error=access_denied`), 'login_refused');
+  });
+
+  test('whoever comes back with codes that nobody gave is slowed', async () => {
+    provider.claims.set('s-17', { preferred_username: 'kim', groups: ['service'] });
+    // right ones do not count
+    for (let at = 0; at < 2; at++) await signIn('s-17');
+    const back = await browser.signIn(start, 's-17');
+    const made = back.replace(/code=[^&]+/, 'code=made-up');
+    const codeOf = async () => ((await (await browser.go(made)).json()) as { code: string }).code;
+    for (let at = 0; at < limits.wrongLoginsPerAddress; at++) {
+      assert.equal(await codeOf(), 'login_refused');
+    }
+    assert.equal(await codeOf(), 'rate_limited');
+    management.people.time.ms += 60_000;
+    assert.equal((await signIn('s-17')).status, 200);
   });
 
   test('a flow that took too long is over', async () => {

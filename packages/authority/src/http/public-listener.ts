@@ -6,6 +6,7 @@ import { ImprintError } from '@imprint/contract/errors';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { CrlShelf } from '../revocation/crl-shelf.ts';
 import { addCrlRoute } from './crl-route.ts';
+import { addCaCertsRoutes, type CaCertificates } from './est-route.ts';
 import { createListener } from './listener.ts';
 import { addOcspRoutes, type OcspRouteOptions } from './ocsp-route.ts';
 import type { FaultReport } from './problem.ts';
@@ -16,6 +17,8 @@ export interface PublicListenerOptions {
   rootPem: string;
   /** PEM of every CA that certifies devices, or did. */
   issuingPem: () => Promise<string>;
+  /** DER of what devices are certified under, for clients of EST; absent, they ask elsewhere. */
+  caCertificates?: CaCertificates;
   /** The newest bundle of trust anchors; undefined before the first. */
   bundle?: () => Promise<string | undefined>;
   /** The newest signed checkpoint of what is committed. */
@@ -43,6 +46,7 @@ export function createPublicListener(options: PublicListenerOptions): FastifyIns
   listener.get('/ca/issuing.pem', async (_, reply) =>
     send(reply, await options.issuingPem(), pemType, forAnHour),
   );
+  if (options.caCertificates !== undefined) addCaCertsRoutes(listener, options.caCertificates);
   listener.get('/ca/bundle', async (_, reply) => {
     const bundle = await options.bundle?.();
     if (bundle === undefined) throw new ImprintError('unknown_route', 'No bundle was published yet.');

@@ -3,6 +3,7 @@
  * the entries to append. Entries and their projection commit together; nobody hears of it before they are durable.
  */
 import type { Actor, EntryData, EntryType } from '@imprint/contract/audit/entry';
+import type { Permission } from '@imprint/contract/permission';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../storage/tables.ts';
 
@@ -15,6 +16,11 @@ export interface Reading {
   now: Date;
   /** `now` as ISO 8601 UTC with milliseconds. */
   at: string;
+  /**
+   * Throws where whoever acts has not this permission as well, by the means by which they act: a token carries less than its account.
+   * Absent where the program acts by itself.
+   */
+  permits?: (permission: Permission) => Promise<void>;
 }
 
 export interface Decision<T> {

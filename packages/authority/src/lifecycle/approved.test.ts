@@ -121,6 +121,31 @@ test('I-18: who shipped part of a list goes on with it, and with no other, until
   people.time.ms -= limits.approvalLifeMs + 1;
 });
 
+test('I-18: what of a list has not left when the approval runs out stays', async () => {
+  await approve(() => ship(), 'sue', 'lee');
+  const { ledger } = people.core;
+  let decisions = 0;
+  let before: Promise<unknown> = Promise.resolve();
+  const slow = {
+    reader: ledger.reader,
+    head: () => ledger.head(),
+    submit: (async (decide, time) => {
+      const last = before;
+      const isLate = decisions++ === 2;
+      if (isLate) await last;
+      if (isLate) people.time.ms += limits.approvalLifeMs + 1;
+      const done = ledger.submit(decide, time);
+      before = done;
+      return done;
+    }) as typeof ledger.submit,
+  };
+  const devices = [id, second].map((deviceId) => ({ deviceId, reason: null }));
+  const by = { kind: 'person', id: 'sue' } as const;
+  const request = { by, to: 'shipped', reason: 'note 1', devices, count: 2, dryRun: false } as const;
+  const { moved, refused, outcomes } = await transitionList(slow, core, request);
+  assert.deepEqual([moved, refused, outcomes[1]!.code], [1, 1, 'approval_required']);
+});
+
 test('I-18: a dry run and a single device take nobody else', async () => {
   assert.equal((await ship({ dryRun: true })).moved, 2);
   assert.equal((await ship({ devices: [{ deviceId: id, reason: null }], count: null })).moved, 1);

@@ -92,6 +92,27 @@ describe('a list of revocations', () => {
     assert.deepEqual([rest.revoked, rest.before], [1, 1]);
   });
 
+  test('I-18: a list ends with its approval, also in the middle', async () => {
+    await approve(() => revoke());
+    const { ledger } = people.core;
+    let decisions = 0;
+    let last: Promise<unknown> = Promise.resolve();
+    const slow: Ledger = {
+      reader: ledger.reader,
+      head: () => ledger.head(),
+      submit: (decide, time) => {
+        const run = last.then(() => {
+          if (decisions++ === 2) people.time.ms += limits.approvalLifeMs + 1;
+          return ledger.submit(decide, time);
+        });
+        last = run.catch(() => undefined);
+        return run;
+      },
+    };
+    await refuses(revoke({}, slow), 'approval_required');
+    assert.deepEqual(await revoked(), [serialOf(first)]);
+  });
+
   test('a dry run and a single line take nobody else; a dry run writes nothing', async () => {
     const { size } = await people.core.ledger.head();
     const dry = await revoke({ dryRun: true, count: null });

@@ -10,11 +10,14 @@ export interface FoundCredential {
   profile: CredentialTable['profile'];
   status: CredentialTable['status'];
   notAfter: string;
+  revocationReason: string | null;
+  intendedAt: string;
   /** Null where the log names no such CA. */
   caStatus: CaTable['status'] | null;
+  compromisedSince: string | null;
   state: LifecycleState;
-  /** When the active credential of the same kind was issued: to a superseded one, that is its successor. */
-  activeSince: string | null;
+  /** When its successor was issued; null where it has none. */
+  supersededAt: string | null;
   /** One of the same kind that is superseded and not revoked yet. */
   superseded: string | null;
   /** The contract under which the device was ordered. */
@@ -40,17 +43,13 @@ const select = statement<{ sha256: string }, FoundCredential>((db, arg) =>
       'credential.profile',
       'credential.status',
       'credential.not_after as notAfter',
+      'credential.superseded_at as supersededAt',
+      'credential.revocation_reason as revocationReason',
+      'credential.intended_at as intendedAt',
       'ca.status as caStatus',
+      'ca.compromised_since as compromisedSince',
       'device.state',
       'production_order.contract_sha256 as contractSha256',
-      row
-        .selectFrom('credential as other')
-        .select('other.issued_at')
-        .whereRef('other.device_id', '=', 'credential.device_id')
-        .whereRef('other.profile', '=', 'credential.profile')
-        .where('other.status', '=', 'active')
-        .limit(1)
-        .as('activeSince'),
       row
         .selectFrom('credential as before')
         .select('before.credential_id')

@@ -5,6 +5,7 @@
 import type { ContactRefusal } from '@imprint/contract/contact-refusal';
 import { type ErrorCode, ImprintError } from '@imprint/contract/errors';
 import type { LifecycleState } from '@imprint/contract/lifecycle';
+import { isCertifiedAnew } from './certified-anew.ts';
 import type { FoundCredential } from './found-credential.ts';
 
 export type ContactVerdict =
@@ -43,6 +44,7 @@ export function judgeContact(
   }
   const allowed = byState[found.state] ?? 'barred';
   if (allowed === 'barred') return refused('barred');
+  if (allowed !== 'not-shipped' && isAnew(found)) return refused('certify-anew');
   const isOfCa = found.caStatus === 'active' || found.caStatus === 'retired';
   if (!isOfCa || !isAccepted(found, at, successorDays)) return refused('credential-revoked');
   if (found.status === 'expired' || at > found.notAfter) return refused('credential-expired');
@@ -50,11 +52,18 @@ export function judgeContact(
   return { passes: true, first: allowed === 'first' };
 }
 
+function isAnew({ profile, status, caStatus, ...found }: FoundCredential): boolean {
+  return isCertifiedAnew({
+    ...{ profile, status, ca_status: caStatus, compromised_since: found.compromisedSince },
+    ...{ revocation_reason: found.revocationReason, intended_at: found.intendedAt },
+  });
+}
+
 /** I-7: a superseded credential is good until its successor is first used, which revokes it, and for the contract's days at most. */
-function isAccepted({ status, activeSince }: FoundCredential, at: string, successorDays: number): boolean {
+function isAccepted({ status, supersededAt }: FoundCredential, at: string, successorDays: number): boolean {
   if (status === 'active' || status === 'expired') return true;
-  if (status !== 'superseded' || activeSince === null) return false;
-  return Date.parse(at) <= Date.parse(activeSince) + successorDays * dayMs;
+  if (status !== 'superseded' || supersededAt === null) return false;
+  return Date.parse(at) <= Date.parse(supersededAt) + successorDays * dayMs;
 }
 
 const words: Record<ContactRefusal, readonly [ErrorCode, string, string]> = {
@@ -72,6 +81,11 @@ const words: Record<ContactRefusal, readonly [ErrorCode, string, string]> = {
     'not_authenticated',
     'This certificate ran out.',
     'Use the newest certificate of this device; if it has none, it has to be returned.',
+  ],
+  'certify-anew': [
+    'certify_anew',
+    'The key of the CA of this certificate was stolen.',
+    'Ask for another certificate with simplereenroll, for the key that this device has.',
   ],
   'not-shipped': [
     'device_not_shipped',

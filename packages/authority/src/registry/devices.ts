@@ -13,9 +13,16 @@ import type {
   ProductionOrderTable,
   Tables,
 } from '../storage/tables.ts';
+import { type ContactList, listContacts } from './contacts.ts';
 import { jobDocuments } from './job-documents.ts';
 
 export type CredentialView = Omit<Selectable<CredentialTable>, 'certificate' | 'owner' | 'lease_expires_at'>;
+
+export interface Firmware {
+  build_id: string;
+  sha256: string;
+  rollback_counter: number;
+}
 
 export interface DeviceReport {
   device_id: string;
@@ -31,8 +38,12 @@ export interface DeviceReport {
   manufactured_at: string | null;
   contract_sha256: string;
   contract_revision: string | null;
-  firmware: { build_id: string; sha256: string; rollback_counter: number } | null;
+  firmware: Firmware | null;
   last_seen_firmware: string | null;
+  /** What it said of itself last; null before its first contact. */
+  reported: { firmware: Firmware; configuration: { version: number } | null } | null;
+  /** Who let it through or turned it away, as it was written down; a moment ago may be missing. */
+  contacts: ContactList;
   /** Its debug port may stay open: the approval of it, or who allowed it where one person acts. */
   debug_exception: string | null;
   site: string | null;
@@ -124,6 +135,8 @@ export async function showDevice(reader: Kysely<Tables>, deviceId: string): Prom
             rollback_counter: attempt.rollback_counter,
           },
     last_seen_firmware: device.last_seen_firmware,
+    reported: parsed(device.reported) as DeviceReport['reported'],
+    contacts: await listContacts(reader, { deviceId, limit: limits.pageRows }),
     debug_exception: device.debug_exception,
     site: attempt?.site ?? null,
     station_id: attempt?.station_id ?? null,

@@ -68,6 +68,8 @@ test('a device is shown with every field of its registry and the history of each
     contract_revision: 'r1',
     firmware: { build_id: 'fw-1', sha256: h('fw'), rollback_counter: 1 },
     last_seen_firmware: 'fw-1',
+    reported: null,
+    contacts: { seen: [], refused: [] },
     debug_exception: null,
     site: 'berlin',
     station_id: 'st-1',

@@ -777,6 +777,7 @@ async function createFindingIndexes({ schema }: Kysely<Tables>): Promise<void> {
     ['approval_requested', 'approval', ['state', 'requested_at']],
     ['account_session_expiry', 'account_session', ['expires_at']],
     ['device_refusal_last', 'device_refusal', ['last_at']],
+    ['device_contact_last', 'device_contact', ['last_seen_at']],
   ];
   for (const [name, table, of] of found) {
     await schema

@@ -27,7 +27,7 @@ export const keyNames = {
   log: 'log',
   /** Hides the badges in the database; it signs nothing. */
   badges: 'badges',
-  /** Seals the second factors in the database; it signs nothing. */
+  /** Seals second factors and secrets of configuration in the database; it signs nothing. */
   secondFactors: 'second-factors',
 } as const;
 

@@ -73,11 +73,20 @@ export class Issuers {
   }
 
   /** Certificate and key of every CA that is active: what a process that certifies holds against its home when it starts. */
-  async openActive(db: Kysely<Tables>): Promise<void> {
+  async openActive(db: Kysely<Tables>): Promise<Issuer[]> {
+    const opened: Issuer[] = [];
     for (const kind of ['device', 'station'] as const) {
       const { rows } = await selectActive(db, { kind });
-      for (const row of rows as Choice[]) await this.#open(db, row.ca_id, row.certificate_sha256);
+      for (const row of rows as Choice[]) {
+        opened.push(await this.#open(db, row.ca_id, row.certificate_sha256));
+      }
     }
+    return opened;
+  }
+
+  /** That every CA that is active can sign now. @throws unavailable, key_locked of the first that cannot */
+  async requireReady(db: Kysely<Tables>): Promise<void> {
+    for (const { signer } of await this.openActive(db)) signer.requireReady?.();
   }
 
   /**

@@ -39,6 +39,17 @@ describe('root CRLs', () => {
   const size = async () => (await line.core.ledger.head()).size;
   const refused = { code: 'ceremony_invalid' };
 
+  test('a list under another name or key identifier is no CRL of this root, though its key has signed it', async () => {
+    const { device, station } = roots;
+    const list = { number: 9, ...year, revoked: [] };
+    const named = { ...device, certificate: station.certificate };
+    await assert.rejects(install(await issueRootCrl(named, list)), { ...refused, message: /another root’s/ });
+    const keyed = { ...device, keyIdentifier: station.keyIdentifier };
+    await assert.rejects(install(await issueRootCrl(keyed, list)), { ...refused, message: /another key/ });
+    const forged = { ...device, signer: station.signer };
+    await assert.rejects(install(await issueRootCrl(forged, list)), { ...refused, message: /not signed it/ });
+  });
+
   test('I-17: the number of a root’s CRL goes up: the same one again is nothing, an older or another one is refused', async () => {
     const second = await crl(2);
     assert.deepEqual(await install(second), [

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isImprintError } from '@imprint/contract/errors';
 import { makeKey } from '../signer/software.ts';
-import { createKeyFolder, openKeyFolder, scryptLogN } from './sealed-key-folder.ts';
+import { createKeyFolder, isKeyFolder, openKeyFolder, scryptLogN } from './sealed-key-folder.ts';
 
 const passphrase = Buffer.from('correct horse');
 const cheap = scryptLogN.least;
@@ -111,6 +122,22 @@ describe('sealed key folder', () => {
     await folder.write('root', makeKey('ec-p256'));
     await assert.rejects(folder.write('root', makeKey('ec-p256')), refusal('home_exists'));
     await assert.rejects(createKeyFolder(path, passphrase, randomBytes, cheap), refusal('home_exists'));
+  });
+
+  test('takes up a folder that was broken off before it held anything, and none that holds anything else', async () => {
+    const { path, folder } = await freshFolder();
+    const begun = `${path}-begun`;
+    await mkdir(begun, { mode: 0o700 });
+    await writeFile(join(begun, '.folder.json.new'), '{', { mode: 0o600 });
+    assert.equal(await isKeyFolder(begun), false);
+    await (await createKeyFolder(begun, passphrase, randomBytes, cheap)).write('root', makeKey('ec-p256'));
+    assert.equal(await isKeyFolder(begun), true);
+    assert.equal(await isKeyFolder(`${path}-nowhere`), false);
+    assert.deepEqual(await folder.names(), []);
+    const other = `${path}-other`;
+    await mkdir(other, { mode: 0o700 });
+    await writeFile(join(other, 'note.txt'), 'mine');
+    await assert.rejects(createKeyFolder(other, passphrase, randomBytes, cheap), refusal('home_exists'));
   });
 
   test('refuses names that lead out of the folder', async () => {

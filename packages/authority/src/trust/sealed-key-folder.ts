@@ -65,9 +65,12 @@ export async function createKeyFolder(
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    await checkFolder(path);
+  }
+  // a folder that a stop left behind before its first file was whole holds nothing
+  if (await isKeyFolder(path)) {
     throw new ImprintError('home_exists', `There is a folder at ${path} already.`, {
       hint: 'Name another folder, or open this one with its passphrase.',
-      cause,
     });
   }
   const salt = entropy(32);
@@ -235,6 +238,15 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Whether there is a key folder at this path: false for one that was broken off before it held anything. */
+export async function isKeyFolder(path: string): Promise<boolean> {
+  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  });
+  return names.some((name) => name !== `.${parametersFile}.new`);
 }
 
 async function checkFolder(path: string): Promise<void> {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { deviceIdText } from '../audit/entry.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
+import type { Permission } from '../permission.ts';
 
 const sentence = z.string().min(1).max(500);
 
@@ -22,6 +23,19 @@ export const transitionTarget = z.enum([
   'released',
 ]);
 export type TransitionTarget = z.infer<typeof transitionTarget>;
+
+/** What each takes, as a command and over the API. */
+export const transitionPermissions: Record<TransitionTarget, Permission> = {
+  stocked: 'device.ship',
+  shipped: 'device.ship',
+  returned: 'device.service',
+  refurbished: 'device.service',
+  retired: 'device.service',
+  quarantined: 'device.service',
+  scrapped: 'device.service',
+  lost: 'device.service',
+  released: 'device.release',
+};
 
 /** Null where the person gives no reason of their own, and the table asks for none. */
 const reason = z.nullable(sentence);

@@ -5,10 +5,22 @@
 import { z } from 'zod';
 import { tokenId } from '../api-token.ts';
 import { approvalAct } from '../approval-act.ts';
-import { accountId, deviceIdText, hash, instant, name, realmName } from '../audit/entry.ts';
+import {
+  accountId,
+  caId,
+  caKind,
+  caScope,
+  deviceIdText,
+  hash,
+  instant,
+  name,
+  realmName,
+} from '../audit/entry.ts';
 import { lifecycleState } from '../lifecycle.ts';
 import { limits } from '../limits.ts';
 import { type Permission, permission, role } from '../permission.ts';
+import { deviceActPermissions, deviceActRoutes } from './device-acts.ts';
+import { orderPermissions, orderRoutes } from './orders.ts';
 import { type ResponseOf, type Route, route } from './route.ts';
 
 /** The cookie that holds a session's secret. Its prefix binds it to this host, to TLS and to the whole of its paths. */
@@ -18,7 +30,6 @@ const nothing = z.strictObject({});
 const reason = z.strictObject({ reason: z.string().min(1).max(500) });
 const because = reason.shape.reason;
 const roles = z.array(role).min(1).max(16);
-const units = z.int().min(1).max(limits.orderQuantity);
 
 const session = z.strictObject({ account_id: accountId, expires_at: instant });
 const account = z.strictObject({
@@ -58,63 +69,6 @@ const approval = z.strictObject({
   used_at: z.nullable(instant),
   used_by: z.nullable(name),
 });
-const order = z.strictObject({
-  order_id: name,
-  product: name,
-  sku: name,
-  lot: name,
-  contract_sha256: hash,
-  hardware_revisions: z.array(name),
-  id_source: z.enum(['generated', 'imported']),
-  sites: z.array(name),
-  stations: z.array(name),
-  opens_at: instant,
-  closes_at: instant,
-  created_at: instant,
-  closed_at: z.nullable(instant),
-  quantity: z.int(),
-  scrap_allowance: z.int(),
-  station_share: z.nullable(z.int()),
-  quota: z.int(),
-  issued: z.int(),
-  remaining: z.int(),
-});
-const orderReport = order.extend({
-  allocated: z.int(),
-  devices: z.partialRecord(lifecycleState, z.int()),
-  jobs: z.strictObject({ open: z.int(), done: z.int(), quarantined: z.int(), abandoned: z.int() }),
-  yield: z.strictObject({
-    ended: z.int(),
-    first_pass: z.int(),
-    retested: z.int(),
-    scrapped: z.int(),
-    first_pass_yield: z.nullable(z.number()),
-    final_yield: z.nullable(z.number()),
-  }),
-});
-const newOrder = z.strictObject({
-  order_id: name,
-  /** A contract of the registry. */
-  contract_sha256: hash,
-  sku: name,
-  lot: name,
-  quantity: units,
-  scrap_allowance: z.int().min(0).max(limits.orderQuantity),
-  station_share: z.optional(units),
-  sites: z.array(name).max(64),
-  stations: z.array(name).max(256),
-  hardware_revisions: z.optional(z.array(name).min(1).max(64)),
-  opens_at: instant,
-  closes_at: instant,
-  ids: z.discriminatedUnion('source', [
-    z.strictObject({
-      source: z.literal('generated'),
-      year: z.int().min(2000).max(9999),
-      site: z.optional(z.string().max(16)),
-    }),
-    z.strictObject({ source: z.literal('imported') }),
-  ]),
-});
 const deviceLine = z.strictObject({
   device_id: deviceIdText,
   state: lifecycleState,
@@ -124,6 +78,21 @@ const deviceLine = z.strictObject({
   station_id: z.nullable(name),
   manufactured_at: z.nullable(instant),
   failure_code: z.nullable(z.string()),
+});
+const ca = z.strictObject({
+  ca_id: caId,
+  kind: caKind,
+  subject: z.string(),
+  scope: caScope,
+  crl_partitions: z.int(),
+  replaces: z.nullable(caId),
+  status: z.string(),
+  requested_at: instant,
+  installed_at: z.nullable(instant),
+  retired_at: z.nullable(instant),
+  public_key_sha256: hash,
+  certificate_sha256: z.nullable(hash),
+  certificate_pem: z.nullable(z.string()),
 });
 /** What `imprint device show --json` prints. */
 const deviceReport = z.looseObject({
@@ -160,6 +129,17 @@ export const managementRoutes = {
       means: z.enum(['session', 'token']),
       realm: realmName,
     }),
+  ),
+  changePassword: route(
+    'POST',
+    '/v1/me/password',
+    'Gives who is signed in another password, and ends every session of the account.',
+    z.strictObject({
+      password: z.string().min(1).max(limits.passwordBytes),
+      code: z.optional(z.string().max(16)),
+      new_password: z.string().min(1).max(limits.passwordBytes),
+    }),
+    z.strictObject({ account_id: accountId, sessions_ended: z.int().min(0) }),
   ),
   listAccounts: route(
     'GET',
@@ -246,22 +226,7 @@ export const managementRoutes = {
     reason,
     nothing,
   ),
-  listOrders: route(
-    'GET',
-    '/v1/orders',
-    'Lists orders, the newest first.',
-    nothing,
-    z.strictObject({ orders: z.array(order) }),
-  ),
-  showOrder: route('GET', '/v1/orders/:order_id', 'Shows an order and its yield.', nothing, orderReport),
-  createOrder: route(
-    'POST',
-    '/v1/orders',
-    'Creates an order under a registered contract.',
-    newOrder,
-    z.strictObject({ order_id: name, allocated: z.int(), quota: z.int() }),
-  ),
-  closeOrder: route('POST', '/v1/orders/:order_id/close', 'Closes an order.', reason, nothing),
+  ...orderRoutes,
   findDevices: route(
     'POST',
     '/v1/devices/search',
@@ -282,6 +247,14 @@ export const managementRoutes = {
     nothing,
     deviceReport,
   ),
+  ...deviceActRoutes,
+  listCas: route(
+    'GET',
+    '/v1/cas',
+    'Lists the CAs under the realm’s roots, and what each may certify.',
+    nothing,
+    z.strictObject({ cas: z.array(ca) }),
+  ),
 } as const satisfies Record<string, Route<z.ZodType, z.ZodType>>;
 
 export type ManagementRouteName = keyof typeof managementRoutes;
@@ -298,6 +271,7 @@ export const routePermissions: Record<ManagementRouteName, Permission | 'anybody
   signIn: 'anybody',
   signOut: 'signed-in',
   whoAmI: 'signed-in',
+  changePassword: 'signed-in',
   listAccounts: 'account.read',
   createAccount: 'account.manage',
   changeRoles: 'account.manage',
@@ -309,10 +283,9 @@ export const routePermissions: Record<ManagementRouteName, Permission | 'anybody
   requestApproval: 'signed-in',
   grantApproval: 'approval.read',
   refuseApproval: 'signed-in',
-  listOrders: 'order.read',
-  showOrder: 'order.read',
-  createOrder: 'order.manage',
-  closeOrder: 'order.manage',
+  ...orderPermissions,
   findDevices: 'device.read',
   showDevice: 'device.read',
+  ...deviceActPermissions,
+  listCas: 'ca.read',
 };

@@ -1,6 +1,9 @@
 /** An error on the wire: a problem document (RFC 9457) whose `code` is the same closed code as inside. */
 import { z } from 'zod';
+import { approvalAct } from '../approval-act.ts';
 import { type ErrorCode, errorCatalogue, ImprintError, isErrorCode } from '../errors.ts';
+
+const approval = z.object({ act: approvalAct, parameters: z.record(z.string(), z.unknown()) });
 
 export const problem = z.object({
   type: z.string(),
@@ -9,6 +12,8 @@ export const problem = z.object({
   detail: z.string(),
   code: z.string(),
   hint: z.optional(z.string()),
+  /** With `approval_required`: exactly what a second person has to be asked for (`requestApproval`). */
+  approval: z.optional(approval),
 });
 export type Problem = z.infer<typeof problem>;
 
@@ -21,6 +26,7 @@ export function toProblem(error: unknown): Problem {
           hint: 'Try again; if it stays, call the person who runs the authority.',
         });
   const status = errorCatalogue[known.code];
+  const asked = known.code === 'approval_required' ? approval.safeParse(known.context) : undefined;
   return {
     type: `urn:imprint:error:${known.code}`,
     title: known.code.replaceAll('_', ' '),
@@ -28,6 +34,7 @@ export function toProblem(error: unknown): Problem {
     detail: known.message,
     code: known.code,
     ...(known.hint === undefined ? {} : { hint: known.hint }),
+    ...(asked?.success ? { approval: asked.data } : {}),
   };
 }
 

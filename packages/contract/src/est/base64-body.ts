@@ -5,13 +5,12 @@
 import { fromBase64, fromUtf8, toBase64 } from '../bytes.ts';
 import { ImprintError } from '../errors.ts';
 
-/** As MIME wraps it: what decoders of lines and decoders of one text both take. */
+/** The shortest lines that anybody wraps base64 in. */
 const lineLength = 64;
 
-/** The base64 of `der` in lines of 64 characters, each ended by a line feed. */
+/** The base64 of `der` in one line: RFC 4648 section 3.1 knows no line feeds, and some clients take none. */
 export function writeBase64Body(der: Uint8Array): string {
-  const lines = toBase64(der).match(/.{1,64}/g) ?? [];
-  return lines.map((line) => `${line}\n`).join('');
+  return toBase64(der);
 }
 
 /**

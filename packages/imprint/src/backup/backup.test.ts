@@ -20,7 +20,7 @@ import { buildProgram } from '../program.ts';
 import { runProgram } from '../run-program.ts';
 import { backupFiles, filesBelow, readManifest } from './backup-folder.ts';
 import { checkBackup } from './check-backup.ts';
-import { at, grow, makeHome, mend, place, signAnew, sizeOf } from './homes.test-kit.ts';
+import { at, grow, makeHome, mend, place, signAnew, signed, sizeOf } from './homes.test-kit.ts';
 import { readLastBackup } from './last-backup.ts';
 import { makeBackup } from './make-backup.ts';
 
@@ -182,6 +182,30 @@ test('I-16: entries that were rewritten, cut off or dropped are found though the
     await signAnew(home, await mend(folder, backupFiles.database));
     await assert.rejects(checkBackup(folder), { code }, sql);
   }
+});
+
+test('I-16: what the log’s key has signed is held together all the same: realm, checkpoint and files are of one backup', async () => {
+  const twice = changed((folder) => {
+    const { text: _, ...manifest } = readManifest(folder);
+    manifest.files.push(manifest.files[0]!);
+    writeFileSync(join(folder, backupFiles.manifest), JSON.stringify(manifest));
+  });
+  await assert.rejects(checkBackup(twice), { code: 'file_invalid', message: /names a file twice/ });
+  const realm = changed((folder) => {
+    const { text } = readManifest(folder);
+    writeFileSync(join(folder, backupFiles.manifest), text.replace('"dev"', '"test"'));
+  });
+  await signAnew(home, realm);
+  await assert.rejects(checkBackup(realm), { code: 'realm_mismatch', message: /two realms/ });
+  const grown = under('grown');
+  cpSync(home, grown, { recursive: true });
+  const later = await at(grown, async (authority) => {
+    await grow(authority, 1);
+    return signed(authority);
+  });
+  const folder = changed((one) => writeFileSync(join(one, backupFiles.checkpoint), later));
+  await signAnew(home, await mend(folder, backupFiles.checkpoint));
+  await assert.rejects(checkBackup(folder), { code: 'log_inconsistent', message: /signed were/ });
 });
 
 test('a path in a manifest leads to no other folder', async () => {

@@ -18,11 +18,13 @@ import { anyScope } from '@imprint/contract/x509/ca-scope';
 import { toPem } from '@imprint/contract/x509/pem';
 import { verifyCa } from '@imprint/contract/x509/verify-chain';
 import { isWaiting } from '../authority-home.ts';
+import { initAuthority } from '../init-authority.ts';
 import { installFirst, installFurther } from '../install-answers.ts';
 import { askElsewhere } from '../make-ca.ts';
 import { openAuthority, systemEntropy } from '../open-authority.ts';
 import {
   ceremony,
+  configurationOf,
   contentOf,
   copyOf,
   newRoot,
@@ -78,6 +80,19 @@ describe('the ceremony of a root', () => {
       ],
     );
     await authority.close();
+  });
+
+  test('it has every key that an authority of dev has, save the roots’', async () => {
+    const { home } = await ceremony(place, 'test', 'keys');
+    const { folder } = await initAuthority(place.at('keys-dev'), configurationOf('dev'));
+    const keysOf = (keys: string) =>
+      readdirSync(keys)
+        .filter((file) => file.endsWith('.key'))
+        .sort();
+    assert.deepEqual(
+      keysOf(home.keys),
+      keysOf(join(folder, 'keys')).filter((file) => !file.includes('root')),
+    );
   });
 
   test('openssl agrees with the roots and what they signed', () => {
@@ -283,7 +298,7 @@ describe('the ceremony of a root', () => {
     await authority.close();
   });
 
-  test('I-9: an answer with another scope, subject or key than was asked for is refused, however it is recorded', async () => {
+  test('I-9: an answer with another scope, subject, key or organization than was asked for is refused, however it is recorded', async () => {
     const stick = await newRoot(place, 'forged', 'test');
     const { home, text } = await waitingHome(place, 'forged-home', 'test');
     const terms = termsOf(place, stick, 'forged');
@@ -291,14 +306,15 @@ describe('the ceremony of a root', () => {
     const { spki } = softwareSigner(makeKey('ec-p256'));
     const request = JSON.parse(text('device-issuing'));
     const own = readCaRequest(text('device-issuing'));
-    for (const [subject, scope, key] of [
+    for (const [subject, scope, key, of = organization] of [
       [request.subject, { ...anyScope, product: 'gateway' }, own.publicKey.spki],
       ['Device Issuing CA other', anyScope, own.publicKey.spki],
       [request.subject, anyScope, spki],
-    ] as const) {
+      [request.subject, anyScope, own.publicKey.spki, 'Other Works'],
+    ] as [string, typeof anyScope, Uint8Array, string?][]) {
       const folder = copyOf(place, stick, 'spoilt');
       const spoilt = Stick.open(folder);
-      const by = { realm: 'test' as const, organization, now: now(), entropy: systemEntropy };
+      const by = { realm: 'test' as const, organization: of, now: now(), entropy: systemEntropy };
       const der = await issueIntermediate(by, { subject, scope }, root, key);
       const [asked, issued] = [
         spoilt.write('requests/device-issuing.json', text('device-issuing')),
@@ -414,23 +430,26 @@ describe('the ceremony of a root', () => {
     const head = stick.transcript.head;
     const text = readFileSync(join(stick.folder, 'transcript.jsonl'), 'utf8');
     const lines = text.split('\n').slice(0, -1);
-    const spoilt = (change: (folder: string) => void) => {
+    /** Only what is at the very end takes the head on paper to be found. */
+    const spoilt = (change: (folder: string) => void, written?: string) => {
       const folder = copyOf(place, stick, 'spoilt');
       change(folder);
-      throws(() => checkStick(Stick.ofRoot(folder), head), 'ceremony_invalid');
+      throws(() => checkStick(Stick.ofRoot(folder), written), 'ceremony_invalid');
     };
-    const withLines = (changed: readonly string[]) =>
-      spoilt((folder) => writeFileSync(join(folder, 'transcript.jsonl'), `${changed.join('\n')}\n`));
+    const withLines = (changed: readonly string[], written?: string) =>
+      spoilt((folder) => writeFileSync(join(folder, 'transcript.jsonl'), `${changed.join('\n')}\n`), written);
     for (const [n, line] of lines.entries()) {
-      withLines(lines.toSpliced(n, 1));
+      const end = n === lines.length - 1 ? head : undefined;
+      withLines(lines.toSpliced(n, 1), end);
       withLines(lines.toSpliced(n, 0, line));
-      withLines(lines.with(n, line.replace('B. Baker', 'B. Bader')));
+      withLines(lines.with(n, line.replace('B. Baker', 'B. Bader')), end);
       if (n > 0) withLines(lines.with(n, lines[n - 1]!).with(n - 1, line));
     }
     // a line that follows well, and that nobody wrote down
     const last = stick.transcript.lines.at(-1)!;
     const { v: _v, seq: _s, previous: _p, ...act } = last;
-    spoilt((folder) => appendFileSync(join(folder, 'transcript.jsonl'), nextLine(stick.transcript, act)));
+    const more = nextLine(stick.transcript, act);
+    spoilt((folder) => appendFileSync(join(folder, 'transcript.jsonl'), more), head);
     const named = new Set(
       stick.transcript.lines.flatMap((line) => [...line.in, ...line.out].map(({ file }) => file)),
     );

@@ -9,6 +9,7 @@ import { makeKey } from '@imprint/authority/signer/software';
 import { issueRoot } from '@imprint/authority/trust/issue-ca';
 import {
   createKeyFolder,
+  isKeyFolder,
   openKeyFolder,
   type SealedKeyFolder,
 } from '@imprint/authority/trust/sealed-key-folder';
@@ -46,7 +47,7 @@ export async function createRoot(stick: Stick, terms: RootTerms): Promise<void> 
   const { realm, organization, keyFolder } = terms;
   requireApart(stick.folder, keyFolder, 'the key folder');
   refuseSecondRoot(stick, terms);
-  const isNew = !existsSync(keyFolder);
+  const isNew = !(await isKeyFolder(keyFolder));
   if (stick.first === undefined && !isNew) await refuseForeignKeys(keyFolder);
   requireKnownTranscript(keyFolder, stick.transcript);
   const passphrase = await terms.passphrase(isNew);

@@ -1,7 +1,7 @@
 /** The bundle of trust anchors that a root signs whenever it has certified a CA for devices: its anchors and every such CA. */
 
 import { signBundle } from '@imprint/authority/trust/bundles';
-import { equalBytes } from '@imprint/contract/bytes';
+import { equalBytes, fromUtf8 } from '@imprint/contract/bytes';
 import { limits } from '@imprint/contract/limits';
 import { verifyTrustBundle } from '@imprint/contract/trust-bundle';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
@@ -18,10 +18,7 @@ export async function issueBundle(stick: Stick, terms: SignTerms): Promise<void>
   const revoked = new Set(lastCrl(stick, 'device')?.revoked.map(({ serial }) => serial));
   const intermediates = stick.transcript.lines
     .filter(({ act, subject }) => act === 'ca.signed' && subject.startsWith('device-'))
-    .map(
-      ({ subject }) =>
-        fromPem('CERTIFICATE', stick.text(stickFiles.issued(subject), limits.dutMessageBytes), 1)[0]!,
-    )
+    .map(({ out }) => fromPem('CERTIFICATE', fromUtf8(stick.recorded(out[0]!)), 1)[0]!)
     .filter((der) => !revoked.has(parseCertificate(der).serialHex))
     .slice(-limits.bundleCertificates);
   const last = lastBundle(stick);

@@ -6,6 +6,7 @@ import {
   type RootCrlReason,
   readRootCrl,
 } from '@imprint/authority/trust/root-crl';
+import { fromUtf8 } from '@imprint/contract/bytes';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
 import { parseCertificate } from '@imprint/contract/x509/certificate';
@@ -30,6 +31,7 @@ export async function issueNextCrl(
   { branch, revoke, reason, days }: CrlOrder,
   terms: SignTerms,
 ): Promise<{ file: string; crl: RootCrl }> {
+  stick.requireClock(terms.now().toISOString());
   recordFound(stick, branch, terms);
   const last = lastCrl(stick, branch);
   const now = terms.now();
@@ -77,16 +79,16 @@ export function lastCrl(stick: Stick, branch: Branch): RootCrl | undefined {
   );
   if (line === undefined) return undefined;
   const root = parseCertificate(rootCertificate(stick, branch));
-  return readRootCrl(stick.bytes(stickFiles.crl(branch, line.number!), limits.rootCrlBytes), root);
+  return readRootCrl(stick.recorded(line.out[0]!), root);
 }
 
 function serialOf(stick: Stick, branch: Branch, caId: string): string {
-  const isSigned = stick.transcript.lines.some(({ act, subject }) => act === 'ca.signed' && subject === caId);
-  if (!isSigned || !caId.startsWith(`${branch}-`)) {
+  const line = stick.transcript.lines.find(({ act, subject }) => act === 'ca.signed' && subject === caId);
+  if (line === undefined || !caId.startsWith(`${branch}-`)) {
     throw new ImprintError('unknown_ca', `the ${branch} root has signed no CA ${caId}`, {
       hint: 'See imprint root check --stick DIR for what it has signed.',
     });
   }
-  const [der] = fromPem('CERTIFICATE', stick.text(stickFiles.issued(caId), limits.dutMessageBytes), 1);
+  const [der] = fromPem('CERTIFICATE', fromUtf8(stick.recorded(line.out[0]!)), 1);
   return parseCertificate(der!).serialHex;
 }

@@ -67,6 +67,7 @@ export function requireSignable(stick: Stick, text: string, at: Date): CaRequest
 
 /** Signs it, and a bundle that holds it. @returns false where it was signed before: its certificate stands on the stick as it was */
 export async function signRequest(stick: Stick, text: string, terms: SignTerms): Promise<boolean> {
+  stick.requireClock(terms.now().toISOString());
   const request = requireSignable(stick, text, terms.now());
   const { ca_id, kind, fingerprint } = request;
   const isSigned = stick.transcript.lines.some(

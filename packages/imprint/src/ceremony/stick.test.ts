@@ -151,6 +151,52 @@ describe('a stick that was in other hands', () => {
     assert.equal(readFileSync(victim, 'utf8'), 'of the machine');
   });
 
+  test('what the stick shows at the second look is what was recorded, or nothing is signed', async () => {
+    const other = await newRoot(place, 'shown', 'test');
+    const terms = termsOf(place, other, 'shown');
+    const first = await waitingHome(place, 'shown-home', 'test');
+    await signRequest(other, first.text('device-issuing'), terms);
+    await signRequest(other, first.text('station-issuing'), terms);
+    const station = { ...order, branch: 'station' as const };
+    await issueNextCrl(other, station, terms);
+    await issueNextCrl(other, { ...station, revoke: ['station-issuing'] }, terms);
+    const shows = (shown: string, inPlaceOf: string) => {
+      const folder = copyOf(place, other, 'exchanged');
+      const one = Stick.ofRoot(folder);
+      checkStick(one);
+      cpSync(join(folder, shown), join(folder, inPlaceOf));
+      return { one, its: termsOf(place, one, 'shown') };
+    };
+    // the list without whom it revokes, which the root has signed as well
+    const list = shows('crl/station-root-1.crl', 'crl/station-root-2.crl');
+    await refuses(issueNextCrl(list.one, station, list.its), 'ceremony_invalid', /not the file/);
+    // another CA in the place of the one that is to be revoked
+    const ca = shows('issued/station-issuing.pem', 'issued/device-issuing.pem');
+    const revoking = issueNextCrl(ca.one, { ...order, revoke: ['device-issuing'] }, ca.its);
+    await refuses(revoking, 'ceremony_invalid', /not the file/);
+    const bundle = shows('issued/station-issuing.pem', 'issued/device-issuing.pem');
+    const again = signRequest(bundle.one, first.text('device-issuing'), bundle.its);
+    await refuses(again, 'ceremony_invalid', /not the file/);
+  });
+
+  test('a clock that went back spoils no stick, and has nothing signed', async () => {
+    const clocked = await newRoot(place, 'clocked', 'test');
+    const terms = termsOf(place, clocked, 'clocked');
+    const before_ = readFileSync(join(clocked.folder, 'transcript.jsonl'), 'utf8');
+    const yesterday = { ...terms, now: () => new Date(Date.now() - 86_400_000) };
+    await refuses(signRequest(clocked, request, yesterday), 'ceremony_invalid', /clock of this machine/);
+    await refuses(issueNextCrl(clocked, order, yesterday), 'ceremony_invalid', /clock of this machine/);
+    const { v: _v, seq: _s, previous: _p, ...act } = clocked.transcript.lines.at(-1)!;
+    const at_ = yesterday.now().toISOString();
+    assert.throws(() => clocked.record({ ...act, at: at_ }), { code: 'ceremony_invalid' });
+    assert.equal(readFileSync(join(clocked.folder, 'transcript.jsonl'), 'utf8'), before_);
+    assert.throws(() => statSync(join(clocked.folder, 'crl')), /ENOENT/);
+    const issued = join(clocked.folder, 'issued/station-issuing.pem');
+    assert.throws(() => statSync(issued), /ENOENT/);
+    await signRequest(Stick.ofRoot(clocked.folder), request, termsOf(place, clocked, 'clocked'));
+    checkStick(Stick.ofRoot(clocked.folder));
+  });
+
   test('a key folder on the stick is refused by whatever name', () => {
     for (const name of ['keys', '..keys', '.../keys', 'a/../keys']) {
       assert.throws(

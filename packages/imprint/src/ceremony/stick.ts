@@ -114,6 +114,18 @@ export class Stick {
     return readBoundedBytes(requirePlain(this.folder, file), maxBytes);
   }
 
+  /**
+   * The bytes of a file that a line names, and no others: what is looked at again after it was checked may have been exchanged meanwhile.
+   * @throws ceremony_invalid
+   */
+  recorded({ file, sha256 }: StickFile): Uint8Array {
+    const bytes = this.bytes(file, limits.transcriptBytes);
+    if (sha256Hex(bytes) === sha256) return bytes;
+    throw new ImprintError('ceremony_invalid', `${file} is not the file that the transcript names`, {
+      hint: 'Do not use this stick: it was changed while it was looked at. Compare it with the copy in the other safe.',
+    });
+  }
+
   /** Writes a file, whole or not at all and on the disk, and gives it as the transcript names it. */
   write(file: string, content: Uint8Array | string): StickFile {
     const path = requirePlain(this.folder, file);
@@ -133,8 +145,20 @@ export class Stick {
     return { file, sha256: sha256Hex(this.bytes(file, limits.transcriptBytes)) };
   }
 
+  /** To be asked before anything is signed. @throws ceremony_invalid where the clock is before the last line: no line could follow */
+  requireClock(at: string): void {
+    const last = this.transcript.lines.at(-1);
+    if (last === undefined || last.at <= at) return;
+    throw new ImprintError(
+      'ceremony_invalid',
+      `the clock of this machine says ${at}, and the last line of the transcript was written at ${last.at}`,
+      { hint: 'Set the clock right, to the minute, and run the same command again. Nothing was signed.' },
+    );
+  }
+
   /** Adds a line to the transcript, on the disk. What was cut off by a stop in the midst of writing is taken away before. */
   record(act: Act): void {
+    this.requireClock(act.at);
     makeFolder(this.folder);
     const path = requirePlain(this.folder, transcriptFile);
     if (existsSync(path) && statSync(path).size > this.transcript.wholeBytes) {

@@ -7,6 +7,7 @@ import {
   type Login,
   listAccounts,
 } from '@imprint/authority/access/accounts';
+import { changePassword } from '@imprint/authority/access/change-password';
 import { newTotpSecret, totpUri } from '@imprint/authority/access/one-time-code';
 import { hashPassword } from '@imprint/authority/access/password';
 import { ImprintError } from '@imprint/contract/errors';
@@ -19,6 +20,7 @@ import {
   addHomeOptions,
   addIdentityOptions,
   readSecret,
+  withCredentials,
 } from '../act-as.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { say, table } from '../say.ts';
@@ -36,7 +38,7 @@ interface CreateOptions extends ActingOptions {
   oidcSubject?: string;
 }
 
-/** Adds `account create|list|role|disable`. */
+/** Adds `account create|list|role|password|disable`. */
 export function addAccountCommands(program: Command): void {
   const account = program.command('account').description('people who may act here');
 
@@ -87,6 +89,12 @@ export function addAccountCommands(program: Command): void {
       }),
     );
 
+  addIdentityOptions(addHomeOptions(account.command('password')))
+    .description('change your own password (--as): every session of the account ends')
+    .option('--new-password-file <file>', 'the new password, mode 0600 (default: typed twice)')
+    .addHelpText('after', '\nExample:\n  imprint account password --home ./authority --as ada')
+    .action(changeOwnPassword);
+
   addIdentityOptions(addHomeOptions(account.command('disable')))
     .description('end an account for ever: its sessions and tokens do nothing from now on')
     .argument('<account>', 'the account')
@@ -101,6 +109,22 @@ export function addAccountCommands(program: Command): void {
         say(options, { account_id: accountId, status: 'disabled' }, [`${accountId} is disabled.`]);
       }),
     );
+}
+
+function changeOwnPassword(options: ActingOptions & { newPasswordFile?: string }): Promise<void> {
+  return withCredentials(options, async ({ access }, credentials) => {
+    const password = await newPassword(credentials.accountId, options.newPasswordFile);
+    try {
+      const changed = await changePassword(access, credentials, password, 'home');
+      const { sessions_ended: ended } = changed;
+      say(options, changed, [
+        `The password of ${changed.account_id} is changed; ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`,
+        'Its API tokens go on: imprint token list. Revoke those that somebody else may know.',
+      ]);
+    } finally {
+      password.fill(0);
+    }
+  });
 }
 
 function create(accountId: string, options: CreateOptions): Promise<void> {

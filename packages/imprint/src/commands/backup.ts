@@ -3,6 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseVerifierKey } from '@imprint/contract/audit/checkpoint';
 import { limits } from '@imprint/contract/limits';
 import type { Command } from 'commander';
+import { type ActingOptions, actAs, addIdentityOptions } from '../act-as.ts';
+import type { Manifest } from '../backup/backup-folder.ts';
 import { checkBackup } from '../backup/check-backup.ts';
 import { EntriesArchive } from '../backup/entries-archive.ts';
 import { makeBackup } from '../backup/make-backup.ts';
@@ -14,12 +16,8 @@ import { withAuthority } from '../with-authority.ts';
 
 const followEveryMs = 1_000;
 
-interface BackupOptions {
-  home: string;
+interface BackupOptions extends ActingOptions {
   to: string;
-  passphraseFile?: string;
-  pinFile?: string;
-  json?: boolean;
 }
 
 interface CheckOptions {
@@ -30,24 +28,23 @@ interface CheckOptions {
 
 /** Adds `backup`, `backup check` and `backup entries`. */
 export function addBackupCommands(program: Command): void {
-  const backup = program
-    .command('backup')
+  const backup = addIdentityOptions(program.command('backup'))
     .description('copy everything but the keys into one folder, while the authority works')
     // check has options of the same names
     .enablePositionalOptions()
     .option('--home <dir>', "the authority's folder")
     .option('--to <dir>', 'a new folder')
-    .option('--passphrase-file <file>', 'passphrase of the keys, mode 0600')
-    .option('--pin-file <file>', 'PIN of the token that holds a key, mode 0600')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
 The folder holds the database, the configuration, the certificates and a signed checkpoint, and never a key: back the
-folder of the keys up apart from it (docs/guide/backup.md).
+folder of the keys up apart from it (docs/guide/backup.md). Where people have accounts it takes the permission log.backup: of an
+account, or of an API token for a timer.
 
 Examples:
   imprint backup --home ./authority --to /backup/2026-11-30
+  imprint backup --home ./authority --to /backup/2026-11-30 --as-token /etc/imprint/backup.token
   imprint backup check --from /backup/2026-11-30`,
     )
     .action((options: BackupOptions, command: Command) => {
@@ -122,10 +119,12 @@ async function keepEntries(options: EntriesOptions): Promise<void> {
 
 async function make(options: BackupOptions): Promise<void> {
   const line = progressLine(options);
-  const { size, root, made_at, files } = await withAuthority(options, (authority) =>
-    makeBackup(authority, options.to, line.show),
-  );
+  let made: Manifest | undefined;
+  await actAs(options, 'log.backup', async (authority) => {
+    made = await makeBackup(authority, options.to, line.show);
+  });
   line.clear();
+  const { size, root, made_at, files } = made!;
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   say(options, { backup: options.to, made_at, size, root, bytes }, [
     `The backup stands in ${options.to}.`,

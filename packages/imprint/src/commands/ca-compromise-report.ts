@@ -21,6 +21,8 @@ export interface CompromiseReport {
   /** By this run. */
   revoked: number;
   orders: readonly Replacement[];
+  /** Units in the field that have not come for another certificate yet. */
+  awaited: number;
   /** CAs that certify in its place. */
   successors: readonly string[];
 }
@@ -81,6 +83,11 @@ export function remainingLines(of: CompromiseReport, home: string): string[] {
       ? []
       : [
           `- The root has to revoke it, which is what others believe: imprint root crl --revoke ${ca.ca_id} --reason ca-compromise, at a ceremony; then imprint ca install.`,
+        ]),
+    ...(of.awaited === 0
+      ? []
+      : [
+          `- ${of.awaited} ${of.awaited === 1 ? 'unit' : 'units'} in the field ${of.awaited === 1 ? 'is' : 'are'} certified anew when they come: imprint serve has to reach them. Give this command again to see how many are left.`,
         ]),
     ...(of.plan.stations.length === 0
       ? []

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { declareCompromised, requireDeclarable } from '@imprint/authority/compromise/declare';
 import { disown, recognise } from '@imprint/authority/compromise/disown';
-import { type Plan, planOf, successorsOf } from '@imprint/authority/compromise/plan';
+import { awaitedBy, type Plan, planOf, successorsOf } from '@imprint/authority/compromise/plan';
 import { openReplacements, replacementsFor } from '@imprint/authority/compromise/replacement-orders';
 import { revokeIssued } from '@imprint/authority/compromise/revoke-issued';
 import { CrlPublisher } from '@imprint/authority/revocation/crl-publisher';
@@ -118,6 +118,7 @@ async function compromise(
       disowned: 0,
       revoked: 0,
       orders,
+      awaited: 0,
       successors: [],
     });
     return;
@@ -154,6 +155,7 @@ async function carryOut(
   await new CrlPublisher(publisherCore(authority, await authority.unlock())).round();
   const orders = await replacementsFor(ledger.reader, ca);
   const successors = await successorsOf(ledger.reader, ca);
+  const awaited = await awaitedBy(ledger.reader, ca);
   const revokedByRoot = await isRevokedByRoot(ledger.reader, ca, rootsOf(authority));
   report(options, {
     dryRun: false,
@@ -165,6 +167,7 @@ async function carryOut(
     disowned,
     revoked,
     orders,
+    awaited,
     successors,
   });
 }
@@ -185,6 +188,7 @@ function report(options: CompromiseOptions, of: CompromiseReport): void {
       disowned,
       revoked_now: revoked,
       orders,
+      awaited: of.awaited,
       successors,
     },
     [...planLines(of), ...seenLines(of), ...remainingLines(of, options.home)],

@@ -6,6 +6,7 @@ import { rootNames } from '@imprint/authority/trust/issue-ca';
 import { keptRootCrls } from '@imprint/authority/trust/root-crls';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addIdentityOptions } from '../act-as.ts';
+import { renewDevRootCrls } from '../make-ca.ts';
 import type { OpenAuthority } from '../open-authority.ts';
 import { publisherCore } from '../revocation-of.ts';
 import { say, table } from '../say.ts';
@@ -86,9 +87,15 @@ async function publish(authority: ActingAuthority, options: CrlOptions & { all?:
   const core = publisherCore(authority, await authority.unlock());
   const made = await new CrlPublisher(core).round(options.all ?? false);
   const names = await caNames(authority);
-  const published = made
-    .map(({ issuer, ...crl }) => ({ ca: names.get(issuer.certificate.sha256)!, ...crl }))
-    .sort((a, b) => a.ca.localeCompare(b.ca) || a.partition - b.partition);
+  // elsewhere people sign them at a ceremony
+  const ofRoots =
+    authority.configuration.realm === 'dev' ? await renewDevRootCrls(authority, options.all ?? false) : [];
+  const published = [
+    ...made.map(({ issuer, ...crl }) => ({ ca: names.get(issuer.certificate.sha256)!, ...crl })),
+    ...ofRoots.map(({ branch, number, revoked, crl }) => ({
+      ...{ ca: rootNames[branch], partition: 0, number, revoked, bytes: crl.length },
+    })),
+  ].sort((a, b) => a.ca.localeCompare(b.ca) || a.partition - b.partition);
   say(
     options,
     { published },

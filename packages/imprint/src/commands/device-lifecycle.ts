@@ -7,10 +7,9 @@ import {
   stockOfOrder,
   transitionList,
 } from '@imprint/authority/lifecycle/transition-list';
-import type { TransitionTarget } from '@imprint/contract/api/lifecycle';
+import { type TransitionTarget, transitionPermissions } from '@imprint/contract/api/lifecycle';
 import { ImprintError } from '@imprint/contract/errors';
 import { limits } from '@imprint/contract/limits';
-import type { Permission } from '@imprint/contract/permission';
 import type { Command } from 'commander';
 import { type ActingAuthority, type ActingOptions, actOn, addApprovalOptions } from '../act-as.ts';
 import { wholeNumber } from '../parse-option.ts';
@@ -31,7 +30,6 @@ interface Verb {
   /** What it is for, in help. */
   description: string;
   needsReason: boolean;
-  permission: Permission;
   example: string;
 }
 
@@ -39,7 +37,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'stock',
     to: 'stocked',
-    permission: 'device.ship',
     description: 'a manufactured unit lies in stock',
     needsReason: false,
     example: 'imprint device stock --csv counted.csv --home ./authority',
@@ -47,7 +44,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'ship',
     to: 'shipped',
-    permission: 'device.ship',
     description: 'units leave: as many as people counted, or none',
     needsReason: false,
     example:
@@ -56,7 +52,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'return',
     to: 'returned',
-    permission: 'device.service',
     description: 'a unit came back: its certificates are revoked, whatever becomes of it',
     needsReason: true,
     example: 'imprint device return SN-00012345 --reason "RMA 88: does not start" --home ./authority',
@@ -64,7 +59,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'refurb',
     to: 'refurbished',
-    permission: 'device.service',
     description:
       'accept a returned unit for refurbishing: scanned on the line it gets a new key and certificate',
     needsReason: true,
@@ -73,7 +67,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'scrap',
     to: 'scrapped',
-    permission: 'device.service',
     description: 'the unit is destroyed: ID and board are never used again',
     needsReason: true,
     example: 'imprint device scrap SN-00012345 --reason "board cracked" --home ./authority',
@@ -81,7 +74,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'retire',
     to: 'retired',
-    permission: 'device.service',
     description: 'a unit goes out of service for good: its certificates are revoked',
     needsReason: true,
     example: 'imprint device retire SN-00012345 --reason "replaced by SN-00020001" --home ./authority',
@@ -89,7 +81,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'lost',
     to: 'lost',
-    permission: 'device.service',
     description: 'nobody knows where the unit is: its certificates are revoked',
     needsReason: true,
     example: 'imprint device lost --csv missing.csv --reason "stocktaking 2026-12" --home ./authority',
@@ -97,7 +88,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'quarantine',
     to: 'quarantined',
-    permission: 'device.service',
     description: 'set a unit aside; the line goes no further with it',
     needsReason: true,
     example: 'imprint device quarantine SN-00012345 --reason "label looks copied" --home ./authority',
@@ -105,7 +95,6 @@ const verbs: readonly Verb[] = [
   {
     verb: 'release',
     to: 'released',
-    permission: 'device.release',
     description: 'let a unit out of quarantine, to the state that it was set aside from',
     needsReason: true,
     example: 'imprint device release SN-00012345 --reason "label checked" --home ./authority',
@@ -150,7 +139,7 @@ function addVerb(device: Command, each: Verb): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', `\nExample:\n  ${example}`)
     .action((deviceId: string | undefined, options: MoveOptions) =>
-      actOn(options, each.permission, (authority) => run(authority, each, deviceId, options)),
+      actOn(options, transitionPermissions[to], (authority) => run(authority, each, deviceId, options)),
     );
 }
 

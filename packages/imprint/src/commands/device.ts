@@ -15,6 +15,7 @@ import { type ActingOptions, actAs, addApprovalOptions, addHomeOptions } from '.
 import { wholeNumber } from '../parse-option.ts';
 import { facts, plain, say, table } from '../say.ts';
 import { withAuthority } from '../with-authority.ts';
+import { addDeviceContactsCommand, contactLines } from './device-contacts.ts';
 
 interface HomeOptions {
   home: string;
@@ -29,7 +30,7 @@ interface ListOptions extends HomeOptions {
   limit: string;
 }
 
-/** Adds `device show|list|allow-debug`. */
+/** Adds `device show|list|contacts|allow-debug`. */
 export function addDeviceCommands(program: Command): void {
   const device =
     program.commands.find((command) => command.name() === 'device') ??
@@ -75,6 +76,8 @@ export function addDeviceCommands(program: Command): void {
         ]);
       }),
     );
+
+  addDeviceContactsCommand(device);
 
   device
     .command('list')
@@ -134,7 +137,8 @@ function deviceLines(device: DeviceReport): string[] {
       manufactured: device.manufactured_at,
       contract: `${device.contract_revision} (${device.contract_sha256})`,
       firmware: firmware === null ? null : `${firmware.build_id} (${firmware.sha256})`,
-      'firmware seen': device.last_seen_firmware,
+      'firmware seen': seenFirmware(device),
+      configuration: device.reported?.configuration?.version,
       'made at': device.site === null ? null : `${device.site}/${device.station_id}`,
       operator:
         device.operator_id === null ? null : `${device.operator ?? 'forgotten'} (${device.operator_id})`,
@@ -159,6 +163,9 @@ function deviceLines(device: DeviceReport): string[] {
         '  revoked': row.revoked_at === null ? null : `${row.revoked_at}, ${row.revocation_reason}`,
       }),
     ]),
+    ...(device.contacts.seen.length + device.contacts.refused.length === 0
+      ? []
+      : ['', ...contactLines(device.contacts)]),
     ...section(
       table([
         ['OPERATION', 'OUTCOME', 'STATION', 'AT'],
@@ -172,6 +179,13 @@ function deviceLines(device: DeviceReport): string[] {
       ]),
     ),
   ];
+}
+
+/** As the device said it, else the build that it was made with. */
+function seenFirmware({ reported, last_seen_firmware }: DeviceReport): string | null {
+  if (reported === null) return last_seen_firmware;
+  const { build_id, sha256, rollback_counter } = reported.firmware;
+  return `${build_id}, roll-back counter ${rollback_counter} (${sha256})`;
 }
 
 function builtLines(built: AsBuilt): string[] {

@@ -13,6 +13,8 @@ interface DoctorOptions {
   home?: string;
   station?: string;
   alarmsSeen?: boolean;
+  passphraseFile?: string;
+  pinFile?: string;
   json?: boolean;
 }
 
@@ -25,12 +27,18 @@ export function addDoctorCommand(program: Command): void {
     )
     .option('--home <dir>', "an authority's folder")
     .option('--station <dir>', "a station's folder")
+    .option(
+      '--passphrase-file <file>',
+      'with --home: passphrase of the keys, mode 0600; it looks at them too',
+    )
+    .option('--pin-file <file>', 'with --home: PIN of the token that holds a key, mode 0600')
     .option('--alarms-seen', 'with --home: say that somebody has looked at every alarm there is')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
 Run it as the user to whom the folder belongs. It ends with 1 where a check fails; warnings alone end with 0.
+It asks for no passphrase and no PIN: without them it does not look at the keys. A PIN is given to a token once, and never after a wrong one.
 
 Examples:
   imprint doctor --home ./authority
@@ -47,7 +55,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
     });
   }
   if (options.alarmsSeen) return sayAlarmsSeen(options);
-  const checks = home === undefined ? await examineStation(station!) : await examineAuthority(home);
+  const checks = home === undefined ? await examineStation(station!) : await examineAuthority(home, options);
   const failed = checks.filter(({ verdict }) => verdict === 'fail').length;
   say(options, { ok: failed === 0, checks }, [...lines(checks), '', summary(checks)]);
   if (failed > 0) throw new ExitCode(1);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -92,6 +92,7 @@ test('a lone developer needs no account, until two people are asked for', async 
     ['station', 'revoke', 'st-1', '--reason', 'x'],
     ['credential', 'revoke', '--serial', '00', '--reason', 'superseded'],
     ['clock', 'accept', '--reason', 'x'],
+    ['backup', '--to', join(folder, 'backup')],
     ['sample', 'register', 'SN-1', '--kind', 'golden'],
     ['contract', 'register', gateway],
     ['device', 'allow-debug', 'SN-1', '--reason', 'x'],
@@ -159,6 +160,39 @@ test('an officer with a second factor is made by two, and signs in with the code
   const accounts = await imprint('account', 'list');
   assert.match(accounts.stdout, /otto +Person otto +ca-officer +password \+ one-time-code +ada +active/);
   await json('account', 'disable', 'otto', '--reason', 'left', ...as('ben'));
+});
+
+test('a person changes their password: the old one does nothing more', async () => {
+  const next = secretFile('next', 'correct horse battery, and a cart');
+  const change = (from: string, to: string) => [
+    ...['account', 'password', '--as', 'lee', '--password-file', from, '--new-password-file', to],
+  ];
+  assert.match((await imprint(...change(passwordFile, next))).stdout, /^The password of lee is changed; 0 /);
+  await refused('login_refused', ...createOrder('PO-5', '1'), ...as('lee'));
+  await json(...createOrder('PO-5', '1'), '--as', 'lee', '--password-file', next);
+  await refused('login_refused', ...change(passwordFile, next));
+  await refused('bad_request', ...change(next, next));
+  assert.equal((await imprint('account', 'password')).status, 2);
+  await json(...change(next, passwordFile));
+});
+
+test('a backup takes a permission, which a timer has by a token, and without it nothing is made', async () => {
+  const to = join(folder, 'backup');
+  const out = join(folder, 'backup.token');
+  await refused('not_authorized', 'backup', '--to', to, ...as('lee'));
+  const create = ['token', 'create', '--reason', 'nightly', '--permission'];
+  const other = join(folder, 'other.token');
+  await json(...create, 'clock.accept', '--out', other, ...as('ada'));
+  await json(...create, 'log.backup', '--out', out, ...as('ada'));
+  await refused('not_authorized', 'backup', '--to', to, '--as-token', other);
+  assert.ok(!existsSync(to) && !existsSync(`${to}.unfinished`));
+  await json('backup', '--to', to, '--as-token', out);
+  const { tokens } = await json('token', 'list');
+  const { token_id } = tokens.find((one: { permissions: string[] }) =>
+    one.permissions.includes('log.backup'),
+  );
+  await json('token', 'revoke', token_id, '--reason', 'lost', ...as('ada'));
+  await refused('not_authenticated', 'backup', '--to', `${to}-2`, '--as-token', out);
 });
 
 test('I-19: no password stands in the home', () => {

@@ -2,12 +2,14 @@
 import { expireApprovals } from '@imprint/authority/access/approvals';
 import { hashTile } from '@imprint/authority/audit/tiles';
 import { haltForClock } from '@imprint/authority/clock/clock-guard';
+import { caCertificatesOf } from '@imprint/authority/http/est-route';
 import { lineHandlers } from '@imprint/authority/http/line-handlers';
 import { createPublicListener } from '@imprint/authority/http/public-listener';
 import { closeStaleIntents } from '@imprint/authority/jobs/close-stale-intents';
 import { forgetEphemeral } from '@imprint/authority/jobs/forget-ephemeral';
 import type { LineCore } from '@imprint/authority/jobs/line-core';
 import { stationAlarms } from '@imprint/authority/jobs/station-alarms';
+import { endOverdue } from '@imprint/authority/onboarding/successor';
 import { latestBundle } from '@imprint/authority/trust/bundles';
 import { keyNames } from '@imprint/authority/trust/hierarchy';
 import { trustedCas } from '@imprint/authority/trust/issuers';
@@ -17,7 +19,7 @@ import { toPem } from '@imprint/contract/x509/pem';
 import type { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import { type AuthorityConfiguration, authorityHome, readConfiguration } from '../authority-home.ts';
-import { DeviceDoor } from '../device-listener/device-door.ts';
+import { DeviceDoor, type DoorAddresses } from '../device-listener/device-door.ts';
 import { listenOn } from '../listen-on.ts';
 import { managementListenerOf } from '../management-listener.ts';
 import type { AuthorityMetrics } from '../metrics/authority-metrics.ts';
@@ -39,6 +41,7 @@ interface ServeOptions {
   publicPort?: string;
   managementPort?: string;
   devicePort?: string;
+  authorizePort?: string;
   json?: boolean;
 }
 
@@ -56,6 +59,7 @@ export function addServeCommand(program: Command): void {
     .option('--public-port <port>', 'instead of the configured one; 0 takes a free one')
     .option('--management-port <port>', 'instead of the configured one; listens there also where none is')
     .option('--device-port <port>', 'instead of the configured one; listens there also where none is')
+    .option('--authorize-port <port>', 'where other doors of this machine ask whether a device may pass')
     .option('--json', 'say where it listens as one JSON line')
     .addHelpText('after', '\nExample:\n  imprint serve --home ./authority')
     .action(serve);
@@ -104,11 +108,7 @@ async function serve(options: ServeOptions): Promise<void> {
     const door = held === undefined ? deviceDoor(authority, unlocked, options, metrics) : undefined;
     if (door !== undefined) listeners.push(door);
     const device = await door?.open();
-    sayReady(
-      options,
-      { ...addresses, ...(management !== null && { management }), ...(device && { device }) },
-      held,
-    );
+    sayReady(options, { ...addresses, ...(management !== null && { management }), ...device }, held);
     const timers = held === undefined ? watchOver(authority, line) : [];
     if (held === undefined) listeners.push(revocation.begin());
     await Promise.race([untilStopped(), stationListener.failed, ...(door ? [door.failed] : [])]);
@@ -140,7 +140,12 @@ async function watchedAuthority(options: ServeOptions): Promise<{
 
 function sayReady(
   options: ServeOptions,
-  addresses: { station: string; public: string; metrics?: string; management?: string; device?: string },
+  addresses: {
+    station: string;
+    public: string;
+    metrics?: string;
+    management?: string;
+  } & Partial<DoorAddresses>,
   held: ImprintError | undefined,
 ): void {
   if (options.json) {
@@ -151,6 +156,7 @@ function sayReady(
     const lines = [`Stations: ${addresses.station} (mTLS)`, `Public:   ${addresses.public}`];
     if (addresses.management !== undefined) lines.push(`People:   ${addresses.management}`);
     if (addresses.device !== undefined) lines.push(`Devices:  ${addresses.device} (mTLS)`);
+    if (addresses.authorize !== undefined) lines.push(`Doors:    ${addresses.authorize}/v1/authorize`);
     if (addresses.metrics !== undefined) lines.push(`Metrics:  ${addresses.metrics}/metrics`);
     process.stdout.write(`${[...lines, 'Control-C stops it.'].join('\n')}\n`);
   }
@@ -164,6 +170,7 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
   return [
     every(limits.intentLeaseMs, () => closeStaleIntents(line)),
     every(forgetEveryMs, () => forgetEphemeral(line)),
+    every(forgetEveryMs, () => endOverdue(line)),
     every(forgetEveryMs, () => expireApprovals(line.ledger, line.processId)),
     every(limits.clockWatchMs, () => watchClock(authority, line.processId)),
   ];
@@ -173,16 +180,19 @@ function watchOver(authority: OpenAuthority, line: LineCore): NodeJS.Timeout[] {
 function deviceDoor(
   authority: OpenAuthority,
   unlocked: UnlockedAuthority,
-  { home, devicePort }: ServeOptions,
+  { home, devicePort, authorizePort }: ServeOptions,
   metrics: AuthorityMetrics | undefined,
 ): DeviceDoor | undefined {
-  const { device } = authority.configuration.listeners;
+  const { device, authorize } = authority.configuration.listeners;
   if (device === undefined && devicePort === undefined) return undefined;
   const { host, port } = device ?? { host: '127.0.0.1', port: 0 };
   return new DeviceDoor(authority, unlocked, {
     folder: home,
     host,
     port: devicePort ?? port,
+    ...((authorize !== undefined || authorizePort !== undefined) && {
+      doors: { host: authorize?.host ?? '127.0.0.1', port: authorizePort ?? authorize?.port ?? 0 },
+    }),
     ...(metrics && { refused: (kind, count) => metrics.deviceRefused(kind, count) }),
   });
 }
@@ -223,6 +233,7 @@ function publicListenerOf(
       const cas = await trustedCas(ledger.reader, 'device');
       return cas.map((der) => toPem('CERTIFICATE', der)).join('');
     },
+    caCertificates: caCertificatesOf(ledger.reader, line.rootPem),
     bundle: async () => (await latestBundle(ledger.reader))?.text,
     checkpoint: async () => (await checkpoints.latest()).text,
     hashTile: (path) => hashTile(ledger.reader, path),

@@ -49,15 +49,15 @@ test('I-16: what a station remembers is printed as audit verify takes it, and is
   const running = journal();
   running.recordFact('log_key', logKey);
   running.recordFact('checkpoint', text);
-  running.recordFact('log_size', '7');
+  running.recordFact('log_size', '9');
   assert.equal(await refused(), 1, 'the station runs');
   running.close();
 
   const { stdout, stderr } = printed();
   assert.equal(stdout, text);
-  assert.match(stderr, /size 6; the log has had size 7/);
+  assert.match(stderr, /size 8; the log has had size 9/);
   const facts = JSON.parse(printed('--json').stdout);
-  assert.deepEqual([facts.size, facts.log_size, facts.checkpoint], [6, 7, text]);
+  assert.deepEqual([facts.size, facts.log_size, facts.checkpoint], [8, 9, text]);
   const note = join(folder, 'st-1.note');
   writeFileSync(note, stdout);
   assert.equal(await imprint('audit', 'verify', '--home', home, '--checkpoint', note), 0);

@@ -3,9 +3,12 @@
  * that may certify, and certified anew before its certificate ends or when its CA certifies no more.
  */
 import { createPublicKey } from 'node:crypto';
+import { configurationDecisions } from '@imprint/authority/http/configuration-route';
 import { deviceDecisions } from '@imprint/authority/onboarding/device-decisions';
 import { certifyDeviceServer, type DeviceServerIdentity } from '@imprint/authority/onboarding/device-server';
+import { Enrolment } from '@imprint/authority/onboarding/enrol';
 import { makeKey } from '@imprint/authority/signer/software';
+import { configurationOf } from '../configuration-of.ts';
 import type { OpenAuthority, UnlockedAuthority } from '../open-authority.ts';
 import { reportFault } from '../report-fault.ts';
 import type { ListenerThread } from '../start-thread.ts';
@@ -17,8 +20,16 @@ export interface DoorOptions {
   folder: string;
   host: string;
   port: string | number;
+  /** Where other doors of this machine ask; absent: nowhere. */
+  doors?: { host: string; port: string | number };
   /** Hears of each refusal that is written down. */
   refused?: (kind: string, count: number) => void;
+}
+
+/** URLs. */
+export interface DoorAddresses {
+  device: string;
+  authorize?: string;
 }
 
 export class DeviceDoor {
@@ -46,8 +57,8 @@ export class DeviceDoor {
    * Where it listens; null where it cannot be certified yet, which is reported: it is tried again.
    * @throws unavailable where the address cannot be had
    */
-  async open(): Promise<string | null> {
-    this.#timer = setInterval(() => void this.#look().catch(reportFault), lookEveryMs);
+  async open(): Promise<DoorAddresses | null> {
+    this.#timer = setInterval(() => void this.look().catch(reportFault), lookEveryMs);
     try {
       await this.#certify();
     } catch (error) {
@@ -57,30 +68,44 @@ export class DeviceDoor {
     return this.#listen();
   }
 
+  get isOpen(): boolean {
+    return this.#thread !== undefined;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#thread?.close();
   }
 
-  async #look(): Promise<void> {
+  /** Certifies anew what is over, and opens what could not be opened before. Called now and then. */
+  async look(): Promise<void> {
     if (this.#identity !== undefined && !(await this.#isOver(this.#identity))) return;
     await this.#certify();
     if (this.#thread !== undefined) return this.#thread.asked.renew(tlsOf(this.#identity!));
-    process.stderr.write(`Devices: ${await this.#listen()} (mTLS)\n`);
+    const { device, authorize } = await this.#listen();
+    process.stderr.write(`Devices: ${device} (mTLS)\n`);
+    if (authorize !== undefined) process.stderr.write(`Doors: ${authorize}\n`);
   }
 
-  async #listen(): Promise<string> {
-    const { folder, host, port } = this.#options;
+  async #listen(): Promise<DoorAddresses> {
+    const { folder, host, port, doors } = this.#options;
     this.#thread = startDeviceListener({ folder, server: tlsOf(this.#identity!) }, this.#deciding());
     this.#thread.failed.catch(this.#fail);
-    return this.#thread.listen(host, port);
+    const device = await this.#thread.listen(host, port);
+    if (doors === undefined) return { device };
+    return { device, authorize: await this.#thread.asked.listenToDoors(doors.host, doors.port) };
   }
 
   #deciding(): DeviceDeciding {
     const { line } = this.#unlocked;
     const decisions = deviceDecisions(line);
+    const enrolment = new Enrolment(line);
     return {
       ...decisions,
+      ...configurationDecisions(configurationOf(this.#authority)),
+      enrol: (...asked) => enrolment.enrol(...asked),
+      renew: (...asked) => enrolment.renew(...asked),
+      keyTypeFor: (known) => enrolment.keyTypeFor(known),
       writeContacts: (contacts) => {
         for (const { kind, count } of contacts.refused) this.#options.refused?.(kind, count);
         return decisions.writeContacts(contacts);

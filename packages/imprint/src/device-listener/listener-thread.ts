@@ -3,7 +3,13 @@
  * the tables over a connection of its own, at every request, so that what another process decided counts at once.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { createAuthorizeListener } from '@imprint/authority/http/authorize-listener';
+import {
+  addConfigurationRoutes,
+  type ConfigurationDecisions,
+} from '@imprint/authority/http/configuration-route';
 import { createDeviceListener, type DeviceListenerTls } from '@imprint/authority/http/device-listener';
+import { addEstRoutes, caCertificatesOf } from '@imprint/authority/http/est-route';
 import { GatheredContacts } from '@imprint/authority/onboarding/contacts';
 import { findCredential } from '@imprint/authority/onboarding/found-credential';
 import { ContractShelf } from '@imprint/authority/registry/contract-shelf';
@@ -32,15 +38,16 @@ let tls: DeviceListenerTls = { ...server, deviceCaPem: await casPem() };
 
 const deciding = callsBetweenThreads<DeviceDeciding, DeviceListening>(parentPort, {
   listen: (host, port) => listenOn(listener, host, port, '--device-port'),
+  listenToDoors: (host, port) => listenOn(doors, host, port, '--authorize-port'),
   renew: async (next) => change({ ...next }),
   close: async () => {
     for (const timer of timers) clearInterval(timer);
-    await listener.close();
+    await Promise.all([listener.close(), doors.close()]);
     await writeDown();
     await reader.destroy();
   },
 });
-const { listener, renew } = createDeviceListener({
+const { listener, gate, renew } = createDeviceListener({
   realm: configuration.realm,
   hosts: configuration.hosts,
   tls,
@@ -56,7 +63,24 @@ const { listener, renew } = createDeviceListener({
   clock: () => new Date(),
   monotonicMs: () => performance.now(),
   report: reportFault,
+  mount: (to, deviceOf) => {
+    const configuring = {
+      configurationFor: (...asked) => deciding.configurationFor(...asked),
+      configurationApplied: (...asked) => deciding.configurationApplied(...asked),
+    } satisfies ConfigurationDecisions;
+    addConfigurationRoutes(to, configuring, deviceOf);
+    addEstRoutes(to, {
+      enrolment: {
+        enrol: (...asked) => deciding.enrol(...asked),
+        renew: (...asked) => deciding.renew(...asked),
+        keyTypeFor: (known) => deciding.keyTypeFor(known),
+      },
+      deviceOf,
+      caCertificates: caCertificatesOf(reader, rootPem),
+    });
+  },
 });
+const doors = createAuthorizeListener(gate, reportFault);
 const every = (ms: number, work: () => Promise<void>) =>
   setInterval(() => void work().catch(reportFault), ms);
 const timers = [

@@ -50,6 +50,7 @@ async function examine(folder: string, facts: Partial<AuthorityFacts> = {}): Pro
         opened,
         now: new Date(),
         uid: process.getuid!(),
+        secrets: {},
       },
       kernel: {
         mountinfo: () => '',
@@ -195,7 +196,7 @@ test('a halted clock, an intent left open and an alarm are told, and an alarm no
     sql(
       one,
       `insert into credential values ('c', 'j', 'd', 'idevid', 'p', 'i', '01', 't', 'ec-p256', 'k', '2026', '2027', 'p-1',
-        '2026-01-01T00:00:00.000Z', 'intended', null, null, '2026-01-01T00:00:00.000Z', null, null, null)`,
+        '2026-01-01T00:00:00.000Z', 'intended', null, null, '2026-01-01T00:00:00.000Z', null, null, null, null)`,
     ),
   );
   assert.equal(left.verdict, 'warn');
@@ -235,6 +236,63 @@ test('a stolen CA key fails for as long as something of its playbook is left to 
   assert.equal(station.verdict, 'fail');
   assert.match(station.detail, /1 certificates by the stolen key of station-issuing are not revoked/);
   assert.match(station.detail, /the listener's certificate is by the stolen key/);
+});
+
+test('the CRLs of the roots and what signs OCSP answers are told before they end, and after', async () => {
+  const roots = async (count: number) => named(await examine(home, { now: days(count) }), 'root CRLs');
+  assert.equal((await roots(0)).verdict, 'ok');
+  assert.match((await roots(340)).detail, /the CRL of the device root ends in 2[45] days/);
+  assert.deepEqual([(await roots(340)).verdict, (await roots(366)).verdict], ['warn', 'fail']);
+  const named_ = { ...readConfiguration(authorityHome(home)), public_url: 'http://pki.example.com' };
+  const folder = copy();
+  sql(folder, "delete from root_crl where branch = 'device'");
+  assert.equal(named(await examine(folder), 'root CRLs').verdict, 'ok');
+  const missing = named(await examine(folder, { configuration: named_ }), 'root CRLs');
+  assert.equal(missing.verdict, 'warn');
+  assert.match(missing.detail, /device root was not brought here, and the certificates .* name it/);
+
+  const signer = (end: Date) => (one: string) =>
+    sql(
+      one,
+      `insert into responder select certificate_sha256, '0' || ca_id, 'p', 't', 'k', '2026-01-01T00:00:00.000Z', '${end.toISOString()}',
+        'p-1', 'c', zeroblob(1) from ca where ca_id = 'device-issuing'`,
+    );
+  assert.match(named(await examine(home), 'OCSP signers').detail, /none was certified yet/);
+  for (const [count, verdict] of [
+    [3, 'ok'],
+    [0.5, 'warn'],
+    [-1, 'fail'],
+  ] as const) {
+    assert.equal((await verdictAfter('OCSP signers', signer(days(count)))).verdict, verdict);
+  }
+});
+
+test('each key is opened and held against its certificate, and without a passphrase nothing is said of them', async () => {
+  assert.deepEqual(named(await examine(home), 'keys'), {
+    ...{ name: 'keys', verdict: 'ok', advice: null },
+    detail: 'those of the log, the listeners and 2 CAs open',
+  });
+  const swapped = await verdictAfter('keys', (folder) =>
+    cpSync(join(folder, 'keys', 'device-issuing.key'), join(folder, 'keys', 'station-issuing.key')),
+  );
+  assert.deepEqual([swapped.verdict, swapped.detail.startsWith('station-issuing: ')], ['fail', true]);
+  const other = await verdictAfter('keys', (folder) =>
+    sql(folder, `update ca set public_key_sha256 = 'x' where ca_id = 'device-issuing'`),
+  );
+  assert.equal(other.verdict, 'fail');
+  assert.equal(other.detail, 'device-issuing: it is not that of its certificate');
+  const gone = await verdictAfter('keys', (folder) => rmSync(join(folder, 'keys', 'device-issuing.key')));
+  assert.match(gone.detail, /^device-issuing: .*device-issuing/);
+  const unsaid = await verdictAfter('keys', (folder) => rmSync(join(folder, 'dev-passphrase')));
+  assert.deepEqual(
+    [unsaid.verdict, unsaid.detail],
+    ['unknown', 'There is no way to get the passphrase of the key folder'],
+  );
+  const wrong = await verdictAfter('keys', (folder) =>
+    writeFileSync(join(folder, 'dev-passphrase'), 'wrong\n'),
+  );
+  assert.equal(wrong.verdict, 'fail');
+  assert.match(wrong.detail, /does not open the keys/);
 });
 
 test('a database that does not open fails, and what depends on it is unknown rather than well', async () => {

@@ -4,18 +4,25 @@ import { openStationHome } from '@imprint/station/station-home';
 import { authorityHome, readConfiguration } from '../authority-home.ts';
 import { openAuthority, systemClock } from '../open-authority.ts';
 import { authorityChecks } from './authority/checks.ts';
+import type { Secrets } from './authority/facts.ts';
 import { type Checked, runChecks } from './check.ts';
 import { type Kernel, thisKernel } from './disk-encryption.ts';
 import { stationChecks } from './station/checks.ts';
 
 /** @throws home_missing, file_invalid where there is no authority at all */
-export async function examineAuthority(folder: string, kernel: Kernel = thisKernel): Promise<Checked[]> {
+export async function examineAuthority(
+  folder: string,
+  secrets: Secrets = {},
+  kernel: Kernel = thisKernel,
+): Promise<Checked[]> {
   const home = authorityHome(folder);
   const configuration = readConfiguration(home);
   const opened = await openAuthority(folder).catch((error: Error) => error);
   try {
     const now = systemClock();
-    return await runChecks(authorityChecks, { home, configuration, opened, now, uid: ownUid(), kernel });
+    return await runChecks(authorityChecks, {
+      ...{ home, configuration, opened, now, uid: ownUid(), kernel, secrets },
+    });
   } finally {
     if (!(opened instanceof Error)) await opened.close();
   }

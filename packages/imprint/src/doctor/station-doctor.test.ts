@@ -110,6 +110,11 @@ test('root, and a user who may not open a serial port, are told', async () => {
     /no group of serial ports/,
   );
   assert.equal((await said('user', station, { uid: 1000, groups: ['dialout'] })).verdict, 'ok');
+  const mighty = await said('user', station, { uid: 1000, groups: ['dialout', 'sudo'] });
+  assert.deepEqual(
+    [mighty.verdict, /in sudo, whose members can become root/.test(mighty.detail)],
+    ['warn', true],
+  );
 });
 
 test('a folder that others may open is told, and a key that they may read opens no station', async () => {

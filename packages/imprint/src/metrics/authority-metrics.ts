@@ -4,16 +4,18 @@
  */
 
 import type { TickObserver } from '@imprint/authority/ledger/decided-tick';
+import { keptRootCrls } from '@imprint/authority/trust/root-crls';
 import type { AuditEntry } from '@imprint/contract/audit/entry';
 import { limits } from '@imprint/contract/limits';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { readLastBackup } from '../backup/last-backup.ts';
 import { activeCas, homeCertificates } from '../doctor/authority/certificates.ts';
 import { crlEnds } from '../doctor/authority/crls.ts';
+import { ocspSignerEnds } from '../doctor/authority/ocsp-signers.ts';
 import { freeBytes } from '../doctor/disk-room.ts';
 import { daysUntil } from '../doctor/ends.ts';
 import type { OpenAuthority } from '../open-authority.ts';
-import { readiness } from './readiness.ts';
+import { keysHinder, readiness } from './readiness.ts';
 
 const tickSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
@@ -133,6 +135,29 @@ export class AuthorityMetrics {
       'When the first CRL ends; 0 where none was published',
       [],
       async (gauge) => gauge.set(((await crlEnds(authority.storage.reader))[0]?.getTime() ?? 0) / 1000),
+    );
+    this.#gauge(
+      'imprint_root_crl_next_update_timestamp_seconds',
+      "When the CRL of each branch's root ends; a branch without one is not here",
+      ['branch'],
+      async (gauge) => {
+        for (const { branch, next_update } of await keptRootCrls(authority.storage.reader)) {
+          gauge.set({ branch }, Date.parse(next_update) / 1000);
+        }
+      },
+    );
+    this.#gauge(
+      'imprint_ocsp_signer_expiry_timestamp_seconds',
+      'When the first certificate that signs OCSP ends; 0 where there is none',
+      [],
+      async (gauge) =>
+        gauge.set(((await ocspSignerEnds(authority.storage.reader))[0]?.getTime() ?? 0) / 1000),
+    );
+    this.#gauge(
+      'imprint_issuing_keys_ready',
+      '1 where every CA that certifies can sign now, 0 where a token is away or locked',
+      [],
+      async (gauge) => gauge.set((await keysHinder(authority)) === undefined ? 1 : 0),
     );
     this.#gauge('imprint_ready', '1 where it can issue, 0 where something hinders it', [], async (gauge) =>
       gauge.set((await readiness(authority)).hinders.length === 0 ? 1 : 0),

@@ -56,6 +56,11 @@ test('what ends, how old the backup is, how long the log is and how much room th
       figure(text, `imprint_certificate_expiry_timestamp_seconds{certificate="${certificate}"}`) > now,
     );
   }
+  for (const branch of ['device', 'station']) {
+    assert.ok(figure(text, `imprint_root_crl_next_update_timestamp_seconds{branch="${branch}"}`) > now);
+  }
+  assert.ok(figure(text, 'imprint_ocsp_signer_expiry_timestamp_seconds') > now);
+  assert.equal(figure(text, 'imprint_issuing_keys_ready'), 1);
   assert.ok(now - figure(text, 'imprint_backup_timestamp_seconds') < 600);
   assert.ok(figure(text, 'imprint_disk_free_bytes') > 0);
   await at(home, async (authority) => {

@@ -8,7 +8,8 @@ export interface Readiness {
 }
 
 /** Reads the database, so that one that is away shows; writes nothing. */
-export async function readiness({ refusal, ledger, clock, clockGuard }: OpenAuthority): Promise<Readiness> {
+export async function readiness(authority: OpenAuthority): Promise<Readiness> {
+  const { refusal, ledger, clock, clockGuard } = authority;
   const hinders: ErrorCode[] = [];
   if (refusal !== undefined) hinders.push(refusal.code);
   else if (!ledger.writable) hinders.push('storage_failed');
@@ -19,5 +20,19 @@ export async function readiness({ refusal, ledger, clock, clockGuard }: OpenAuth
   } catch (error) {
     hinders.push(isImprintError(error) ? error.code : 'storage_failed');
   }
+  // of a log that is not written on the keys stay shut
+  const keys = refusal === undefined ? await keysHinder(authority) : undefined;
+  if (keys !== undefined) hinders.push(keys);
   return { hinders: [...new Set(hinders)] };
+}
+
+/** Why some CA that certifies cannot sign now, such as a token that is away; undefined where all can. */
+export async function keysHinder({ ledger, unlock }: OpenAuthority): Promise<ErrorCode | undefined> {
+  try {
+    const { line } = await unlock();
+    await line.issuers.requireReady(ledger.reader);
+    return undefined;
+  } catch (error) {
+    return isImprintError(error) ? error.code : 'storage_failed';
+  }
 }

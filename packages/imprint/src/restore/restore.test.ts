@@ -105,6 +105,21 @@ test('I-16: entries that a station has seen and that are missing are named, and 
   assert.equal(await sizeOf(home), backupSize);
 });
 
+test('I-16: a station that was shown more by a receipt is believed as far as to hold the log', async () => {
+  const { home } = await restored();
+  const told = under('told.json');
+  const say = (log_size: number) =>
+    writeFileSync(told, JSON.stringify({ checkpoint: readFileSync(note('early'), 'utf8'), log_size }));
+  say(backupSize + 1);
+  await assert.rejects(releaseHome({ home, checkpoint: [told] }), {
+    code: 'log_inconsistent',
+    message: new RegExp(`a station was shown ${backupSize + 1} entries`),
+  });
+  assert.ok(readHeld(authorityHome(home)));
+  say(backupSize);
+  assert.equal((await releaseHome({ home, checkpoint: [told] })).size, backupSize);
+});
+
 test('I-16: with the missing entries it is released, and continues every checkpoint there ever was', async () => {
   const { home } = await restored();
   const said = await releaseHome({ home, checkpoint: [note('station')], entries: [entries] });
@@ -242,7 +257,8 @@ test('I-16: the keys of the lost machine remember how long the log was, and no w
 
 test('keys of another authority, a wrong passphrase and a home that is there are refused, and nothing is left', async () => {
   const other = await makeHome(under('other'));
-  await assert.rejects(restored({ keys: join(other, 'keys') }), { code: 'realm_mismatch' });
+  const ofAnother = { code: 'realm_mismatch', message: /key of the log/ };
+  await assert.rejects(restored({ keys: join(other, 'keys') }), ofAnother);
   const wrong = under('wrong-passphrase');
   writeFileSync(wrong, 'wrong\n', { mode: 0o600 });
   await assert.rejects(restored({ passphraseFile: wrong }), { code: 'passphrase_wrong' });

@@ -38,6 +38,9 @@ export class DiskImage {
   readonly #files = new Map<number, TracedFile>();
   readonly #folders = new Map<number, TracedFolder>();
   #turn = 0;
+  /** Which file or folder an inode of the traced disk is now: once it is free, the disk gives its number to another. */
+  readonly #present = new Map<number, number>();
+  #made = 0;
 
   /** Takes the folder as it is now for what is on the disk. */
   constructor(folder: string) {
@@ -58,18 +61,18 @@ export class DiskImage {
       case 'lost':
         this.#lose(operation.inode);
         break;
-      case 'create':
-        this.#files.set(operation.inode, {
-          cached: new FileContent(),
-          synced: new FileContent(),
-          unsynced: [],
-        });
-        this.#name(operation.path, operation.inode);
+      case 'create': {
+        const made = this.#make(operation.inode);
+        this.#files.set(made, { cached: new FileContent(), synced: new FileContent(), unsynced: [] });
+        this.#name(operation.path, made);
         break;
-      case 'mkdir':
-        this.#folders.set(operation.inode, { cached: new Map(), synced: new Map(), unsynced: [] });
-        this.#name(operation.path, operation.inode);
+      }
+      case 'mkdir': {
+        const made = this.#make(operation.inode);
+        this.#folders.set(made, { cached: new Map(), synced: new Map(), unsynced: [] });
+        this.#name(operation.path, made);
         break;
+      }
       case 'unlink':
         this.#name(operation.path, null);
         break;
@@ -106,7 +109,7 @@ export class DiskImage {
       if (entry.isDirectory()) names.set(entry.name, this.#take(child));
       else if (entry.isFile() && !entry.name.endsWith('-shm')) {
         const bytes = readFileSync(child);
-        const { ino: inode } = statSync(child);
+        const inode = this.#make(statSync(child).ino);
         this.#files.set(inode, {
           cached: new FileContent(bytes),
           synced: new FileContent(bytes),
@@ -115,32 +118,39 @@ export class DiskImage {
         names.set(entry.name, inode);
       }
     }
-    this.#folders.set(ino, { cached: names, synced: new Map(names), unsynced: [] });
-    return ino;
+    const folder = this.#make(ino);
+    this.#folders.set(folder, { cached: names, synced: new Map(names), unsynced: [] });
+    return folder;
+  }
+
+  #make(inode: number): number {
+    this.#present.set(inode, ++this.#made);
+    return this.#made;
   }
 
   #change(inode: number, change: Change): void {
-    const file = this.#files.get(inode);
+    const file = this.#files.get(this.#present.get(inode)!);
     if (!file) throw new RangeError(`the trace changes a file ${inode} that it never made`);
     file.cached.apply(change);
     file.unsynced.push(change);
   }
 
   #sync(inode: number): void {
-    const file = this.#files.get(inode);
+    const present = this.#present.get(inode)!;
+    const file = this.#files.get(present);
     if (file) {
       for (const change of file.unsynced) file.synced.apply(change);
       file.unsynced = [];
       return;
     }
-    const folder = this.#folders.get(inode);
+    const folder = this.#folders.get(present);
     if (!folder) return;
     folder.synced = new Map(folder.cached);
     folder.unsynced = [];
   }
 
   #lose(inode: number): void {
-    const file = this.#files.get(inode);
+    const file = this.#files.get(this.#present.get(inode)!);
     if (file) file.unsynced = [];
   }
 

@@ -98,6 +98,8 @@ export class FaultLine {
 
   /** What the phase does without a fault, by class. */
   async count(role: Role, phase: Phase): Promise<Counts> {
+    // no life has less to do at its end than one that has worked on a single unit
+    if (role === 'serve' && phase === 'stop') await this.#restart(role, undefined);
     await this.#phase(role, phase, undefined);
     return this.#counted!;
   }
@@ -162,6 +164,8 @@ export class FaultLine {
         if (phase === 'first') removeJournal(this.line.stationHome);
         outcome = await this.#startUnder(role, strike);
       } else {
+        // an authority that has done nothing since its start has nothing to leave behind
+        if (role === 'serve') await this.#work(role, lane, unit.id, undefined);
         this.#controls[role].arm(strike);
         outcome = await this.#stopUnder(role, strike?.fault);
       }

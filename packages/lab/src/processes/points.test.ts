@@ -11,8 +11,11 @@ const parts = [
 ];
 
 test('a point has a name with which it is tried again', () => {
-  for (const point of stridedPoints(parts, 50, seeded(1)))
+  for (const point of stridedPoints(parts, 50, seeded(1))) {
     assert.deepEqual(parsePoint(pointName(point)), point);
+    const ofCommand = { ...point, part: 'ca-rotate' };
+    assert.deepEqual(parsePoint(pointName(ofCommand)), ofCommand);
+  }
   for (const name of [
     'station/work/sync:0/eio',
     'station/work/read:1/eio',

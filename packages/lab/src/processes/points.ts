@@ -87,7 +87,7 @@ export function pointName({ part, class: name, number, fault }: Point): string {
 
 /** @throws usage */
 export function parsePoint(text: string): Point {
-  const match = /^([a-z]+(?:\/[a-z]+)?)\/([a-z]+):([1-9][0-9]{0,6})\/([a-z-]+)$/.exec(text);
+  const match = /^([a-z]+(?:[/-][a-z]+)?)\/([a-z]+):([1-9][0-9]{0,6})\/([a-z-]+)$/.exec(text);
   const [, part = '', name, number, fault] = match ?? [];
   if (!isOneOf(operationClasses, name) || !isOneOf(faults, fault)) {
     throw new ImprintError('usage', `${text} is no point`, {

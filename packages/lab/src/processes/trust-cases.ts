@@ -1,15 +1,24 @@
-/** The commands of a realm's trust that are struck: a CA, a root, its signature on a request, and the way back to the authority. */
+/**
+ * The commands of a realm's trust that are struck: a CA, its successor, a second person's word, a root, its signature on a request, and the way
+ * back to the authority.
+ */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { createAccount } from '@imprint/authority/access/accounts';
+import { requestApproval } from '@imprint/authority/access/approvals';
+import { changePolicy } from '@imprint/authority/access/change-policy';
+import { hashPassword } from '@imprint/authority/access/password';
 import { fingerprintOf } from '@imprint/authority/trust/ca-request-file';
 import { scryptLogN } from '@imprint/authority/trust/sealed-key-folder';
 import { toUtf8 } from '@imprint/contract/bytes';
 import { checkStick } from 'imprint/ceremony/check-stick';
 import { createRoot } from 'imprint/ceremony/create-root';
+import { noteTranscript } from 'imprint/ceremony/known-transcript';
 import { openRoot } from 'imprint/ceremony/root-keys';
 import { signRequest } from 'imprint/ceremony/sign-request';
 import { Stick } from 'imprint/ceremony/stick';
+import { openAuthority } from 'imprint/open-authority';
 import { prepareAuthority } from 'imprint/prepare-authority';
 import { type CommandCase, checkAuthority } from './command-cases.ts';
 import { startFromCompiledCode } from './compiled-code.ts';
@@ -31,7 +40,17 @@ export async function trustCases(place: string): Promise<CommandCase[]> {
   const test = join(place, 'test');
   const head = await makeCeremony(test);
   const stolen = await compromiseCase(dev, join(place, 'stolen'));
-  return [createCa(dev), stolen, rootCreate(), rootSign(test), install(test, head)];
+  const asked = join(place, 'asked');
+  const approvalId = await makeRequest(dev, asked);
+  return [
+    createCa(dev),
+    rotateCa(dev),
+    stolen,
+    grant(asked, approvalId),
+    rootCreate(),
+    rootSign(test),
+    install(test, head),
+  ];
 }
 
 /** A home that waits, a stick with nothing but its roots, and one with all that it waits for; keys are sealed at the least cost, since a sweep opens them often. */
@@ -57,10 +76,13 @@ async function makeCeremony(folder: string): Promise<string> {
   await createRoot(stick, { ...terms, passphrase: secret, logN: scryptLogN.least });
   cpSync(stick.folder, join(folder, 'signed'), { recursive: true });
   const signed = Stick.ofRoot(join(folder, 'signed'));
+  // keys remember how far they were used, and those of the case are to be as new as its stick
+  const usedKeys = join(folder, 'used-keys');
+  cpSync(keyFolder, usedKeys, { recursive: true });
   for (const caId of ['device-issuing', 'station-issuing']) {
     await signRequest(signed, requestOf(folder, caId), {
       ...{ people, now },
-      openRoot: (branch) => openRoot(signed, keyFolder, toUtf8(passphrase), branch),
+      openRoot: (branch) => openRoot(signed, usedKeys, toUtf8(passphrase), branch),
     });
   }
   return signed.transcript.head;
@@ -88,6 +110,79 @@ function createCa(template: string): CommandCase {
           throw new Error(JSON.stringify(rows));
         const bundles = await ledger.reader.selectFrom('trust_bundle').select('version').execute();
         if (bundles.length !== 2) throw new Error(`${bundles.length} bundles are out`);
+      }),
+  };
+}
+
+function rotateCa(template: string): CommandCase {
+  const home = (disk: string) => join(disk, 'authority');
+  return {
+    part: 'ca-rotate',
+    prepare: async (disk) => cpSync(template, home(disk), { recursive: true }),
+    arguments: (disk) => ['ca', 'rotate', 'device-issuing', '--home', home(disk)],
+    isMade: (disk) => hasActiveCa(join(home(disk), 'data', 'imprint.db'), 'device-issuing-2'),
+    isThereAlready: /ca_not_active/,
+    check: (disk) =>
+      checkAuthority(home(disk), async ({ ledger }) => {
+        const rows = await ledger.reader
+          .selectFrom('ca')
+          .select(['ca_id', 'status'])
+          .where('kind', '=', 'device')
+          .orderBy('ca_id')
+          .execute();
+        const states = rows.map(({ ca_id, status }) => `${ca_id} ${status}`).join();
+        if (states !== 'device-issuing retired,device-issuing-2 active') throw new Error(states);
+        const bundles = await ledger.reader.selectFrom('trust_bundle').select('version').execute();
+        if (bundles.length !== 2) throw new Error(`${bundles.length} bundles are out`);
+      }),
+  };
+}
+
+const password = 'correct horse battery staple';
+
+/** A copy of the template in which acts take two people, and one of them waits for the other; gives the request. */
+async function makeRequest(template: string, folder: string): Promise<string> {
+  const home = join(folder, 'authority');
+  cpSync(template, home, { recursive: true });
+  writeFileSync(join(folder, 'password'), `${password}\n`, { mode: 0o600 });
+  const authority = await openAuthority(home);
+  try {
+    const { ledger, access, person } = authority;
+    const machine = { means: 'home', actor: person } as const;
+    const hashed = await hashPassword(toUtf8(password), access.entropy);
+    for (const accountId of ['ada', 'ben']) {
+      const roles = ['administrator'] as const;
+      const login = { name: accountId, password: hashed };
+      await createAccount(ledger, machine, { accountId, roles, login, reason: 'the first two' });
+    }
+    const policy = { approvals: 'required', order_limit: null, site_limits: {} } as const;
+    await changePolicy(ledger, machine, policy, 'we are two');
+    const ada = { means: 'password', actor: { kind: 'person', id: 'ada' } } as const;
+    const parameters = { ...policy, order_limit: 100 };
+    const request = { act: 'policy.change', parameters, reason: 'as planned' } as const;
+    return (await requestApproval(ledger, access.entropy, ada, request)).approval_id;
+  } finally {
+    await authority.close();
+  }
+}
+
+function grant(template: string, approvalId: string): CommandCase {
+  const home = (disk: string) => join(disk, 'authority');
+  return {
+    part: 'approve-grant',
+    prepare: async (disk) => cpSync(template, disk, { recursive: true }),
+    arguments: (disk) => [
+      ...['approve', 'grant', approvalId, '--home', home(disk), '--reason', 'yes'],
+      ...['--as', 'ben', '--password-file', join(disk, 'password')],
+    ],
+    isMade: (disk) => isGranted(join(home(disk), 'data', 'imprint.db'), approvalId),
+    isThereAlready: never,
+    check: (disk) =>
+      checkAuthority(home(disk), async ({ ledger }) => {
+        const rows = await ledger.reader.selectFrom('approval').select(['state', 'decided_by']).execute();
+        const [row] = rows;
+        if (rows.length === 1 && row?.state === 'granted' && row.decided_by === 'ben') return;
+        throw new Error(JSON.stringify(rows));
       }),
   };
 }
@@ -127,6 +222,8 @@ function rootSign(template: string): CommandCase {
       mkdirSync(disk);
       cpSync(join(template, 'roots'), stick(disk), { recursive: true });
       cpSync(join(template, 'keys'), join(disk, 'keys'), { recursive: true });
+      // the template's keys have signed since
+      noteTranscript(join(disk, 'keys'), Stick.open(stick(disk)).transcript);
       cpSync(join(template, 'pass'), join(disk, 'pass'));
       writeFileSync(join(disk, 'request.json'), request);
     },
@@ -175,11 +272,19 @@ function install(template: string, head: string): CommandCase {
   };
 }
 
-/** Read past the program, so that its own reading is not what is trusted. */
 function hasActiveCa(file: string, caId: string): boolean {
+  return hasRow(file, "SELECT 1 FROM ca WHERE ca_id = ? AND status = 'active'", caId);
+}
+
+function isGranted(file: string, approvalId: string): boolean {
+  return hasRow(file, "SELECT 1 FROM approval WHERE approval_id = ? AND state = 'granted'", approvalId);
+}
+
+/** Read past the program, so that its own reading is not what is trusted. */
+function hasRow(file: string, sql: string, id: string): boolean {
   const database = new DatabaseSync(file);
   try {
-    return database.prepare("SELECT 1 FROM ca WHERE ca_id = ? AND status = 'active'").get(caId) !== undefined;
+    return database.prepare(sql).get(id) !== undefined;
   } finally {
     database.close();
   }

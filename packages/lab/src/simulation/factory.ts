@@ -222,9 +222,7 @@ class Factory {
     const lanes = operations.map((operation, at) => ({ lane: at + 1, port: `lane-${at + 1}`, operation }));
     const places = lanes.map(({ lane }) => this.#floor.newPlace(stationId, lane));
     const host: StationHost = new StationHost({
-      world: this.#world,
-      faults: this.#faults,
-      network: this.#network,
+      ...{ world: this.#world, faults: this.#faults, network: this.#network },
       stationId,
       badge,
       lanes,
@@ -243,11 +241,26 @@ class Factory {
   readonly #benches: Bench[] = [];
 
   async #work(): Promise<void> {
+    const finished: string[] = [];
+    const theft = beginTheft({
+      world: this.#world,
+      network: this.#network,
+      floor: this.#floor,
+      authority: this.#authority,
+      badge,
+      log: this.#model.log,
+      stolen: this.#stolenLabels,
+      finished,
+      strangeId: this.strange,
+      broken: (act, what) => this.#model.violate('I-21', `a stolen station ${act}: ${what}`),
+    });
+    this.#thief = theft.thief;
     const shop: Shop = {
       world: this.#world,
       faults: this.#faults,
       floor: this.#floor,
-      finished: [],
+      finished,
+      whileReturned: theft.whileReturned,
       strangeId: this.strange,
       isManufactured: (deviceId) => this.#model.log.deviceState.get(deviceId) === 'manufactured',
       move: (deviceId, to) => moveByPerson(this.#world, this.#authority, deviceId, to),
@@ -259,18 +272,6 @@ class Factory {
       },
       benches: this.#benches,
     };
-    const theft = beginTheft({
-      world: this.#world,
-      network: this.#network,
-      floor: this.#floor,
-      authority: this.#authority,
-      badge,
-      stolen: this.#stolenLabels,
-      finished: shop.finished,
-      strangeId: this.strange,
-      broken: (act, what) => this.#model.violate('I-21', `a stolen station ${act}: ${what}`),
-    });
-    this.#thief = theft.thief;
     const people = workAllBoards(shop, (unit, fate) => {
       this.#fates[fate]++;
       this.#fateOf.set(unit, fate);
@@ -280,8 +281,7 @@ class Factory {
     relying.begin();
     this.#day = new WorkDay(new Office(this.#world, this.#authority, this.#model));
     await Promise.all([people, theft.over, this.#day.work()]);
-    await this.#day.atEnd();
-    await relying.atEnd();
+    for (const one of [this.#day, relying]) await one.atEnd();
   }
 
   /** An ID of the gateways' grammar that is in no order. */

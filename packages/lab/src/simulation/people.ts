@@ -55,6 +55,7 @@ async function secondLives(shop: Shop, bench: Bench, packing: Bench): Promise<vo
     if (deviceId === undefined || !shop.isManufactured(deviceId)) continue;
     for (const to of ['stocked', 'shipped', 'returned'] as const) await shop.move(deviceId, to);
     await worker.scanOnce(bench, unit);
+    await shop.whileReturned(unit, deviceId);
     await shop.move(deviceId, 'refurbished');
     faults.beginSecondLife(unit);
     const fate = await worker.provision(bench, unit);

@@ -13,11 +13,11 @@ import { Totals } from './summary.ts';
 describe('simulated factories', { timeout: 600_000 }, () => {
   it('every fault strikes in every phase where it can, every hostile act is done, and no invariant is broken', async () => {
     const totals = new Totals();
-    await runSeeds(seedNames(1, 12), 180, 2, (summary) => totals.add(summary));
+    await runSeeds(seedNames(11, 10), 180, 2, (summary) => totals.add(summary));
     assert.deepEqual(totals.violations, []);
     assert.deepEqual([...totals.untried.map(cellName), ...totals.untriedActs], []);
-    assert.ok(totals.fates.done > 1_900, JSON.stringify(totals.fates));
-    assert.ok(totals.secondLives.done > 85, JSON.stringify(totals.secondLives));
+    assert.ok(totals.fates.done > 1_580, JSON.stringify(totals.fates));
+    assert.ok(totals.secondLives.done > 70, JSON.stringify(totals.secondLives));
   });
 
   for (const seed of ['lab-3', 'lab-4']) {

@@ -28,6 +28,8 @@ export interface Shop {
   isManufactured(deviceId: string): boolean;
   /** A person at the authority moves the device, as often as it takes. */
   move(deviceId: string, to: 'stocked' | 'shipped' | 'returned' | 'refurbished'): Promise<void>;
+  /** What happens with a unit that came back, before somebody accepts it. */
+  whileReturned(unit: number, deviceId: string): Promise<void>;
   livedAgain(unit: number, fate: Fate): void;
   /** Every station's hosts and lanes, for scans at the wrong one. */
   benches: readonly Bench[];

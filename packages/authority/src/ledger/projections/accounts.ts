@@ -6,6 +6,7 @@ type AccountEntries =
   | 'account.created'
   | 'account.role-changed'
   | 'account.disabled'
+  | 'account.password-changed'
   | 'token.created'
   | 'token.revoked';
 
@@ -42,6 +43,8 @@ export const accountProjections: Projections<AccountEntries> = {
       .executeTakeFirst();
     mustUpdateOne(result, 'unknown_account', `no active account ${data.account_id}`);
   },
+  // what an account signs in with stands beside the log, so no table is judged by this
+  'account.password-changed': async () => undefined,
   'token.created': async (tx, { at, data }) => {
     const { permissions, reason, ...rest } = data;
     await tx

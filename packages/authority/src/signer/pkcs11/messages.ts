@@ -19,7 +19,7 @@ export interface KeyToMake {
 
 /** The PIN travels with the first message, and nowhere else: no argument and no variable of the process holds it. */
 export type Request =
-  | { kind: 'open'; reference: TokenReference; pin: Uint8Array }
+  | { kind: 'open'; reference: TokenReference; pin: Uint8Array; sparing?: boolean | undefined }
   | { kind: 'make-key'; key: KeyToMake; pin: Uint8Array }
   /** Digests one after another. */
   | { kind: 'sign'; digests: Uint8Array };

@@ -25,7 +25,7 @@ function answer(request: Request): Reply {
   try {
     switch (request.kind) {
       case 'open': {
-        const session = openTokenSession(request.reference, request.pin, false);
+        const session = openTokenSession(request.reference, request.pin, false, request.sparing);
         const key = findTokenKey(session, request.reference);
         opened = { ...session, key };
         return { kind: 'opened', keyType: key.keyType, point: key.point };

@@ -13,14 +13,21 @@ export interface TokenSession {
 
 /**
  * @param changes whether keys will be made: a session that only signs cannot change the token
+ * @param sparing whether the PIN is given only where the last one that was given was right
  * @throws tool_missing, hsm_token_missing, hsm_ambiguous, key_locked, unavailable
  */
-export function openTokenSession(place: TokenPlace, pin: Uint8Array, changes: boolean): TokenSession {
+export function openTokenSession(
+  place: TokenPlace,
+  pin: Uint8Array,
+  changes: boolean,
+  sparing = false,
+): TokenSession {
   const module = openModule(place.module);
   try {
     const { functions, constants } = module;
     const { slot, info } = findToken(module, place);
     refuseLastTry(module, place, info);
+    if (sparing) refuseAfterWrongPin(module, place, info);
     const flags = constants.CKF_SERIAL_SESSION | (changes ? constants.CKF_RW_SESSION : 0);
     const session = call('C_OpenSession', () => functions.C_OpenSession(slot, flags));
     call('C_Login', () => functions.C_Login(session, constants.CKU_USER, Buffer.from(pin).toString('utf8')));
@@ -79,6 +86,18 @@ function refuseLastTry({ constants }: Pkcs11Module, place: TokenPlace, { flags }
     `Of the PIN of ${tokenName(place)} one try is left, and it is not used up by a program.`,
     {
       hint: "Log in with the vendor's own tool and the right PIN, which resets the count; then start again.",
+    },
+  );
+}
+
+/** Whoever looks again and again would use up one try after another. @throws key_locked */
+function refuseAfterWrongPin({ constants }: Pkcs11Module, place: TokenPlace, { flags }: TokenInfo): void {
+  if ((flags & constants.CKF_USER_PIN_COUNT_LOW) === 0) return;
+  throw new ImprintError(
+    'key_locked',
+    `A wrong PIN was given to ${tokenName(place)} since the last right one, and none is tried only to look.`,
+    {
+      hint: 'Correct the file of the PIN, then log in once: imprint hsm check KEY.token.json --pin-file FILE, which resets the count.',
     },
   );
 }

@@ -21,6 +21,8 @@ export interface TokenSignerOptions {
   readPin(): Promise<Uint8Array>;
   /** Milliseconds of a clock that never goes back. */
   monotonicMs(): number;
+  /** Gives no PIN where a wrong one was given since the last right one: for whoever only looks, again and again. */
+  sparing?: boolean;
   /** Defaults: those of `limits`. */
   signingTimeoutMs?: number;
   openTimeoutMs?: number;
@@ -86,7 +88,7 @@ async function openSeat(reference: TokenReference, options: TokenSignerOptions):
   const pin = await options.readPin();
   const child = new SigningChild();
   try {
-    const request = { kind: 'open', reference, pin } as const;
+    const request = { kind: 'open', reference, pin, sparing: options.sparing } as const;
     const reply = await child.ask(request, options.openTimeoutMs ?? limits.tokenOpenTimeoutMs);
     if (reply.kind !== 'opened') throw outOfStep();
     const { keyType } = reply;

@@ -17,6 +17,8 @@ export const peopleEntries = {
   'account.role-changed': z.strictObject({ account_id: accountId, roles, reason: sentence }),
   /** For ever: a person who returns gets a new account. */
   'account.disabled': z.strictObject({ account_id: accountId, reason: sentence }),
+  /** By the person; the password itself, hashed, stands beside the log. */
+  'account.password-changed': z.strictObject({ account_id: accountId }),
   'token.created': z.strictObject({
     token_id: name,
     account_id: accountId,

@@ -12,7 +12,10 @@ import { database } from './database.ts';
 import type { AuthorityFacts } from './facts.ts';
 import { files } from './files.ts';
 import { intents } from './intents.ts';
+import { keys } from './keys.ts';
 import { log } from './log.ts';
+import { ocspSigners } from './ocsp-signers.ts';
+import { rootCrls } from './root-crls.ts';
 import { standing } from './standing.ts';
 import { stationCertificates } from './station-certificates.ts';
 
@@ -24,7 +27,10 @@ export const authorityChecks: readonly Check<AuthorityFacts>[] = [
   certificates,
   stationCertificates,
   compromised,
+  ocspSigners,
   crls,
+  rootCrls,
+  keys,
   intents,
   alarms,
   backupAge,

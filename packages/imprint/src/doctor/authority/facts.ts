@@ -4,6 +4,11 @@ import type { OpenAuthority } from '../../open-authority.ts';
 import { type Check, type Finding, unknown } from '../check.ts';
 import type { Kernel } from '../disk-encryption.ts';
 
+export interface Secrets {
+  passphraseFile?: string | undefined;
+  pinFile?: string | undefined;
+}
+
 export interface AuthorityFacts {
   home: AuthorityHome;
   configuration: AuthorityConfiguration;
@@ -13,6 +18,8 @@ export interface AuthorityFacts {
   /** Who runs this. */
   uid: number;
   kernel: Kernel;
+  /** What opens the keys, where somebody gave it; nobody is asked for it. */
+  secrets: Secrets;
 }
 
 /** A check that needs the database: without one nothing is known. */

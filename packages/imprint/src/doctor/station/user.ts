@@ -4,6 +4,8 @@ import { ofStation } from './facts.ts';
 
 /** Groups to which distributions give serial ports. */
 const serialGroups = ['dialout', 'uucp', 'tty'];
+/** Groups whose members can become root, or read and write every disk. */
+const mightyGroups = ['sudo', 'wheel', 'docker', 'lxd', 'disk', 'shadow'];
 
 export const user = ofStation('user', ({ settings }, { uid, groups }) => {
   const findings: Finding[] = [];
@@ -20,6 +22,15 @@ export const user = ofStation('user', ({ settings }, { uid, groups }) => {
       warn(
         'this user is in no group of serial ports, such as dialout',
         'Add it: usermod --append --groups dialout USER, then log in anew.',
+      ),
+    );
+  }
+  const mighty = groups.filter((group) => mightyGroups.includes(group));
+  if (uid !== 0 && mighty.length > 0) {
+    findings.push(
+      warn(
+        `this user is in ${mighty.join(', ')}, whose members can become root`,
+        'Take it out (gpasswd --delete USER GROUP), and work on the PC as another user.',
       ),
     );
   }

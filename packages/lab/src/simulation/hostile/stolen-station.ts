@@ -42,6 +42,8 @@ export interface Loot {
   network: Network;
   badge: string;
   stolen: StolenLabels;
+  /** Absent, the one that was stolen. */
+  stationId?: string;
 }
 
 export class StolenStation {
@@ -55,6 +57,7 @@ export class StolenStation {
   readonly sharedUnits: readonly ForgedUnit[];
   readonly laterLabel: string;
   readonly #badge: string;
+  readonly #stationId: string;
   readonly #life: Life;
   readonly #entropy;
   /** By route: the last request of it that was carried out. */
@@ -62,7 +65,8 @@ export class StolenStation {
   sessionId: string | undefined;
   shiftId: string | null = null;
 
-  constructor({ world, network, badge, stolen }: Loot) {
+  constructor({ world, network, badge, stolen, stationId = stolenStation }: Loot) {
+    this.#stationId = stationId;
     this.world = world;
     this.network = network;
     this.labels = [...stolen.labels];
@@ -70,7 +74,7 @@ export class StolenStation {
     this.laterLabel = stolen.laterLabel;
     this.#badge = badge;
     this.#life = new Life(world);
-    this.#entropy = world.entropy('thief');
+    this.#entropy = world.entropy(`thief ${stationId}`);
     this.sharedUnits = stolen.shared.labels.map(() => this.newUnit());
     this.draw = chance(world.entropy('what the thief does'));
   }
@@ -86,7 +90,7 @@ export class StolenStation {
     sessionId = this.sessionId,
   ): Promise<Said<N>> {
     const { answer } = await this.sayRaw({
-      stationId: stolenStation,
+      stationId: this.#stationId,
       sessionId,
       route,
       params,

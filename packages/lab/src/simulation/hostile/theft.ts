@@ -5,11 +5,13 @@ import type { Authorities } from '../authorities.ts';
 import { minder } from '../authority-host.ts';
 import type { Floor, Place } from '../floor.ts';
 import { Life } from '../life.ts';
+import type { LogModel } from '../model/log-model.ts';
 import type { Network } from '../network.ts';
 import { SimulatedLink } from '../station-process.ts';
 import type { World } from '../world.ts';
 import type { Overheard, Sights } from './act.ts';
-import { type StolenLabels, stolenStation } from './stolen-station.ts';
+import { returnedUnitStaysShut, tryReturned } from './returned-unit.ts';
+import { type StolenLabels, StolenStation, stolenStation } from './stolen-station.ts';
 import { makeThief, type Thief } from './thief.ts';
 
 const rememberedMessages = 400;
@@ -23,11 +25,21 @@ export interface Scene {
   badge: string;
   stolen: StolenLabels;
   finished: readonly string[];
+  log: Pick<LogModel, 'jobOfUid'>;
   strangeId: (unit: number) => string;
   broken: (act: string, what: string) => void;
 }
 
-export function beginTheft(scene: Scene): { thief: Thief; over: Promise<void> } {
+export interface Theft {
+  thief: Thief;
+  over: Promise<void>;
+  whileReturned(unit: number, deviceId: string): Promise<void>;
+}
+
+/** A station of the gateways' order into which somebody else has got, when nobody works there any more. */
+const infectedStation = 'gw-2';
+
+export function beginTheft(scene: Scene): Theft {
   const { world, network, badge, stolen, broken } = scene;
   const thief = makeThief({ world, network, badge, stolen }, sightsOf(scene));
   const over = (async () => {
@@ -35,7 +47,21 @@ export function beginTheft(scene: Scene): { thief: Thief; over: Promise<void> } 
     await revoke(scene);
     await thief.tryAfterRevocation(broken);
   })();
-  return { thief, over };
+  let tried = false;
+  const whileReturned = async (unit: number, deviceId: string) => {
+    if (tried) return;
+    const other = scene.finished.find((each) => each !== deviceId);
+    const { uid, device } = scene.floor.boards[unit]!;
+    const job = scene.log.jobOfUid.get(uid);
+    if (other === undefined || job?.deviceId !== deviceId) return;
+    const intruder = new StolenStation({ world, network, badge, stolen, stationId: infectedStation });
+    const { hardwareUid } = device.board;
+    const returned = { deviceId, otherId: other, hardwareUid, jobId: job.id, attempt: 1 };
+    const outcome = await tryReturned(world, intruder, returned);
+    thief.take(returnedUnitStaysShut, outcome, broken);
+    tried = outcome !== 'not tried';
+  };
+  return { thief, over, whileReturned };
 }
 
 function sightsOf({ world, network, floor, finished, strangeId }: Scene): Sights {

@@ -6,11 +6,12 @@ import { acts, actsAlone } from './acts.ts';
 import { routeNames } from './acts-at-the-edge.ts';
 import { actsOnOthers } from './acts-on-others.ts';
 import { ofFirstUnit } from './own-jobs.ts';
+import { returnedUnitStaysShut } from './returned-unit.ts';
 import { type Loot, type Said, StolenStation } from './stolen-station.ts';
 
 const afterRevocation = 'goes on after it was revoked';
 /** What it tries, by name. */
-export const thiefsActs: readonly string[] = [...Object.keys(acts), afterRevocation];
+export const thiefsActs: readonly string[] = [...Object.keys(acts), afterRevocation, returnedUnitStaysShut];
 
 /** A board that meets no fault is done within fifty. */
 const pauseMs = 30;
@@ -27,6 +28,8 @@ export interface Thief {
   work(broken: (act: string, what: string) => void): Promise<void>;
   /** Tries once more after the revocation: every route is closed. */
   tryAfterRevocation(broken: (act: string, what: string) => void): Promise<void>;
+  /** Takes note of what another act came to. */
+  take(name: string, outcome: Outcome, broken: (act: string, what: string) => void): void;
 }
 
 export function makeThief(loot: Loot, sights: Sights): Thief {
@@ -39,6 +42,7 @@ export function makeThief(loot: Loot, sights: Sights): Thief {
   };
   return {
     done,
+    take,
     async work(broken) {
       // what needs others at work comes first: a small order of theirs is soon over
       const due = [...turned(actsOnOthers, thief.draw), ...turned(actsAlone, thief.draw)];

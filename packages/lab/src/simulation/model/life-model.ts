@@ -34,6 +34,12 @@ export class LifeModel {
       () => `the key that ${deviceId} had in job ${before} is certified in job ${jobId}`,
     );
     this.#jobOfKey.set(keySha256, jobId);
+    const state = this.#log.deviceState.get(deviceId);
+    this.#violations.unless(
+      state !== 'returned',
+      'I-14',
+      () => `${deviceId} came back, and is certified before anybody accepted it`,
+    );
   }
 
   transitioned({ actor, data }: Pick<LoggedEntry, 'actor' | 'data'>): void {
