@@ -4,8 +4,12 @@ import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } fro
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportEntries } from '@imprint/authority/audit/export';
+import { makeKey } from '@imprint/authority/signer/software';
 import { unpackEntry } from '@imprint/authority/storage/packed-entry';
+import { keyNames } from '@imprint/authority/trust/hierarchy';
+import { openKeyFolder } from '@imprint/authority/trust/sealed-key-folder';
 import { parseCheckpoint } from '@imprint/contract/audit/checkpoint';
+import { isImprintError } from '@imprint/contract/errors';
 import Database from 'better-sqlite3';
 import { authorityHome, readConfiguration } from '../authority-home.ts';
 import { backupFiles } from '../backup/backup-folder.ts';
@@ -13,6 +17,7 @@ import { at, grow, makeHome, mend, place, signAnew, signed, sizeOf } from '../ba
 import { makeBackup } from '../backup/make-backup.ts';
 import { Child } from '../demo/child.ts';
 import { logMarkFile } from '../log-mark.ts';
+import { openAuthority, systemEntropy } from '../open-authority.ts';
 import { buildProgram } from '../program.ts';
 import { runProgram } from '../run-program.ts';
 import { readHeld } from './held.ts';
@@ -266,6 +271,24 @@ test('keys of another authority, a wrong passphrase and a home that is there are
   assert.equal(await sizeOf(other), begun);
   const { home } = await restored();
   assert.equal(readConfiguration(authorityHome(home)).realm, 'dev');
+});
+
+test('a key of the listener or of a CA that was exchanged in the safe is refused, and what was begun opens for nobody', async () => {
+  for (const name of [keyNames.server, keyNames.issuing, keyNames.stationCa]) {
+    const other = under(`exchanged-${name}`, 'keys');
+    cpSync(keys, other, { recursive: true });
+    cpSync(under('safe', 'dev-passphrase'), under(`exchanged-${name}`, 'dev-passphrase'));
+    rmSync(join(other, `${name}.key`));
+    const passphrase = Buffer.from(readFileSync(under('safe', 'dev-passphrase'), 'utf8').trim());
+    await (await openKeyFolder(other, passphrase, systemEntropy)).write(name, makeKey('ec-p256'));
+    const home = under(`restored-with-${name}`);
+    const said = name === keyNames.server ? /server-tls/ : /is not that of the CA/;
+    await assert.rejects(
+      restoreBackup({ from: backup, home, keys: other }),
+      (error) => isImprintError(error) && said.test(error.message),
+    );
+    await assert.rejects(openAuthority(home), { code: 'home_missing' });
+  }
 });
 
 test('I-15: a backup whose registry is not what its log says is restored by nobody', async () => {
