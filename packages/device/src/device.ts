@@ -117,7 +117,7 @@ export class Device {
     let refused: unknown;
     for (const way of ways) {
       try {
-        return await this.#greetAs(way, way.ldevid ?? way.idevid!);
+        return await this.#greetAs(way, way.ldevid ?? way.idevid!, way !== state);
       } catch (error) {
         if (isImprintError(error, 'certify_anew')) return this.#greetAnew(way);
         if (!isImprintError(error, 'not_authenticated', 'credential_revoked')) throw error;
@@ -152,7 +152,8 @@ export class Device {
     return this.#greetAs(next, next.idevid!);
   }
 
-  async #greetAs(state: DeviceState, shown: StoredCredential): Promise<Greeted> {
+  /** `isOther`: the record names what is refused, and is written before any key of that is forgotten. */
+  async #greetAs(state: DeviceState, shown: StoredCredential, isOther = false): Promise<Greeted> {
     const { store, report } = this.#options;
     const time = this.#time!;
     const connection = await this.#connect(state, shown);
@@ -161,7 +162,7 @@ export class Device {
       time.learn(said.serverTime, connection.serverLife()!);
       const next = { ...state, former: null, clock_floor: time.now().toISOString() };
       const isOld = Date.parse(next.clock_floor) - Date.parse(state.clock_floor) > floorEveryMs;
-      if (state.former !== null || isOld) await writeState(store, next);
+      if (state.former !== null || isOther || isOld) await writeState(store, next);
       return { state: next, connection, nextAtMs: time.now().getTime() + said.nextContactMs };
     } catch (error) {
       connection.close();

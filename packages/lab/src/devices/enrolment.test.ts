@@ -9,6 +9,7 @@ import { awaitedBy, planOf } from '@imprint/authority/compromise/plan';
 import { revokeIssued } from '@imprint/authority/compromise/revoke-issued';
 import { openTestDevices, type TestDevices } from '@imprint/authority/http/devices.test-kit';
 import { estRoutes } from '@imprint/authority/http/est-route';
+import { revokeCredential } from '@imprint/authority/jobs/revoke-credential';
 import { deviceOf } from '@imprint/authority/jobs/walk.test-kit';
 import { idsOf } from '@imprint/authority/lifecycle/lifecycle.test-kit';
 import { addCa } from '@imprint/authority/trust/cas.test-kit';
@@ -23,7 +24,7 @@ const operational = { operational: 'ec-p256' as const };
 
 describe('a device gets its certificates', () => {
   const folder = mkdtempSync(join(tmpdir(), 'imprint-enrolment-'));
-  const ids = idsOf(4) as [string, string, string, string];
+  const ids = idsOf(5) as [string, string, string, string, string];
   let devices: TestDevices;
   before(async () => {
     const shortLived = (contract: string) =>
@@ -88,6 +89,22 @@ describe('a device gets its certificates', () => {
     assert.equal((await options.slot.handles()).length, 2);
   });
 
+  test('whose operational certificate was revoked goes on with its birth certificate, and its record names no key that is gone', async () => {
+    const unit = await devices.unit(ids[4], 'stocked', 'shipped');
+    const { device, options } = await fieldDevice(devices, unit, join(folder, 'five'), operational);
+    await device.contact();
+    const { credentials: all } = await deviceOf(devices.line, ids[4]);
+    const { serial } = all.find(({ profile }) => profile === 'ldevid')!;
+    const by = { kind: 'person', id: 'officer' } as const;
+    await revokeCredential(devices.line.core.ledger, by, { serial }, 'key-compromise');
+    const plain = () => new Device({ ...options, operational: null });
+    assert.deepEqual((await plain().contact()).did, ['hello']);
+    const { idevid, ldevid } = await readState(options.store);
+    assert.equal(ldevid, null);
+    assert.deepEqual(await options.slot.handles(), [idevid!.key]);
+    assert.deepEqual((await plain().contact()).did, ['hello']);
+  });
+
   test('after the key of its CA was stolen it is certified anew for the key that it has, and goes on; a stranger’s key gets nothing', async () => {
     const unit = await devices.unit(ids[2], 'stocked', 'shipped');
     const { device, options } = await fieldDevice(devices, unit, join(folder, 'three'), operational);
@@ -102,10 +119,10 @@ describe('a device gets its certificates', () => {
     const plan = await planOf(core.ledger.reader, ca, since);
     await revokeIssued(core.ledger, { by, ca, plan, contracts: core.contracts });
 
-    assert.equal(await awaitedBy(core.ledger.reader, ca), 3);
+    assert.equal(await awaitedBy(core.ledger.reader, ca), 4);
     const { did } = await device.contact();
     assert.deepEqual(did, ['heartbeat', 'enrolled']);
-    assert.equal(await awaitedBy(core.ledger.reader, ca), 2);
+    assert.equal(await awaitedBy(core.ledger.reader, ca), 3);
     const state = await readState(options.store);
     assert.equal(state.idevid!.key, before.idevid!.key);
     assert.notDeepEqual(state.idevid!.chain_b64, before.idevid!.chain_b64);
